@@ -1,0 +1,60 @@
+# CreatorNexus: the extension is built by PGXS, the core library, the bridge and the tests of the core by CMake.
+#
+#   make up | down | status   a private cluster with demo data and the bridge
+#   make check                everything that proves it
+#   make / make install       the extension alone, for the server that PG_CONFIG names
+
+TASKS = up down status check conformance bench fuzz lint
+.PHONY: $(TASKS)
+
+# These need nothing but a shell, and PGXS has a 'check' of its own: it is read for the other goals only.
+ifneq ($(filter $(TASKS),$(MAKECMDGOALS)),)
+
+$(TASKS):
+	@scripts/$@.sh
+
+else
+
+EXTENSION = extension/creatornexus
+EXTVERSION := $(shell sed -n "s/^default_version = '\(.*\)'/\1/p" extension/creatornexus.control)
+
+MODULE_big = creatornexus
+CORE_SOURCES := $(sort $(wildcard extension/core/*.cpp extension/core/*/*.cpp))
+GLUE_SOURCES := $(sort $(wildcard extension/glue/*.cpp))
+OBJS = $(CORE_SOURCES:.cpp=.o) $(GLUE_SOURCES:.cpp=.o)
+
+INSTALL_SQL := $(sort $(wildcard sql/install/*.sql))
+DATA_built = build/creatornexus--$(EXTVERSION).sql
+DATA = $(wildcard sql/upgrade/*.sql)
+
+# Up to PostgreSQL 15 PGDLLEXPORT is empty on Linux: with hidden visibility even the module's magic would vanish.
+PG_CPPFLAGS = -I$(srcdir)/extension -I$(srcdir)/build/generated -DPGDLLEXPORT='__attribute__((visibility("default")))'
+CXX_DIALECT = -std=c++20 -Wno-register
+PG_CXXFLAGS = $(CXX_DIALECT) -Wall -Wextra -fvisibility=hidden -fvisibility-inlines-hidden -MMD -MP
+SHLIB_LINK = -lutf8proc -lstdc++ -lm
+
+# 'make installcheck' runs the regression tests against a server of yours; 00_setup makes the database they share.
+REGRESS = $(sort $(patsubst test/sql/%.sql,%,$(wildcard test/sql/*.sql)))
+REGRESS_OPTS = --inputdir=test
+EXTRA_CLEAN = build $(OBJS:.o=.d) $(OBJS:.o=.bc)
+
+PG_CONFIG ?= pg_config
+PGXS := $(shell $(PG_CONFIG) --pgxs)
+include $(PGXS)
+
+# PGXS compiles the JIT bitcode without PG_CXXFLAGS, and names no prerequisite but the source.
+COMPILE.cxx.bc += $(CXX_DIALECT)
+$(OBJS:.o=.bc): %.bc: %.o
+-include $(OBJS:.o=.d)
+
+UNICODE_TABLES = build/generated/unicode_tables.inc
+$(OBJS): | $(UNICODE_TABLES)
+$(UNICODE_TABLES): scripts/unicode_tables.py
+	mkdir -p $(@D)
+	python3 $< > $@.tmp && mv $@.tmp $@
+
+build/creatornexus--$(EXTVERSION).sql: $(INSTALL_SQL) extension/creatornexus.control Makefile
+	mkdir -p $(@D)
+	{ printf '%s\n' '\echo Use "CREATE EXTENSION creatornexus" to load this file. \quit'; cat $(INSTALL_SQL); } > $@
+
+endif

@@ -1,0 +1,24 @@
+#ifdef POSTGRES_H
+#error "core headers come before PostgreSQL's"
+#endif
+#pragma once
+
+#include <string>
+#include <string_view>
+
+namespace nexus::text {
+
+/// NFC of valid UTF-8. Source: UAX #15. Throws std::bad_alloc only.
+std::string nfc(std::string_view utf8);
+
+/// NFKC, then Unicode case folding, then NFKC again: equal for texts that mean the same word. ASCII takes a fast path.
+///
+///     fold("Straße") == "strasse"
+std::string fold(std::string_view utf8);
+
+/// The canonical form of a hashtag: no leading '#' (or its full-width form), folded.
+///
+///     canonical_hashtag("#CaféLife") == "cafélife"
+std::string canonical_hashtag(std::string_view tag);
+
+}  // namespace nexus::text

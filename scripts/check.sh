@@ -1,0 +1,133 @@
+#!/usr/bin/env bash
+# make check: everything that proves the project, on a cluster of its own. Ends with "N passed, N failed".
+# scripts/check.sh STAGE...: only those of: lint unit regress isolation tap http. REGRESS="a b" picks regression tests,
+# TAP="test/t/x.t" TAP files.
+source "$(dirname "$0")/lib.sh"
+
+stages=("$@")
+if [ ${#stages[@]} -eq 0 ]; then stages=(lint unit regress isolation tap http); fi
+wanted() { [[ " ${stages[*]} " == *" $1 "* ]]; }
+
+passed=0
+failed=0
+logs=$RUN/check-logs
+mkdir -p "$logs"
+
+# count STAGE PASSED FAILED
+count() {
+  passed=$((passed + $2))
+  failed=$((failed + $3))
+  say "$(printf '%-10s %4d passed, %d failed  (%ds)' "$1" "$2" "$3" "$SECONDS")"
+}
+
+stage_lint() {
+  local ok=0 bad=0 name
+  for name in scripts/lint/*.sh; do
+    if "$name" >"$logs/lint-$(basename "$name" .sh).log" 2>&1; then
+      ok=$((ok + 1))
+    else
+      bad=$((bad + 1))
+      say "lint: $name failed:"
+      tail -n 30 "$logs/lint-$(basename "$name" .sh).log" >&2
+    fi
+  done
+  count lint $ok $bad
+}
+
+# cmake_build [ARGUMENT...]: the dev preset, quietly unless it fails
+cmake_build() {
+  if ! { cmake --preset dev && cmake --build --preset dev "$@"; } >"$logs/cmake.log" 2>&1; then
+    tail -n 40 "$logs/cmake.log" >&2
+    return 1
+  fi
+}
+
+stage_unit() {
+  local log=$logs/unit.log ok bad
+  if ! cmake_build --target nexus_unit; then
+    count unit 0 1
+    return
+  fi
+  build/dev/nexus_unit >"$log" 2>&1 || grep -E 'FAILED|Failure|error' "$log" | head -n 40 >&2 || true
+  ok=$(grep -c '^\[       OK \]' "$log" || true)
+  bad=$(grep -c '^\[  FAILED  \].*ms)$' "$log" || true)
+  grep -q '^\[==========\].*ran' "$log" || bad=$((bad + 1)) # the runner itself died
+  count unit "$ok" "$bad"
+}
+
+# pg_regress LIKE stages: run NAME COMMAND..., counting the lines of each test
+count_regress() {
+  local name=$1 log=$logs/$1.log ok bad
+  shift
+  "$@" >"$log" 2>&1 || {
+    grep -vE '\.\.\. ok' "$log" | tail -n 15 >&2
+    head -n 80 regression.diffs >&2 2>/dev/null || true
+  }
+  ok=$(grep -cE '\.\.\. ok' "$log" || true)
+  bad=$(grep -cE '\.\.\. FAILED' "$log" || true)
+  if [ "$ok" = 0 ] && [ "$bad" = 0 ]; then bad=1; fi
+  count "$name" "$ok" "$bad"
+}
+
+regress_names() { find "test/$1" -name "*.$2" -printf '%f\n' | sed "s/\.$2\$//" | sort; }
+
+stage_regress() {
+  local tests=${REGRESS:-$(regress_names sql sql)}
+  if [ -n "${REGRESS:-}" ]; then tests="00_setup ${REGRESS/00_setup/}"; fi
+  # shellcheck disable=SC2086
+  count_regress regress "$(dirname "$("$PG_CONFIG" --pgxs)")/../test/regress/pg_regress" --inputdir=test --outputdir=. \
+    --bindir="$PG_BIN" --host="$(socket_dir check)" --user=postgres --dbname=nexus_regress $tests
+}
+
+stage_isolation() {
+  local tests
+  tests=$(regress_names specs spec)
+  if [ -z "$tests" ]; then return; fi
+  # shellcheck disable=SC2086
+  count_regress isolation "$(dirname "$("$PG_CONFIG" --pgxs)")/../test/isolation/pg_isolation_regress" --inputdir=test --outputdir=. \
+    --bindir="$PG_BIN" --host="$(socket_dir check)" --user=postgres --dbname=nexus_isolation $tests
+}
+
+# prove NAME FILES...: every assertion counts
+count_prove() {
+  local name=$1 log=$logs/$1.log ok bad
+  shift
+  server_dir "$RUN/tap"
+  (
+    export TESTDIR=$RUN/tap PG_REGRESS=$PG_HOME/lib/pgxs/src/test/regress/pg_regress NEXUS_ROOT=$ROOT
+    export NEXUS_BRIDGE=$ROOT/build/dev/bridge/creatornexus-bridge HOME=$RUN/tap
+    as_server prove --verbose --merge -I "$PG_HOME/lib/pgxs/src/test/perl" -I "$ROOT/test/perl" "$@"
+  ) >"$log" 2>&1 || grep -E '^(not ok|# |Bailout|Dubious)|Failed|Wstat|died' "$log" | head -n 60 >&2 || true
+  ok=$(grep -cE '^ok ' "$log" || true)
+  bad=$(grep -cE '^not ok ' "$log" || true)
+  if ! tail -n 3 "$log" | grep -q '^Result: PASS' && [ "$bad" = 0 ]; then bad=1; fi
+  count "$name" "$ok" "$bad"
+}
+
+stage_tap() {
+  # shellcheck disable=SC2086
+  count_prove tap ${TAP:-test/t/*.t}
+}
+
+stage_http() {
+  if ! compgen -G 'test/http/*.t' >/dev/null; then return; fi
+  if ! cmake_build; then
+    count http 0 1
+    return
+  fi
+  # shellcheck disable=SC2086
+  count_prove http ${HTTP:-test/http/*.t}
+}
+
+scripts/deps.sh
+if wanted regress || wanted isolation || wanted tap || wanted http; then install_extension; fi
+if wanted regress || wanted isolation; then
+  cluster_stop check
+  rm -rf "$RUN/check" # a cluster of its own, new each time
+  cluster_start check "fsync = off" "max_connections = 50"
+  trap 'cluster_stop check' EXIT
+fi
+for stage in "${stages[@]}"; do "stage_$stage"; done
+
+printf '%d passed, %d failed\n' "$passed" "$failed"
+[ "$failed" = 0 ] && [ "$passed" -gt 0 ]

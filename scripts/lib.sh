@@ -1,0 +1,110 @@
+# shellcheck shell=bash
+# Shared by the scripts of this folder: where things are, who runs the server, how a cluster starts and stops.
+set -euo pipefail
+
+ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+cd "$ROOT"
+RUN=$ROOT/.run
+PG_SYSTEM=/usr/lib/postgresql/15
+
+# A private copy of the server's tree under .run/pg: PostgreSQL finds its files relative to its binaries, so the
+# extension is installed there, and neither the system's installation nor another checkout is touched.
+PG_HOME=$RUN/pg$PG_SYSTEM
+PG_BIN=$PG_HOME/bin
+export PG_CONFIG=$PG_BIN/pg_config
+export PATH=$PG_BIN:$PATH
+export LC_ALL=C.UTF-8 TZ=UTC PGTZ=UTC
+unset PGHOST PGPORT PGUSER PGDATABASE PGPASSWORD PGOPTIONS PGSERVICE
+
+say() { printf '%s\n' "$*" >&2; }
+die() {
+  say "error: $*"
+  exit 1
+}
+
+# initdb and postgres refuse to run as root: as root they run as user postgres. Where that user cannot reach this
+# folder (a checkout below /root) it keeps the right to pass, and nothing else.
+as_server() {
+  if [ "$(id -u)" != 0 ]; then
+    "$@"
+  elif setpriv --reuid=postgres --regid=postgres --clear-groups -- test -x "$ROOT" 2>/dev/null; then
+    setpriv --reuid=postgres --regid=postgres --clear-groups -- "$@"
+  else
+    setpriv --reuid=postgres --regid=postgres --clear-groups --inh-caps=+dac_override,+dac_read_search \
+      --ambient-caps=+dac_override,+dac_read_search -- "$@"
+  fi
+}
+
+# A folder that the server's user may write.
+server_dir() {
+  mkdir -p "$1"
+  if [ "$(id -u)" = 0 ]; then chown postgres:postgres "$1"; fi
+}
+
+make_pg_tree() {
+  if [ -x "$PG_BIN/postgres" ] && cmp -s "$PG_BIN/postgres" "$PG_SYSTEM/bin/postgres"; then return; fi
+  rm -rf "$RUN/pg"
+  mkdir -p "$PG_HOME" "$RUN/pg/usr/share/postgresql" "$RUN/pg/usr/include"
+  cp -a "$PG_SYSTEM/bin" "$PG_HOME/bin"
+  cp -as "$PG_SYSTEM/lib" "$PG_HOME/lib"
+  cp -as /usr/share/postgresql/15 "$RUN/pg/usr/share/postgresql/15"
+  ln -s /usr/include/postgresql "$RUN/pg/usr/include/postgresql"
+}
+
+install_extension() {
+  make_pg_tree
+  make -s -j"$(nproc)" all
+  make -s install >/dev/null
+}
+
+# The socket's path may have 107 bytes at most; a deep checkout gets its socket under /tmp.
+socket_dir() {
+  local dir=$RUN/$1
+  if [ ${#dir} -gt 80 ]; then dir=/tmp/creatornexus-$(printf '%s' "$RUN/$1" | cksum | cut -d' ' -f1); fi
+  printf '%s' "$dir"
+}
+
+# cluster_start NAME [SETTING=VALUE ...]: a UTF-8, UTC cluster in .run/NAME that listens on a socket only.
+cluster_start() {
+  local name=$1 dir socket
+  shift
+  dir=$RUN/$name
+  socket=$(socket_dir "$name")
+  server_dir "$dir"
+  server_dir "$socket"
+  chmod 700 "$dir" "$socket"
+  if [ ! -f "$dir/data/PG_VERSION" ]; then
+    as_server initdb -D "$dir/data" -U postgres -E UTF8 --locale=C.UTF-8 --auth=trust >"$dir.initdb.log" 2>&1 ||
+      die "initdb failed, see $dir.initdb.log"
+    cat >>"$dir/data/postgresql.conf" <<CONF
+listen_addresses = ''
+unix_socket_directories = '$socket'
+timezone = 'UTC'
+log_timezone = 'UTC'
+log_error_verbosity = terse
+log_parameter_max_length_on_error = 0
+shared_buffers = 256MB
+CONF
+    local setting
+    for setting in "$@"; do printf '%s\n' "$setting" >>"$dir/data/postgresql.conf"; done
+  fi
+  if ! as_server pg_ctl -D "$dir/data" status >/dev/null 2>&1; then
+    as_server pg_ctl -D "$dir/data" -w -l "$dir/server.log" start >/dev/null ||
+      die "the server did not start, see $dir/server.log"
+  fi
+}
+
+cluster_stop() {
+  local dir=$RUN/$1
+  if [ -f "$dir/data/postmaster.pid" ]; then as_server pg_ctl -D "$dir/data" -w -m fast stop >/dev/null || true; fi
+}
+
+# create_database CLUSTER NAME: a UTF-8 database with the extension and the 16 tables.
+create_database() {
+  local host change
+  host=$(socket_dir "$1")
+  createdb -h "$host" -U postgres "$2"
+  sed -n 's/^\([a-z0-9_]*\) .*/\1/p' sql/schema/sqitch.plan | while read -r change; do
+    psql -X -q -v ON_ERROR_STOP=1 -h "$host" -U postgres -d "$2" -f "sql/schema/deploy/$change.sql" >/dev/null </dev/null
+  done
+}

@@ -1,0 +1,46 @@
+-- Small functions that the schema and all engines share. Everything of the extension lives in schema nexus.
+
+GRANT USAGE ON SCHEMA nexus TO PUBLIC;
+
+CREATE FUNCTION nexus.utcnow() RETURNS timestamp LANGUAGE sql STABLE PARALLEL SAFE
+  SET search_path = pg_catalog, pg_temp
+  RETURN now() AT TIME ZONE 'UTC';
+COMMENT ON FUNCTION nexus.utcnow() IS
+  'The start of this transaction as a UTC wall clock, which is what every timestamp column of the application means.';
+
+CREATE FUNCTION nexus.is_timezone(tz text) RETURNS boolean LANGUAGE c STABLE STRICT PARALLEL SAFE
+  AS 'MODULE_PATHNAME', 'nexus_is_timezone';
+COMMENT ON FUNCTION nexus.is_timezone(text) IS
+  'True for the names of pg_timezone_names only, in any case; POSIX zone strings and offsets are refused.';
+
+-- Where the 16 tables are. One row while an application schema is attached, none otherwise.
+CREATE TABLE nexus.attachment (
+  one boolean PRIMARY KEY DEFAULT true CHECK (one),
+  schema_name name NOT NULL,
+  bridge_role name NOT NULL DEFAULT 'nexus_bridge',
+  attached_at timestamptz NOT NULL DEFAULT now()
+);
+SELECT pg_catalog.pg_extension_config_dump('nexus.attachment', '');
+
+-- What attach() makes on the application's tables. Each engine registers its own triggers in its own install file.
+CREATE TABLE nexus.attached_triggers (
+  table_name name NOT NULL,
+  trigger_name name NOT NULL,
+  definition text NOT NULL,       -- what stands between the trigger's name and EXECUTE: %1$s is the table
+  function_name text NOT NULL,    -- a function of schema nexus, with its arguments if it takes any
+  PRIMARY KEY (table_name, trigger_name)
+);
+
+CREATE FUNCTION nexus.attached_schema() RETURNS name LANGUAGE plpgsql STABLE PARALLEL SAFE
+  SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  found_schema name := (SELECT schema_name FROM nexus.attachment);
+BEGIN
+  IF found_schema IS NULL THEN
+    RAISE EXCEPTION 'no application schema is attached'
+      USING ERRCODE = '55000', HINT = 'Run the migrations, or SELECT nexus.attach(''public'').';
+  END IF;
+  RETURN found_schema;
+END $$;
+COMMENT ON FUNCTION nexus.attached_schema() IS
+  'The schema that holds the 16 tables; 55000 when none is attached.';

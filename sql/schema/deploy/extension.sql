@@ -1,0 +1,7 @@
+-- Deploy creatornexus:extension to pg
+
+BEGIN;
+
+CREATE EXTENSION creatornexus;
+
+COMMIT;
