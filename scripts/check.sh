@@ -92,6 +92,7 @@ stage_isolation() {
 count_prove() {
   local name=$1 log=$logs/$1.log ok bad
   shift
+  rm -rf "$RUN/tap"
   server_dir "$RUN/tap"
   (
     export TESTDIR=$RUN/tap PG_REGRESS=$PG_HOME/lib/pgxs/src/test/regress/pg_regress NEXUS_ROOT=$ROOT
@@ -105,6 +106,7 @@ count_prove() {
 }
 
 stage_tap() {
+  make -s -C test/module all && make -s -C test/module install >/dev/null
   # shellcheck disable=SC2086
   count_prove tap ${TAP:-test/t/*.t}
 }

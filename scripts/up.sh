@@ -1,0 +1,39 @@
+#!/usr/bin/env bash
+# make up: installs what is missing, builds, starts a private PostgreSQL with the extension, the schema and demo data,
+# starts the bridge, prints what to try. Run again, it brings up only what is not up.
+source "$(dirname "$0")/lib.sh"
+
+PORT=${NEXUS_SERVER_PORT:-3000}
+ADMIN_PORT=${NEXUS_ADMIN_SERVER_PORT:-3001}
+
+scripts/deps.sh
+install_extension
+cmake --preset dev >"$RUN/cmake.log" 2>&1 && cmake --build --preset dev --target creatornexus-bridge >>"$RUN/cmake.log" 2>&1 ||
+  { tail -n 40 "$RUN/cmake.log" >&2; die "the bridge did not build"; }
+
+cluster_start up
+socket=$(socket_dir up)
+export PGHOST=$socket PGUSER=postgres PGDATABASE=nexus
+if ! psql -XqAt -d postgres -c "SELECT 1 FROM pg_database WHERE datname = 'nexus'" | grep -q 1; then
+  create_database up nexus
+fi
+if [ "$(psql -XqAt -c "SELECT count(*) FROM users WHERE id LIKE 'seed-%'")" = 0 ]; then
+  psql -XqAt -c "SELECT 'demo data: ' || nexus.seed('small')" >&2
+fi
+
+# The secret is made once, and signs the tokens of this private installation only.
+if [ ! -f "$RUN/jwt-secret" ]; then (umask 077 && head -c 32 /dev/urandom | base64 | tr -d '\n' >"$RUN/jwt-secret"); fi
+pid_file=$RUN/bridge.pid
+if ! { [ -f "$pid_file" ] && kill -0 "$(cat "$pid_file")" 2>/dev/null; }; then
+  NEXUS_DB_URI="host=$socket user=nexus_bridge dbname=nexus" NEXUS_DB_SCHEMAS=nexus NEXUS_DB_ANON_ROLE=nexus_anon \
+    NEXUS_JWT_SECRET=$(cat "$RUN/jwt-secret") NEXUS_SERVER_HOST=127.0.0.1 NEXUS_SERVER_PORT=$PORT \
+    NEXUS_ADMIN_SERVER_PORT=$ADMIN_PORT setsid build/dev/bridge/creatornexus-bridge >"$RUN/bridge.log" 2>&1 </dev/null &
+  echo $! >"$pid_file"
+fi
+for _ in $(seq 100); do
+  if curl -sf "http://127.0.0.1:$PORT/ready" >/dev/null; then break; fi
+  sleep 0.1
+done
+curl -sf "http://127.0.0.1:$PORT/ready" >/dev/null || { tail -n 20 "$RUN/bridge.log" >&2; die "the bridge is not ready"; }
+
+scripts/tour.sh
