@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
 # make check: everything that proves the project, on a cluster of its own. Ends with "N passed, N failed".
-# scripts/check.sh STAGE...: only those of: lint unit regress isolation tap http. REGRESS="a b" picks regression tests,
+# scripts/check.sh STAGE...: only those of: lint unit regress isolation tap http tour. REGRESS="a b" picks regression tests,
 # TAP="test/t/x.t" TAP files.
 source "$(dirname "$0")/lib.sh"
 
 stages=("$@")
-if [ ${#stages[@]} -eq 0 ]; then stages=(lint unit regress isolation tap http); fi
+if [ ${#stages[@]} -eq 0 ]; then stages=(lint unit regress isolation tap http tour); fi
 wanted() { [[ " ${stages[*]} " == *" $1 "* ]]; }
 
 passed=0
@@ -119,6 +119,23 @@ stage_http() {
   fi
   # shellcheck disable=SC2086
   count_prove http ${HTTP:-test/http/*.t}
+}
+
+# What "make up" does and prints, on ports and a folder of its own.
+stage_tour() {
+  local log=$logs/tour.log ok bad=0
+  export NEXUS_RUN_DIR=$RUN/tour NEXUS_SERVER_PORT=$((20000 + RANDOM % 10000)) NEXUS_ADMIN_SERVER_PORT=$((30001 + RANDOM % 2000))
+  NEXUS_RUN_DIR=$RUN/tour scripts/down.sh >/dev/null 2>&1 || true
+  rm -rf "$NEXUS_RUN_DIR"
+  mkdir -p "$NEXUS_RUN_DIR"
+  { scripts/up.sh && scripts/up.sh && scripts/tour.sh --run && scripts/status.sh; } >"$log" 2>&1 || {
+    bad=1
+    tail -n 20 "$log" >&2
+  }
+  scripts/down.sh >>"$log" 2>&1 || bad=1
+  unset NEXUS_RUN_DIR NEXUS_SERVER_PORT NEXUS_ADMIN_SERVER_PORT
+  ok=$(grep -c '^\$ ' "$log" || true)
+  count tour "$((ok - bad))" "$bad"
 }
 
 scripts/deps.sh

@@ -10,7 +10,7 @@ packages=(
   libcpp-httplib-dev nlohmann-json3-dev libcli11-dev libspdlog-dev libssl-dev
   libgtest-dev libbenchmark-dev
   clang clang-format clang-tidy llvm libclang-rt-14-dev shellcheck
-  curl util-linux
+  curl bc util-linux
 )
 
 missing=()

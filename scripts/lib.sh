@@ -4,12 +4,13 @@ set -euo pipefail
 
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 cd "$ROOT"
-RUN=$ROOT/.run
+RUN=${NEXUS_RUN_DIR:-$ROOT/.run} # clusters, logs and secrets of this checkout
 PG_SYSTEM=/usr/lib/postgresql/15
 
 # A private copy of the server's tree under .run/pg: PostgreSQL finds its files relative to its binaries, so the
 # extension is installed there, and neither the system's installation nor another checkout is touched.
-PG_HOME=$RUN/pg$PG_SYSTEM
+PG_TREE=$ROOT/.run/pg
+PG_HOME=$PG_TREE$PG_SYSTEM
 PG_BIN=$PG_HOME/bin
 export PG_CONFIG=$PG_BIN/pg_config
 export PATH=$PG_BIN:$PATH
@@ -43,12 +44,12 @@ server_dir() {
 
 make_pg_tree() {
   if [ -x "$PG_BIN/postgres" ] && cmp -s "$PG_BIN/postgres" "$PG_SYSTEM/bin/postgres"; then return; fi
-  rm -rf "$RUN/pg"
-  mkdir -p "$PG_HOME" "$RUN/pg/usr/share/postgresql" "$RUN/pg/usr/include"
+  rm -rf "$PG_TREE"
+  mkdir -p "$PG_HOME" "$PG_TREE/usr/share/postgresql" "$PG_TREE/usr/include"
   cp -a "$PG_SYSTEM/bin" "$PG_HOME/bin"
   cp -as "$PG_SYSTEM/lib" "$PG_HOME/lib"
-  cp -as /usr/share/postgresql/15 "$RUN/pg/usr/share/postgresql/15"
-  ln -s /usr/include/postgresql "$RUN/pg/usr/include/postgresql"
+  cp -as /usr/share/postgresql/15 "$PG_TREE/usr/share/postgresql/15"
+  ln -s /usr/include/postgresql "$PG_TREE/usr/include/postgresql"
 }
 
 install_extension() {

@@ -8,8 +8,10 @@ ADMIN_PORT=${NEXUS_ADMIN_SERVER_PORT:-3001}
 
 scripts/deps.sh
 install_extension
-cmake --preset dev >"$RUN/cmake.log" 2>&1 && cmake --build --preset dev --target creatornexus-bridge >>"$RUN/cmake.log" 2>&1 ||
-  { tail -n 40 "$RUN/cmake.log" >&2; die "the bridge did not build"; }
+if ! { cmake --preset dev && cmake --build --preset dev --target creatornexus-bridge; } >"$RUN/cmake.log" 2>&1; then
+  tail -n 40 "$RUN/cmake.log" >&2
+  die "the bridge did not build"
+fi
 
 cluster_start up
 socket=$(socket_dir up)

@@ -1,0 +1,37 @@
+#!/usr/bin/env bash
+# The six lines that "make up" prints. With --run they are run, each with its output, and must all succeed.
+source "$(dirname "$0")/lib.sh"
+
+port=${NEXUS_SERVER_PORT:-3000}
+url=http://127.0.0.1:$port
+psql="psql -X -h $(socket_dir up) -U postgres nexus"
+mine="SELECT id FROM content WHERE user_id = 'seed-1-1' AND status = 'published' ORDER BY id LIMIT 1"
+
+lines=(
+  # will the platforms take this post, and if not, where is the fault?
+  "$psql -c \"SELECT platform, severity, message, hint FROM nexus.validate('{\\\"caption\\\": \\\"Rise early #run\\\", \\\"content_type\\\": \\\"reel\\\"}', '{instagram,tiktok}')\""
+  # when does a Friday 09:00 schedule in New York fire, across the end of summer time?
+  "curl -s '$url/rpc/occurrences?rrule=FREQ%3DWEEKLY%3BBYDAY%3DFR&dtstart=2026-10-23T09:00&tz=America/New_York&max_count=4'"
+  # which hashtags suit a draft, and why?
+  "curl -s $url/rpc/suggest_hashtags -H 'Content-Type: application/json' -d '{\"body\": \"Three mistakes with sourdough\", \"max_count\": 3}'"
+  # the same validation over HTTP
+  "curl -s $url/rpc/validate -H 'Content-Type: application/json' -d '{\"draft\": {\"caption\": \"Hello #world\", \"content_type\": \"text\"}, \"platforms\": [\"x\"]}'"
+  # how did one piece of content do, day by day, asked as its author?
+  "curl -s \"$url/rpc/metrics_series?content_id=\$($psql -qAtc \"$mine\")&after=\$(date -u -d '-30 days' +%F)&before=\$(date -u +%F)\" -H \"Authorization: Bearer \$(scripts/token.sh seed-1-1)\""
+  # is everything healthy?
+  "curl -s -w '%{http_code}\\n' $url/ready"
+)
+
+if [ "${1:-}" != --run ]; then
+  printf '\nUp. Try, from this folder:\n\n'
+  printf '%s\n\n' "${lines[@]}"
+  printf 'make status says how it is, make down stops it.\n'
+  exit 0
+fi
+
+for line in "${lines[@]}"; do
+  printf '$ %s\n' "$line"
+  output=$(bash -o pipefail -c "$line") || die "that line failed: $output"
+  printf '%s\n\n' "$output"
+  [ -n "$output" ] && [[ $output != *'"code":'* ]] || die "that line gave no answer"
+done
