@@ -18,11 +18,11 @@ BEGIN;
 \set latest :change
 SELECT pg_catalog.to_regclass(pg_catalog.format('%I.changes', :'registry')) IS NOT NULL AS registered \gset
 \if :registered
-  SELECT later.change AS latest
-    FROM :"registry".changes this
-    JOIN :"registry".changes later ON later.project = this.project AND later.committed_at >= this.committed_at
-   WHERE this.project = 'creatornexus' AND this.change = :'change'
-   ORDER BY later.committed_at DESC LIMIT 1 \gset
+  SELECT COALESCE((SELECT later.change
+                     FROM :"registry".changes this
+                     JOIN :"registry".changes later ON later.project = this.project AND later.committed_at >= this.committed_at
+                    WHERE this.project = 'creatornexus' AND this.change = :'change'
+                    ORDER BY later.committed_at DESC LIMIT 1), :'change') AS latest \gset
 \endif
 
 \set golden_file :dir /verify/ :change .manifest.json
