@@ -3,7 +3,8 @@
 -- shows what nobody thought of checking. To look at it:  PGOPTIONS='-c search_path=public' psql -f manifest.sql
 --
 -- It holds no oid, no name of the schema and no name that a tool chose (of keys and their indexes). Owners and rights count
--- relative to the tables' owner, since adopted tables keep theirs; rights of roles that are not ours are their owner's business.
+-- relative to the tables' owner, since adopted tables keep theirs (in policies nexus_owner passes for it); rights of roles
+-- that are not ours are not compared.
 WITH app AS (
   SELECT c.oid, c.relname::text AS name, c.relkind, c.relpersistence, c.relrowsecurity, c.relforcerowsecurity, c.relreplident,
          c.reloptions, c.relowner, c.relacl
@@ -149,8 +150,10 @@ WITH app AS (
   SELECT 'policy', app.name || '.' || p.polname, 'definition',
          pg_catalog.concat_ws(' ', CASE WHEN p.polpermissive THEN 'PERMISSIVE' ELSE 'RESTRICTIVE' END,
            'FOR', CASE p.polcmd WHEN 'r' THEN 'SELECT' WHEN 'a' THEN 'INSERT' WHEN 'w' THEN 'UPDATE' WHEN 'd' THEN 'DELETE' ELSE 'ALL' END,
-           'TO', (SELECT pg_catalog.string_agg(CASE WHEN r.oid = 0 THEN 'PUBLIC' ELSE r.oid::regrole::text END, ', '
-                                               ORDER BY r.oid::regrole::text COLLATE "C") FROM pg_catalog.unnest(p.polroles) AS r(oid)),
+           'TO', (SELECT pg_catalog.string_agg(DISTINCT g.name, ', ' ORDER BY g.name)
+                    FROM (SELECT CASE WHEN r.oid = 0 THEN 'PUBLIC' WHEN r.oid IN (app.relowner, (SELECT oid FROM role WHERE rolname = 'nexus_owner'))
+                                      THEN 'owner' ELSE r.oid::regrole::text END COLLATE "C" AS name
+                            FROM pg_catalog.unnest(p.polroles) AS r(oid)) g),
            'USING (' || pg_catalog.pg_get_expr(p.polqual, p.polrelid, true) || ')',
            'WITH CHECK (' || pg_catalog.pg_get_expr(p.polwithcheck, p.polrelid, true) || ')')
     FROM app JOIN pg_catalog.pg_policy p ON p.polrelid = app.oid
