@@ -10,7 +10,7 @@ PGDLLEXPORT void _PG_init(void);
 namespace nexus::pg {
 int max_occurrences = 100000;
 bool import_mode = false;
-}
+}  // namespace nexus::pg
 
 void _PG_init(void) {
   DefineCustomIntVariable("nexus.max_occurrences", "Occurrences after which an expansion is an error.", nullptr,
