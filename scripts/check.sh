@@ -94,6 +94,7 @@ count_prove() {
   local name=$1 log=$logs/$1.log ok bad
   shift
   server_dir "$RUN/tap"
+  rm -rf "$RUN/tap/tmp_check" # a failed run leaves its clusters
   (
     export TESTDIR=$RUN/tap PG_REGRESS=$PG_HOME/lib/pgxs/src/test/regress/pg_regress NEXUS_ROOT=$ROOT
     export NEXUS_BRIDGE=$ROOT/build/dev/bridge/creatornexus-bridge HOME=$RUN/tap

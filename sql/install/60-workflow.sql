@@ -489,7 +489,10 @@ CREATE INDEX jobs_ready_account ON nexus.jobs (account_id, run_at, id) WHERE sta
 CREATE INDEX jobs_lease ON nexus.jobs (lease_until) WHERE state = 'leased';
 CREATE INDEX jobs_lease_token ON nexus.jobs (lease_token) WHERE state = 'leased';
 CREATE INDEX jobs_finished ON nexus.jobs (finished_at) WHERE state IN ('done', 'dead', 'cancelled');
-CREATE TRIGGER transition_state BEFORE INSERT OR UPDATE OF state ON nexus.jobs FOR EACH ROW
+CREATE TRIGGER transition_state BEFORE UPDATE OF state ON nexus.jobs FOR EACH ROW
+  EXECUTE FUNCTION nexus.transition_state_trigger('nexus.jobs.state');
+-- A restore copies jobs in any state back while this trigger is there already. Every dump sets row_security off.
+CREATE TRIGGER transition_first_state BEFORE INSERT ON nexus.jobs FOR EACH ROW WHEN (pg_catalog.current_setting('row_security') = 'on')
   EXECUTE FUNCTION nexus.transition_state_trigger('nexus.jobs.state');
 CREATE SEQUENCE nexus.lease_token AS bigint;
 

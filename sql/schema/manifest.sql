@@ -9,7 +9,7 @@ WITH app AS (
   SELECT c.oid, c.relname::text AS name, c.relkind, c.relpersistence, c.relrowsecurity, c.relforcerowsecurity, c.relreplident,
          c.reloptions, c.relowner, c.relacl
     FROM pg_catalog.pg_class c
-   WHERE c.relnamespace = pg_catalog.current_schema()::regnamespace
+   WHERE c.relnamespace = pg_catalog.quote_ident(pg_catalog.current_schema())::regnamespace
      AND c.relname IN ('users', 'projects', 'content', 'sessions', 'social_accounts', 'content_metrics', 'niches',
                        'ai_generation_tasks', 'templates', 'notifications', 'social_posts', 'platform_posts', 'post_media',
                        'post_schedules', 'hashtag_suggestions', 'ai_content_suggestions')
@@ -57,10 +57,10 @@ WITH app AS (
                   SELECT 'column', name, 'rights', relowner, attacl FROM attribute WHERE attacl IS NOT NULL
                   UNION ALL
                   SELECT 'schema', 'application', 'rights', nspowner, nspacl
-                    FROM pg_catalog.pg_namespace WHERE oid = pg_catalog.current_schema()::regnamespace
+                    FROM pg_catalog.pg_namespace WHERE oid = pg_catalog.quote_ident(pg_catalog.current_schema())::regnamespace
                   UNION ALL
                   SELECT 'schema', 'application', 'default rights on ' || defaclobjtype::text, defaclrole, defaclacl
-                    FROM pg_catalog.pg_default_acl WHERE defaclnamespace = pg_catalog.current_schema()::regnamespace) o
+                    FROM pg_catalog.pg_default_acl WHERE defaclnamespace = pg_catalog.quote_ident(pg_catalog.current_schema())::regnamespace) o
            CROSS JOIN pg_catalog.aclexplode(o.acl) a) x
    GROUP BY kind, name, what, grantee, owner
 ), manifest(kind, name, what, value) AS (

@@ -62,7 +62,8 @@ is($node->safe_psql('elsewhere', q{SELECT count(*) FROM pg_roles WHERE rolname ~
 
 # A revert that would lose something refuses and changes nothing.
 $node->safe_psql('fresh', q{
-	INSERT INTO users (id, email, password, first_name, last_name) VALUES ('u1', 'u1@example.org', 'x', 'U', 'One');
+	INSERT INTO users (id, email, password, first_name, last_name) VALUES ('u1', 'u1@example.org',
+	  '$argon2id$v=19$m=19456,t=2,p=1$c2FsdHNhbHRzYWx0$' || repeat('A', 43), 'U', 'One');
 	INSERT INTO social_posts (user_id, title, content_type) VALUES ('u1', 'p', 'post');
 	INSERT INTO post_schedules (social_post_id, platform, scheduled_at, recurrence, timezone, max_retries)
 	  VALUES (1, 'x', '2026-01-01', 'daily', 'Europe/Berlin', 9)});

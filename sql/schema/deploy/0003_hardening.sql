@@ -262,8 +262,8 @@ ALTER TABLE hashtag_suggestions
   ADD COLUMN last_used_at TIMESTAMP,
   ADD COLUMN computed_at TIMESTAMP,
   ADD COLUMN is_banned BOOLEAN NOT NULL DEFAULT false,
-  ADD CONSTRAINT hashtag_shape CHECK (hashtag !~ '[#\s]' AND length(hashtag) BETWEEN 1 AND 100) NOT VALID,
-  ADD CONSTRAINT hashtag_ranges CHECK (trend_score BETWEEN 0 AND 100 AND usage_count >= 0) NOT VALID;
+  ADD CONSTRAINT hashtag_shape CHECK (hashtag !~ '[#\s]' AND length(hashtag) >= 1 AND length(hashtag) <= 100) NOT VALID,
+  ADD CONSTRAINT hashtag_ranges CHECK (trend_score >= 0 AND trend_score <= 100 AND usage_count >= 0) NOT VALID;
 CREATE UNIQUE INDEX hashtag_suggestions_key ON hashtag_suggestions (platform, category, lower(hashtag));
 
 -- ai_generation_tasks

@@ -41,4 +41,7 @@ END $$;
 
 CREATE EXTENSION IF NOT EXISTS creatornexus;
 
+-- For PUBLIC this is granted already. By name it shows other databases of the cluster that the roles are in use.
+GRANT USAGE ON SCHEMA nexus TO nexus_owner, nexus_app, nexus_anon, nexus_worker, nexus_bridge;
+
 COMMIT;

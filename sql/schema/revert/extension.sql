@@ -29,6 +29,10 @@ BEGIN
   IF NOT EXISTS (SELECT FROM pg_depend WHERE refclassid = 'pg_namespace'::regclass AND refobjid = to_regnamespace('nexus')) THEN
     DROP SCHEMA IF EXISTS nexus;
   END IF;
+END $$;
+
+DO $$
+BEGIN
   IF NOT EXISTS (SELECT FROM pg_auth_members
                   WHERE roleid::regrole::text ~ '^nexus_(owner|app|anon|worker|bridge)$'
                     AND member::regrole::text !~ '^nexus_(owner|app|anon|worker|bridge)$') THEN
