@@ -96,6 +96,7 @@ void Judge::platform(const Platform &platform, std::vector<Finding> &findings) {
   }
   for (const Post &post : posts) {
     target.unprobed.assign(post.media->size(), Facts{});
+    for (std::size_t i = 0; i < post.media->size(); ++i) target.unprobed[i].kind = !kind_known((*post.media)[i]);
     for (const Rule &rule : platform.rules) {
       interrupt_.poll();
       if (rule.kind == RuleKind::info) continue;

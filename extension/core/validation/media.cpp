@@ -67,6 +67,23 @@ bool condition_holds(MediaFilter filter, const std::vector<Media> &media) {
   }
 }
 
+bool kind_known(const Media &medium) {
+  return kind_of(medium) != MediaFilter::none;
+}
+
+std::vector<Media> implied_media(std::string_view content_type) {
+  Media medium;
+  if (content_type == "image")
+    medium.media_type = "image";
+  else if (content_type == "video" || content_type == "reel" || content_type == "short")
+    medium.media_type = "video";
+  else if (content_type == "audio")
+    medium.media_type = "audio";
+  else
+    return {};
+  return {medium};
+}
+
 std::string_view judged_content_type(const Draft &draft) {
   if (draft.content_type && *draft.content_type != "post") return *draft.content_type;
   if (condition_holds(MediaFilter::video, draft.media)) return "video";
@@ -107,6 +124,7 @@ std::string_view words_of(MediaFilter filter) {
 }
 
 Facts &Facts::operator|=(const Facts &other) {
+  kind |= other.kind;
   mime_type |= other.mime_type;
   file_size |= other.file_size;
   dimensions |= other.dimensions;
@@ -119,6 +137,7 @@ std::string Facts::names() const {
   auto add = [&](bool missing, const char *name) {
     if (missing) names.append(names.empty() ? "" : ", ").append(name);
   };
+  add(kind, "media_type");
   add(mime_type, "mime_type");
   add(file_size, "file_size");
   add(dimensions, "width and height");

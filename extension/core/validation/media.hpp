@@ -19,6 +19,13 @@ bool matches(MediaFilter filter, const Media &medium);
 /// Whether a rule's condition on the attached media holds.
 bool condition_holds(MediaFilter filter, const std::vector<Media> &media);
 
+/// Whether its kind is known at all.
+bool kind_known(const Media &medium);
+
+/// What a draft of a content type must have attached, where the media themselves are kept elsewhere: an image for
+/// image, a video for video, reel and short, audio for audio.
+std::vector<Media> implied_media(std::string_view content_type);
+
 /// The content type that rules go by: `post`, or none at all, is video if a video is attached, image if an image is,
 /// else text.
 std::string_view judged_content_type(const Draft &draft);
@@ -31,7 +38,7 @@ std::string_view words_of(MediaFilter filter);
 
 /// Facts about a file that a rule would have needed.
 struct Facts {
-  bool mime_type = false, file_size = false, dimensions = false, duration = false;
+  bool kind = false, mime_type = false, file_size = false, dimensions = false, duration = false;
 
   Facts &operator|=(const Facts &other);
   std::string names() const;  ///< "file_size, duration"; empty for none
