@@ -26,7 +26,7 @@ Error unknown_platform(std::string_view name, const RuleSet &rules) {
 }
 
 void emit(FunctionCallInfo fcinfo, const std::vector<Finding> &findings) {
-  call([&] { InitMaterializedSRF(fcinfo, MAT_SRF_USE_EXPECTED_DESC); });
+  call([&] { InitMaterializedSRF(fcinfo, 0); });
   auto *result = reinterpret_cast<ReturnSetInfo *>(fcinfo->resultinfo);
   Datum values[kFindingColumns];
   bool nulls[kFindingColumns];

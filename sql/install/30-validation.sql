@@ -264,16 +264,14 @@ COMMENT ON FUNCTION nexus.validate_social_post_trigger() IS
 COMMENT ON FUNCTION nexus.validate_platform_post_trigger() IS
   'Guard of platform_posts: shape of the row, and its own caption and hashtags by the rules of its platform and account.';
 
-CREATE FUNCTION nexus.record_findings(of_table name, of_row bigint, found nexus.finding[]) RETURNS void
-  LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+CREATE FUNCTION nexus.record_findings(of_table name, of_row bigint, found jsonb) RETURNS void
+  LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$
   DELETE FROM nexus.findings WHERE table_name = of_table AND row_id = of_row;
   INSERT INTO nexus.findings (table_name, row_id, number, finding)
-  SELECT of_table, of_row, f.number, ROW(f.platform, f.code, f.severity, f.field, f.message, f.hint, f.start_char, f.end_char,
-    f.actual, f.allowed, f.rule_id, f.source)::nexus.finding
-  FROM unnest(found) WITH ORDINALITY
-    AS f(platform, code, severity, field, message, hint, start_char, end_char, actual, allowed, rule_id, source, number);
+  SELECT of_table, of_row, f.number, jsonb_populate_record(NULL::nexus.finding, f.value)
+  FROM jsonb_array_elements(found) WITH ORDINALITY AS f(value, number);
 $$;
-REVOKE EXECUTE ON FUNCTION nexus.record_findings(name, bigint, nexus.finding[]) FROM PUBLIC;
+REVOKE EXECUTE ON FUNCTION nexus.record_findings(name, bigint, jsonb) FROM PUBLIC;
 
 CREATE FUNCTION nexus.forget_findings_trigger() RETURNS trigger
   LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
