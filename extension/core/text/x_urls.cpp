@@ -7,9 +7,9 @@
 
 #include <algorithm>
 
+#include "core/text/characters.hpp"
 #include "core/text/punycode.hpp"
 #include "core/text/tlds.hpp"
-#include "core/text/x_characters.hpp"
 
 namespace nexus::text {
 
