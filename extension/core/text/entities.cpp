@@ -38,6 +38,12 @@ void ascii_case(std::string &text, char first, char last, int shift) {
     if (c >= first && c <= last) c = static_cast<char>(c + shift);
 }
 
+bool has_protocol(std::string_view url) {
+  std::string start(url.substr(0, 8));
+  ascii_case(start, 'A', 'Z', 'a' - 'A');
+  return start == "https://" || start.substr(0, 7) == "http://";
+}
+
 std::string canonical(EntityKind kind, const std::string &value) {
   std::string result = value;
   switch (kind) {
@@ -51,21 +57,30 @@ std::string canonical(EntityKind kind, const std::string &value) {
       ascii_case(result, 'a', 'z', 'A' - 'a');
       return result;
     case EntityKind::url:
-      return value.find("://") == std::string::npos ? "https://" + value : value;
+      return has_protocol(value) ? value : "https://" + value;
   }
   return result;
 }
 
 }  // namespace
 
+void resolve_overlaps(std::vector<Span> &spans) {
+  std::sort(spans.begin(), spans.end(), [](const Span &a, const Span &b) { return a.start < b.start; });
+  std::size_t kept = 0, end = 0;
+  for (const Span &span : spans) {
+    if (span.start < end) continue;
+    end = span.end;
+    spans[kept++] = span;
+  }
+  spans.resize(kept);
+}
+
 std::vector<Entity> entities(std::string_view utf8, Dialect dialect, Interrupt interrupt) {
-  if (dialect != Dialect::x)
-    throw Error("0A000", dialect == Dialect::bluesky ? "entities of dialect \"bluesky\" are not supported yet"
-                                                     : "entities of dialect \"mastodon\" are not supported yet")
-        .hint("Use dialect \"x\".");
+  if (dialect == Dialect::mastodon)
+    throw Error("0A000", "entities of dialect \"mastodon\" are not supported yet").hint("Use dialect x or bluesky.");
   std::vector<Entity> result;
   Ruler ruler(utf8);
-  for (const Span &span : x_spans(utf8, interrupt)) {
+  for (const Span &span : dialect == Dialect::x ? x_spans(utf8, interrupt) : bluesky_spans(utf8, interrupt)) {
     interrupt.poll(16);
     Entity entity;
     entity.kind = span.kind;

@@ -3,10 +3,10 @@
 #include <algorithm>
 #include <string>
 
+#include "core/text/characters.hpp"
 #include "core/text/graphemes.hpp"
 #include "core/text/spans.hpp"
 #include "core/text/utf8.hpp"
-#include "core/text/x_characters.hpp"
 
 namespace nexus::text {
 

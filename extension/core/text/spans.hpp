@@ -21,6 +21,12 @@ struct Span {
 /// The links of X (twitter-text 3), in text order and without overlaps.
 std::vector<Span> x_spans(std::string_view utf8, Interrupt &interrupt);
 
+/// The facets of Bluesky (@atproto/api), in text order and without overlaps.
+std::vector<Span> bluesky_spans(std::string_view utf8, Interrupt &interrupt);
+
+/// Sorts by place; of two that overlap the one that starts first stays.
+void resolve_overlaps(std::vector<Span> &spans);
+
 /// The URLs alone, as X or Mastodon counts them 23.
 std::vector<Span> url_spans(std::string_view utf8, Dialect dialect, Interrupt &interrupt);
 

@@ -53,10 +53,6 @@ const Table &table() {
   return instance;
 }
 
-unsigned list_bit(TldList list) {
-  return list == TldList::x ? kOnX : kOnCurrent;
-}
-
 void append_lower(std::string &text, char32_t code) {
   append(text, static_cast<char32_t>(utf8proc_tolower(static_cast<utf8proc_int32_t>(code))));
 }
@@ -69,15 +65,8 @@ bool may_follow(std::string_view text, std::size_t at) {
 
 }  // namespace
 
-bool is_tld(std::string_view label, TldList list) {
-  if (label.size() > table().longest()) return false;
-  std::string lower;
-  for (std::size_t at = 0; at < label.size();) {
-    Decoded character = decode_at(label, at);
-    append_lower(lower, character.code);
-    at += character.size;
-  }
-  return (table().lists(lower) & list_bit(list)) != 0;
+bool is_current_tld(std::string_view label) {
+  return (table().lists(label) & kOnCurrent) != 0;
 }
 
 std::size_t tld_end(std::string_view text, std::size_t at) {

@@ -8,13 +8,10 @@
 
 namespace nexus::text {
 
-/// Whose list of top-level domains: X stopped in 2021, Bluesky follows the root zone.
-enum class TldList { x, current };
-
-/// True if `label` as a whole is a top-level domain, in any case.
+/// True if `label`, in lower case, is a top-level domain of today. (X has a list of its own: tld_end.)
 ///
-///     is_tld("COM", TldList::x)
-bool is_tld(std::string_view label, TldList list);
+///     is_current_tld("com")
+bool is_current_tld(std::string_view label);
 
 /// Where the top-level domain that starts at `at` ends, as X reads it; 0 if there is none. The longest wins; it must
 /// not run into an ASCII letter, a digit or one of `@ + -`, but other scripts may follow it. `xn--` and what follows

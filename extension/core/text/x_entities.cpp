@@ -1,9 +1,8 @@
 // Hashtags, mentions, lists and cashtags as twitter-text 3 finds them, and the order of all links.
-#include <algorithm>
 #include <array>
 
+#include "core/text/characters.hpp"
 #include "core/text/unicode.hpp"
-#include "core/text/x_characters.hpp"
 #include "core/text/x_urls.hpp"
 
 namespace nexus::text {
@@ -109,7 +108,7 @@ class Tags {
   bool cashtag_may_end(std::size_t at) const {
     if (at >= text_.size()) return true;
     char32_t c = code(at);
-    return is_x_punctuation(c) || c == 0xFEFF || (is_x_space(c) && c != 0x85 && c != 0x180E);
+    return is_x_punctuation(c) || is_script_space(c);
   }
 
   std::string_view text_;
@@ -150,15 +149,7 @@ std::vector<Span> x_spans(std::string_view utf8, Interrupt &interrupt) {
       if (is_at_sign(character.code)) tags.mention(at, character.size, found);
     }
   }
-  // Of two that overlap the one that starts first stays.
-  std::sort(found.begin(), found.end(), [](const Span &a, const Span &b) { return a.start < b.start; });
-  std::size_t kept = 0, end = 0;
-  for (const Span &span : found) {
-    if (span.start < end) continue;
-    end = span.end;
-    found[kept++] = span;
-  }
-  found.resize(kept);
+  resolve_overlaps(found);
   return found;
 }
 

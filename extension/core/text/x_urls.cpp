@@ -7,9 +7,9 @@
 
 #include <algorithm>
 
+#include "core/text/characters.hpp"
 #include "core/text/punycode.hpp"
 #include "core/text/tlds.hpp"
-#include "core/text/x_characters.hpp"
 
 namespace nexus::text {
 
@@ -61,61 +61,47 @@ bool equal_ignoring_case(std::string_view text, std::string_view lower) {
                     [](char a, char b) { return (a >= 'A' && a <= 'Z' ? a + 32 : a) == b; });
 }
 
-bool is_mastodon_path_character(char32_t c) {
-  return !is_x_space(c) && !one_of(c, "<>()?");
+/// Behind the path characters from `from` on.
+std::size_t skip_path(std::string_view text, std::size_t from) {
+  while (from < text.size()) {
+    Decoded character = decode_at(text, from);
+    if (!is_path_character(character.code)) break;
+    from += character.size;
+  }
+  return from;
 }
-bool is_mastodon_path_end(char32_t c) {
-  return is_mastodon_path_character(c) && c != 0x300C && c != 0x300D && !one_of(c, "!*\"';:=,.$%[]~&|@");
+
+/// Behind the group that opens at `open`, with at most one group inside it; 0 if it does not close.
+std::size_t skip_parentheses(std::string_view text, std::size_t open) {
+  std::size_t next = skip_path(text, open + 1);
+  bool empty = next == open + 1;
+  if (next < text.size() && text[next] == '(') {
+    std::size_t inner = skip_path(text, next + 1);
+    if (inner == next + 1 || inner == text.size() || text[inner] != ')') return 0;
+    next = skip_path(text, inner + 1);
+    empty = false;
+  }
+  return !empty && next < text.size() && text[next] == ')' ? next + 1 : 0;
 }
 
-/// Walks over paths; the dialects differ in what may stand in them.
-struct PathScanner {
-  std::string_view text;
-  bool (*character)(char32_t);
-  bool (*last)(char32_t);
-
-  /// Behind the path characters from `from` on.
-  std::size_t skip(std::size_t from) const {
-    while (from < text.size()) {
-      Decoded next = decode_at(text, from);
-      if (!character(next.code)) break;
-      from += next.size;
+/// Where the path ends that starts with the slash at `slash`: behind the last character or group that may end one.
+std::size_t path_end(std::string_view text, std::size_t slash) {
+  std::size_t end = slash + 1;
+  for (std::size_t next = end; next < text.size();) {
+    Decoded character = decode_at(text, next);
+    if (character.code == '(') {
+      next = skip_parentheses(text, next);
+      if (next == 0) break;
+      end = next;
+    } else if (is_path_character(character.code)) {
+      next += character.size;
+      if (is_path_end(character.code)) end = next;
+    } else {
+      break;
     }
-    return from;
   }
-
-  /// Behind the group that opens at `open`, with at most one group inside it; 0 if it does not close.
-  std::size_t skip_parentheses(std::size_t open) const {
-    std::size_t next = skip(open + 1);
-    bool empty = next == open + 1;
-    if (next < text.size() && text[next] == '(') {
-      std::size_t inner = skip(next + 1);
-      if (inner == next + 1 || inner == text.size() || text[inner] != ')') return 0;
-      next = skip(inner + 1);
-      empty = false;
-    }
-    return !empty && next < text.size() && text[next] == ')' ? next + 1 : 0;
-  }
-
-  /// Where the path ends that starts with the slash at `slash`: behind the last character or group that may end one.
-  std::size_t end(std::size_t slash) const {
-    std::size_t result = slash + 1;
-    for (std::size_t next = result; next < text.size();) {
-      Decoded current = decode_at(text, next);
-      if (current.code == '(') {
-        next = skip_parentheses(next);
-        if (next == 0) break;
-        result = next;
-      } else if (character(current.code)) {
-        next += current.size;
-        if (last(current.code)) result = next;
-      } else {
-        break;
-      }
-    }
-    return result;
-  }
-};
+  return end;
+}
 
 /// Where the query ends that starts with the question mark at `mark`; `mark` if there is none.
 std::size_t query_end(std::string_view text, std::size_t mark) {
@@ -245,10 +231,7 @@ void XUrls::take(Start start, std::size_t domain_end, std::vector<Span> &found) 
     while (end < text_.size() && is_ascii_digit(static_cast<unsigned char>(text_[end]))) ++end;
   }
   bool path = end < text_.size() && text_[end] == '/';
-  if (path)
-    end = (mastodon_ ? PathScanner{text_, is_mastodon_path_character, is_mastodon_path_end}
-                     : PathScanner{text_, is_path_character, is_path_end})
-              .end(end);
+  if (path) end = path_end(text_, end);
   if (end < text_.size() && text_[end] == '?') end = query_end(text_, end);
 
   consumed_ = end;
@@ -272,7 +255,7 @@ void XUrls::take(Start start, std::size_t domain_end, std::vector<Span> &found) 
       }
     }
     found.push_back({EntityKind::url, begin, end});
-  } else if (!mastodon_ && (begin == 0 || !one_of(at(text_, previous(text_, begin)), "-_./"))) {
+  } else if (bare_ && (begin == 0 || !one_of(at(text_, previous(text_, begin)), "-_./"))) {
     take_bare(start.domain, domain_end, path ? end : 0, found);
   }
 }
@@ -302,7 +285,7 @@ void XUrls::take_bare(std::size_t domain, std::size_t domain_end, std::size_t pa
 
 std::vector<Span> url_spans(std::string_view utf8, Dialect dialect, Interrupt &interrupt) {
   std::vector<Span> found;
-  XUrls urls(utf8, dialect == Dialect::mastodon);
+  XUrls urls(utf8, dialect != Dialect::mastodon);
   for (std::size_t dot = utf8.find('.'); dot != std::string_view::npos; dot = utf8.find('.', dot + 1)) {
     interrupt.poll();
     urls.at_dot(dot, found, interrupt);

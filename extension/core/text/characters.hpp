@@ -5,12 +5,17 @@
 
 #include "core/text/utf8.hpp"
 
-// The character classes of X's link rules that are plain ranges.
+// The character classes of the link rules that are plain ranges.
 namespace nexus::text {
 
 inline bool is_x_space(char32_t c) {
   return (c >= 0x09 && c <= 0x0D) || c == ' ' || c == 0x85 || c == 0xA0 || c == 0x1680 || c == 0x180E ||
          (c >= 0x2000 && c <= 0x200A) || c == 0x2028 || c == 0x2029 || c == 0x202F || c == 0x205F || c == 0x3000;
+}
+
+/// White space as JavaScript's regular expressions have it, which Bluesky's rules are written in.
+inline bool is_script_space(char32_t c) {
+  return c == 0xFEFF || (is_x_space(c) && c != 0x85 && c != 0x180E);
 }
 
 /// ASCII punctuation without the double quote and the grave accent.
