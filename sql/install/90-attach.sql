@@ -112,7 +112,8 @@ DECLARE
       WHERE t.attrelid = object_name::regclass AND t.attname = column_name AND a.grantee = attach_grant.grantee::regrole::oid
         AND a.privilege_type = privilege)
     ELSE EXISTS (
-      SELECT FROM pg_class c, aclexplode(c.relacl) a
+      SELECT FROM pg_class c,
+        aclexplode(COALESCE(c.relacl, acldefault(CASE c.relkind WHEN 'S' THEN 's' ELSE 'r' END::"char", c.relowner))) a
       WHERE c.oid = object_name::regclass AND a.grantee = attach_grant.grantee::regrole::oid AND a.privilege_type = privilege)
   END;
 BEGIN
