@@ -60,8 +60,13 @@ bool importing() {
   return setting != nullptr && std::string_view(setting) == "on";
 }
 
+/// A social post also becomes scheduled by its platform posts, and those may be late.
+bool rolled_up() {
+  return call([] { return DatumGetInt32(DirectFunctionCall1(pg_trigger_depth, Datum{0})); }) > 1;
+}
+
 /// A row that is to be sent at a time that is over. A failed one that is tried again keeps its time.
-void check_schedule(const GuardedRow &row, const Occasion &occasion, std::vector<Finding> &findings) {
+void check_schedule(const GuardedRow &row, const Occasion &occasion, bool rolls_up, std::vector<Finding> &findings) {
   auto status = row.text("status");
   auto at = row.timestamp("scheduled_at");
   if (!status || *status != "scheduled" || !at || TIMESTAMP_NOT_FINITE(*at)) return;
@@ -69,7 +74,7 @@ void check_schedule(const GuardedRow &row, const Occasion &occasion, std::vector
   bool retried = before && *before == "failed";
   if (!row.changed("scheduled_at") && (!occasion.becomes || retried)) return;
   if (*at >= GetCurrentTransactionStartTimestamp() - USECS_PER_MINUTE) return;
-  if (importing()) return;
+  if (importing() || (rolls_up && rolled_up())) return;
   findings.push_back(validation::row_finding("scheduled_at.past", "scheduled_at", "scheduled_at is in the past",
                                              "Choose a time to come, or publish now."));
 }
@@ -242,7 +247,8 @@ struct GuardedTable {
   const char *name;
   std::span<const GuardedColumn> columns;
   void (*judge)(const GuardedRow &, std::vector<Finding> &);
-  bool has_schedule;  // a platform post has not: a missed one is published late
+  bool has_schedule;  // must not be scheduled in the past; a platform post may, it is then published late
+  bool rolls_up;      // its status follows from other tables
 };
 
 /// Before a write only what changes is looked at, and platforms are asked only about rows that are to go out; after it,
@@ -256,7 +262,7 @@ Datum guard(FunctionCallInfo fcinfo, const GuardedTable &table) {
   std::vector<Finding> findings;
   Occasion occasion = occasion_of(row);
   row.check_shape(findings, row.before());
-  if (table.has_schedule) check_schedule(row, occasion, findings);
+  if (table.has_schedule) check_schedule(row, occasion, table.rolls_up, findings);
   if (!row.before()) {
     table.judge(row, findings);
     record(row, table.name, findings);
@@ -306,15 +312,15 @@ constexpr std::array kPlatformPostColumns = {
 }  // namespace
 
 NEXUS_FUNCTION(nexus_validate_content_trigger) {
-  return guard(fcinfo, {"content", kContentColumns, judge_content, true});
+  return guard(fcinfo, {"content", kContentColumns, judge_content, true, false});
 }
 
 NEXUS_FUNCTION(nexus_validate_social_post_trigger) {
-  return guard(fcinfo, {"social_posts", kSocialPostColumns, judge_social_post, true});
+  return guard(fcinfo, {"social_posts", kSocialPostColumns, judge_social_post, true, true});
 }
 
 NEXUS_FUNCTION(nexus_validate_platform_post_trigger) {
-  return guard(fcinfo, {"platform_posts", kPlatformPostColumns, judge_platform_post, false});
+  return guard(fcinfo, {"platform_posts", kPlatformPostColumns, judge_platform_post, false, false});
 }
 
 NEXUS_FUNCTION(nexus_records_findings) {

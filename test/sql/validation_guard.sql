@@ -4,7 +4,7 @@ SET client_min_messages = warning;
 \set VERBOSITY terse
 BEGIN;
 SELECT nexus.attach('public');
-INSERT INTO users (id, email, password, first_name, last_name) VALUES ('u1', 'u1@example.org', '$argon2id$v=19$m=19456,t=2,p=1$c2FsdHNhbHQ$aGFzaGhhc2g', 'A', 'B');
+INSERT INTO users (id, email, password, first_name, last_name) VALUES ('u1', 'u1@example.org', '$argon2id$v=19$m=19456,t=2,p=1$' || repeat('A', 22) || '$' || repeat('A', 43), 'A', 'B');
 INSERT INTO content (id, user_id, title, platform, content_type) VALUES (1, 'u1', 'a draft', 'x', 'text');
 
 -- try(SQL): what came of it, undone.
