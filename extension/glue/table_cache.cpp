@@ -26,7 +26,7 @@ TableRows read_own_table(const char *table) {
   if (!OidIsValid(relation_oid)) throw Error("55000", std::string("table nexus.") + table + " does not exist");
   return call([relation_oid]() -> TableRows {
     Relation relation = table_open(relation_oid, AccessShareLock);
-    Snapshot snapshot = RegisterSnapshot(GetLatestSnapshot());
+    Snapshot snapshot = RegisterSnapshot(GetCatalogSnapshot(relation_oid));  // the newest, also in a parallel plan
     TableRows rows{};
     rows.descriptor = CreateTupleDescCopy(RelationGetDescr(relation));
     int room = 64;

@@ -25,12 +25,12 @@ namespace {
 /// What is asked of the row that a reference names. All pointers live in the current memory context.
 struct Parent {
   bool found = false;
-  const char *user = nullptr;      // column user_id, as stored; NULL if the table has none or it is NULL
+  const char *user = nullptr;  // column user_id, as stored; NULL if the table has none or it is NULL
   std::size_t user_size = 0;
   bool has_user_column = false;
-  int owner_key = 0;               // else the key of the row it belongs to,
+  int owner_key = 0;                  // else the key of the row it belongs to,
   const char *owner_table = nullptr;  // in this table
-  const char *matched = nullptr;   // the column that must agree, as text
+  const char *matched = nullptr;      // the column that must agree, as text
 };
 
 char *output(Datum value, Oid type) {
@@ -78,7 +78,8 @@ Parent read_parent(Oid schema, const char *table, int id, const char *matched) {
         if (is_user) {
           text *packed = DatumGetTextPP(value);
           parent.user_size = VARSIZE_ANY_EXHDR(packed);
-          parent.user = static_cast<const char *>(memcpy(palloc(parent.user_size + 1), VARDATA_ANY(packed), parent.user_size));
+          parent.user =
+              static_cast<const char *>(memcpy(palloc(parent.user_size + 1), VARDATA_ANY(packed), parent.user_size));
         }
         if (is_post) {
           parent.owner_key = DatumGetInt32(value);
@@ -194,8 +195,8 @@ NEXUS_FUNCTION(nexus_owner_agreement_trigger) {
   for (int i = 0; i < count; ++i) {
     const char *name = row.argument(2 + 3 * i);
     Reference reference{row.column(name), name, row.argument(3 + 3 * i), row.argument(4 + 3 * i)};
-    bool changed = row.changes(reference.column) ||
-                   (reference.matched[0] != '\0' && row.changes(row.column(reference.matched)));
+    bool changed =
+        row.changes(reference.column) || (reference.matched[0] != '\0' && row.changes(row.column(reference.matched)));
     if (!row.now(reference.column)) continue;
     references[present++] = reference;
     any_new |= changed;

@@ -277,7 +277,10 @@ BEGIN
   FOR made IN SELECT * FROM nexus.attached_functions ORDER BY function_signature, role_name LOOP
     PERFORM nexus.attach_grant('FUNCTION', made.function_signature, 'EXECUTE', '', made.role_name);
   END LOOP;
-  FOR made IN SELECT table_name FROM nexus.attached_tables ORDER BY table_name LOOP
+  FOR made IN
+    SELECT table_name FROM nexus.attached_tables JOIN pg_class c ON c.oid = format('%I.%I', schema, table_name)::regclass
+    WHERE NOT (c.relrowsecurity AND c.relforcerowsecurity) ORDER BY table_name
+  LOOP
     EXECUTE format('ALTER TABLE %I.%I ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY', schema, made.table_name);
   END LOOP;
 END $$;

@@ -24,6 +24,11 @@ INSERT INTO users (id, email, password, first_name, last_name) VALUES ('t', 't@e
 INSERT INTO social_accounts (id, user_id, platform, account_id, account_name) VALUES (900001, 't', 'bluesky', 'a', 'A');
 INSERT INTO social_posts (id, user_id, title, content_type) VALUES (900001, 't', 'post', 'post');
 
+-- the live lease that lets platform post 900100 become publishing
+INSERT INTO nexus.jobs (kind, ref_id) VALUES ('publish', 900100);
+UPDATE nexus.jobs SET state = 'leased', lease_token = 7, lease_until = clock_timestamp() + interval '1 hour' WHERE ref_id = 900100;
+INSERT INTO nexus.publish_attempts (platform_post_id, attempt, lease_token, idempotency_key) VALUES (900100, 1, 7, gen_random_uuid());
+
 -- How a row in state %1$L is made, and how it is brought to state %2$L; $1 is its id.
 CREATE TEMP TABLE machine (tbl text, make text, change text);
 INSERT INTO machine VALUES
@@ -38,14 +43,8 @@ INSERT INTO machine VALUES
   ('social_posts.review_state', 'INSERT INTO social_posts (user_id, title, content_type, review_state, reviewed_at)
      VALUES (''t'', ''s'', ''post'', %1$L, CASE WHEN %1$L IN (''approved'', ''rejected'') THEN now() END) RETURNING id',
    'UPDATE social_posts SET review_state = %2$L WHERE id = $1'),
-  ('platform_posts.status', 'WITH made AS (
-       INSERT INTO platform_posts (social_post_id, account_id, platform, status, scheduled_at, published_at, platform_post_id)
-       VALUES (900001, 900001, ''bluesky'', %1$L, now(), now(), ''r'') RETURNING id),
-     job AS (INSERT INTO nexus.jobs (kind, ref_id, state, lease_token, lease_until)
-       SELECT ''publish'', id, ''leased'', 7, now() + interval ''1 hour'' FROM made),
-     attempt AS (INSERT INTO nexus.publish_attempts (platform_post_id, attempt, lease_token, idempotency_key)
-       SELECT id, 1, 7, gen_random_uuid() FROM made)
-     SELECT id FROM made',
+  ('platform_posts.status', 'INSERT INTO platform_posts (id, social_post_id, account_id, platform, status, scheduled_at, published_at,
+       platform_post_id) VALUES (900100, 900001, 900001, ''bluesky'', %1$L, now(), now(), ''r'') RETURNING id',
    'UPDATE platform_posts SET status = %2$L WHERE id = $1'),
   ('post_schedules.status', 'INSERT INTO post_schedules (social_post_id, platform, scheduled_at, status)
      VALUES (900001, ''bluesky'', now() + interval ''1 day'', %1$L) RETURNING id',
@@ -111,7 +110,7 @@ UPDATE nexus.jobs SET state = 'leased', lease_token = 9, lease_until = clock_tim
 SELECT left(pg_temp.outcome('SELECT 900001', 'UPDATE platform_posts SET status = ''publishing'' WHERE id = $1'), 5) AS no_attempt;
 INSERT INTO nexus.publish_attempts (platform_post_id, attempt, lease_token, idempotency_key) VALUES (900001, 1, 8, gen_random_uuid());
 SELECT left(pg_temp.outcome('SELECT 900001', 'UPDATE platform_posts SET status = ''publishing'' WHERE id = $1'), 5) AS other_lease;
-UPDATE nexus.publish_attempts SET lease_token = 9;
+UPDATE nexus.publish_attempts SET lease_token = 9 WHERE platform_post_id = 900001;
 SELECT pg_temp.outcome('SELECT 900001', 'UPDATE platform_posts SET status = ''publishing'' WHERE id = $1') AS with_lease;
 UPDATE nexus.jobs SET lease_until = clock_timestamp() - interval '1 s' WHERE ref_id = 900001;
 SELECT left(pg_temp.outcome('SELECT 900001', 'UPDATE platform_posts SET status = ''publishing'' WHERE id = $1'), 5) AS expired_lease;

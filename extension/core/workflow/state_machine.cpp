@@ -60,8 +60,7 @@ void StateMachine::check_change(std::string_view from, std::string_view to) cons
   check_known(to);
   auto found = next_.find(from);
   if (found != next_.end() && contains(found->second, to)) return;
-  Error error("NX002",
-              "illegal transition of " + name_ + " from " + shown(from) + " to " + std::string(to));
+  Error error("NX002", "illegal transition of " + name_ + " from " + shown(from) + " to " + std::string(to));
   if (found == next_.end() || found->second.empty())
     throw std::move(error).hint("The state " + shown(from) + " is final.");
   throw std::move(error).hint("From " + shown(from) + " it can go to: " + join(found->second) + ".");

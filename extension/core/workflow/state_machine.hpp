@@ -16,7 +16,8 @@ namespace nexus::workflow {
 ///     status.allow_first("draft", true);
 ///     status.allow("draft", "published");
 ///     status.check_first("draft");
-///     status.check_change("published", "draft");   // NX002: illegal transition of content.status from published to draft
+///     status.check_change("published", "draft");   // NX002: illegal transition of content.status from published to
+///     draft
 class StateMachine {
  public:
   explicit StateMachine(std::string name) : name_(std::move(name)) {}
