@@ -83,9 +83,10 @@ stage_isolation() {
   local tests
   tests=$(regress_names specs spec)
   if [ -z "$tests" ]; then return; fi
+  create_database check nexus_isolation --fast # pg_isolation_regress would make an empty one
   # shellcheck disable=SC2086
   count_regress isolation "$(dirname "$("$PG_CONFIG" --pgxs)")/../test/isolation/pg_isolation_regress" --inputdir=test --outputdir=. \
-    --bindir="$PG_BIN" --host="$(socket_dir check)" --user=postgres --dbname=nexus_isolation $tests
+    --bindir="$PG_BIN" --host="$(socket_dir check)" --user=postgres --use-existing --dbname=nexus_isolation $tests
 }
 
 # prove NAME FILES...: every assertion counts
@@ -94,6 +95,7 @@ count_prove() {
   shift
   rm -rf "$RUN/tap"
   server_dir "$RUN/tap"
+  rm -rf "$RUN/tap/tmp_check" # a failed run leaves its clusters
   (
     export TESTDIR=$RUN/tap PG_REGRESS=$PG_HOME/lib/pgxs/src/test/regress/pg_regress NEXUS_ROOT=$ROOT
     export NEXUS_BRIDGE=$ROOT/build/dev/bridge/creatornexus-bridge HOME=$RUN/tap

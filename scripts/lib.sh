@@ -100,12 +100,27 @@ cluster_stop() {
   if [ -f "$dir/data/postmaster.pid" ]; then as_server pg_ctl -D "$dir/data" -w -m fast stop >/dev/null || true; fi
 }
 
-# create_database CLUSTER NAME: a UTF-8 database with the extension and the 16 tables.
+schema_changes() { sed -n 's/^\([a-z0-9_]*\) .*/\1/p' sql/schema/sqitch.plan; }
+
+# sqitch_run CLUSTER DATABASE COMMAND [ARGUMENT...]: sqitch deploy, verify, revert, ... of the schema on that database.
+sqitch_run() {
+  local cluster=$1 database=$2 command=$3
+  shift 3
+  (cd sql/schema && sqitch "$command" --target "db:pg://postgres@/$database?host=$(socket_dir "$cluster")" "$@")
+}
+
+# create_database CLUSTER NAME [--fast]: a UTF-8 database with the extension and the 16 tables, deployed by sqitch as a
+# user would; --fast leaves sqitch and its registry out, for databases that live for one test.
 create_database() {
-  local host change
+  local host
   host=$(socket_dir "$1")
-  createdb -h "$host" -U postgres "$2"
-  sed -n 's/^\([a-z0-9_]*\) .*/\1/p' sql/schema/sqitch.plan | while read -r change; do
-    psql -X -q -v ON_ERROR_STOP=1 -h "$host" -U postgres -d "$2" -f "sql/schema/deploy/$change.sql" >/dev/null </dev/null
-  done
+  createdb -h "$host" -U postgres -E UTF8 -T template0 "$2"
+  if [ "${3:-}" = --fast ]; then
+    scripts/psql_deploy.sh -h "$host" -U postgres -d "$2"
+  else
+    sqitch_run "$1" "$2" deploy >"$RUN/$1.sqitch.log" 2>&1 || {
+      cat "$RUN/$1.sqitch.log" >&2
+      die "the migrations failed on database $2"
+    }
+  fi
 }

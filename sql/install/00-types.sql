@@ -21,6 +21,29 @@ CREATE TABLE nexus.attachment (
   attached_at timestamptz NOT NULL DEFAULT now()
 );
 SELECT pg_catalog.pg_extension_config_dump('nexus.attachment', '');
+GRANT SELECT ON nexus.attachment TO PUBLIC;
+
+-- Backends keep copies of small tables; a change of such a table drops the copies in all of them at commit.
+CREATE FUNCTION nexus.invalidate_trigger() RETURNS trigger LANGUAGE c
+  AS 'MODULE_PATHNAME', 'nexus_invalidate_trigger';
+CREATE TRIGGER invalidate AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON nexus.attachment
+  FOR EACH STATEMENT EXECUTE FUNCTION nexus.invalidate_trigger();
+
+-- A direct SQL login that stands for one end user. An app with many users has no row here: it is the tables' owner.
+CREATE TABLE nexus.login_users (
+  login_role name PRIMARY KEY,
+  user_id text NOT NULL CHECK (user_id <> '')
+);
+SELECT pg_catalog.pg_extension_config_dump('nexus.login_users', '');
+CREATE TRIGGER invalidate AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON nexus.login_users
+  FOR EACH STATEMENT EXECUTE FUNCTION nexus.invalidate_trigger();
+
+CREATE FUNCTION nexus.current_user_id() RETURNS text LANGUAGE c STABLE PARALLEL SAFE
+  AS 'MODULE_PATHNAME', 'nexus_current_user_id';
+COMMENT ON FUNCTION nexus.current_user_id() IS
+  'The end user of this session, or NULL. Where the session logged in as the bridge role of nexus.attachment it is the '
+  'claim "sub" of the setting request.jwt.claims; any other session is the user of its row in nexus.login_users, '
+  'whatever it sets.';
 
 -- What attach() makes on the application's tables. Each engine registers its own triggers in its own install file.
 CREATE TABLE nexus.attached_triggers (
@@ -30,6 +53,7 @@ CREATE TABLE nexus.attached_triggers (
   function_name text NOT NULL,    -- a function of schema nexus, with its arguments if it takes any
   PRIMARY KEY (table_name, trigger_name)
 );
+GRANT SELECT ON nexus.attached_triggers TO PUBLIC;
 
 CREATE FUNCTION nexus.attached_schema() RETURNS name LANGUAGE plpgsql STABLE PARALLEL SAFE
   SET search_path = pg_catalog, pg_temp AS $$

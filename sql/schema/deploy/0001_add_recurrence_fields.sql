@@ -1,4 +1,7 @@
 -- Deploy creatornexus:0001_add_recurrence_fields to pg
+-- The original's first migration, as it stands there.
+
+\ir ../settings.sql
 
 BEGIN;
 

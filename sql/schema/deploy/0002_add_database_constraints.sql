@@ -1,4 +1,7 @@
 -- Deploy creatornexus:0002_add_database_constraints to pg
+-- The original's second migration, as it stands there.
+
+\ir ../settings.sql
 
 BEGIN;
 

@@ -1,0 +1,88 @@
+// The periods of a rule (its days, weeks, months, hours ...) and the wall times that each of them yields.
+#ifdef POSTGRES_H
+#error "core headers come before PostgreSQL's"
+#endif
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+#include "core/interrupt.hpp"
+#include "core/recurrence/rule.hpp"
+
+namespace nexus::recurrence {
+
+/// The table of RFC 5545 3.3.10: which days and times of a period the BY parts expand to or leave over.
+///
+/// Period 0 holds DTSTART, period k begins k * INTERVAL units later; every period is reached by arithmetic alone. One
+/// period is held at a time: fill(k) computes it, size() and at(i) read it in ascending order. COUNT and UNTIL are not
+/// looked at here, and period 0 is given in full, also what lies before DTSTART.
+///
+///     Periods periods(parse_rule("FREQ=MONTHLY;BYDAY=-1FR"), dtstart);
+///     if (periods.fill(12)) first = periods.at(0);      // a year after DTSTART's month
+class Periods {
+ public:
+  Periods(const Rule &rule, LocalTime dtstart);
+
+  /// The period that holds `at`, or the last one that begins before it.
+  std::int64_t index_of(LocalTime at) const;
+
+  /// Computes period k; false if it begins after year 9999.
+  bool fill(std::int64_t k);
+
+  std::size_t size() const { return selected_.empty() ? total_ : selected_.size(); }
+  LocalTime at(std::size_t i) const {
+    std::size_t index = selected_.empty() ? i : selected_[i];
+    return bases_[index / times_.size()] + times_[index % times_.size()];
+  }
+  /// The position of the first value not before `from`, size() if there is none.
+  std::size_t lower_bound(LocalTime from) const;
+
+  /// After period k came out empty: the next period, or the one before, that may hold something; nullopt if none does.
+  /// The rule is empty for good once cycle() periods in a row were empty.
+  std::optional<std::int64_t> after_empty(std::int64_t k, Interrupt &interrupt) const;
+  std::optional<std::int64_t> before_empty(std::int64_t k, Interrupt &interrupt) const;
+  std::int64_t cycle() const { return cycle_; }
+
+  /// How many values each full period has, where all have the same number.
+  std::optional<std::size_t> constant_size();
+
+ private:
+  using YearMask = std::array<std::uint64_t, 6>;  // a bit for each day of a year
+
+  bool is_sub_daily() const { return rule_.frequency < Frequency::kDaily; }
+  void set_time_lists(LocalTime dtstart);
+  bool reaches_a_time() const;
+  void fill_month(std::int64_t year, int month, Day first, const YearMask *mask);
+  void fill_year(std::int64_t year);
+  YearMask year_mask(std::int64_t year, Day first) const;
+  std::uint32_t month_days(std::int64_t year, int month, int weekday_of_first) const;
+  bool day_matches(Day day) const;
+  std::optional<Day> matching_day(Day from, int step, Interrupt &interrupt) const;
+  bool unit_matches(std::int64_t unit) const;
+  std::optional<std::int64_t> next_unit(std::int64_t unit, int step, Interrupt &interrupt) const;
+  void select_positions();
+
+  const Rule &rule_;
+  std::int64_t start_ = 0;    // DTSTART's unit: its day, first day of its week, month or year number, hour, minute ...
+  std::int64_t cycle_ = 0;    // after so many periods the calendar repeats
+  std::int64_t unit_us_ = 0;  // length of a unit of a sub-daily rule
+  // What the rule leaves to DTSTART is filled in here.
+  std::uint32_t months_ = 0;            // bit m for month m
+  std::vector<int> month_days_;         // BYMONTHDAY
+  std::uint32_t weekdays_ = 0;          // BYDAY without ordinal, a bit each
+  std::vector<WeekdayValue> ordinals_;  // BYDAY with ordinal
+  bool has_weekdays_ = false, year_ordinals_ = false, needs_year_mask_ = false;
+  std::uint64_t seconds_ = 0, minutes_ = 0;  // filters of sub-daily rules
+  std::uint32_t hours_ = 0;
+  bool empty_ = false;            // no step ever meets the time filters
+  std::vector<LocalTime> times_;  // offsets from a base
+  // The current period.
+  std::vector<LocalTime> bases_;  // starts of the days (or of the one sub-daily unit) it yields
+  std::size_t total_ = 0;
+  std::vector<std::size_t> selected_;  // what BYSETPOS leaves, as indexes into bases x times
+};
+
+}  // namespace nexus::recurrence

@@ -1,0 +1,53 @@
+// The wall times of one rule in order, from any point, forwards or backwards.
+#ifdef POSTGRES_H
+#error "core headers come before PostgreSQL's"
+#endif
+#pragma once
+
+#include <cstdint>
+#include <optional>
+
+#include "core/recurrence/periods.hpp"
+
+namespace nexus::recurrence {
+
+/// Walks the instances of a rule: those of its periods that are not before DTSTART, as many as COUNT allows, up to an
+/// end that the caller derives from UNTIL (what UNTIL means depends on the zone). Reaching a point costs the same
+/// wherever it lies, except that a COUNT over periods of unequal size is counted period by period once.
+///
+///     RuleIterator iterator(rule, dtstart, kMaxLocal, interrupt);
+///     iterator.seek(to_day(2026, 6, 1) * kDay);
+///     for (int i = 0; i < 10; ++i) std::optional<LocalTime> time = iterator.next();
+class RuleIterator {
+ public:
+  /// `end` is the last wall time that may be returned. The rule must outlive the iterator.
+  RuleIterator(const Rule &rule, LocalTime dtstart, LocalTime end, Interrupt interrupt);
+
+  /// Makes next() go on with the first instance at or after `from`.
+  void seek(LocalTime from);
+
+  /// The next instance, nullopt when there is none.
+  std::optional<LocalTime> next();
+
+  /// The last instance at or before `to`; next() then needs a new seek().
+  std::optional<LocalTime> last(LocalTime to);
+
+ private:
+  bool load_next_period();
+  void apply_count();
+  LocalTime last_counted();
+
+  const Rule &rule_;
+  Periods periods_;
+  Interrupt interrupt_;
+  LocalTime dtstart_, end_;
+  std::int64_t last_period_ = 0;  // later ones begin after end_
+  std::int64_t period_ = 0;
+  std::size_t position_ = 0;
+  bool started_ = false, finished_ = false;
+  bool count_applied_ = false;  // COUNT has been turned into an earlier end_
+  std::int64_t remaining_ = 0;  // of COUNT, while walking from DTSTART
+  LocalTime previous_;          // what next() returned last: SKIP=FORWARD can repeat a day
+};
+
+}  // namespace nexus::recurrence

@@ -1,0 +1,45 @@
+#ifdef POSTGRES_H
+#error "core headers come before PostgreSQL's"
+#endif
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/interrupt.hpp"
+
+namespace nexus::text {
+
+/// Whose rules decide what is a link.
+enum class Dialect { x, bluesky, mastodon };
+
+enum class EntityKind { hashtag, mention, list, url, cashtag };
+
+/// A place in a text in the three units that clients use, from 0.
+struct Position {
+  std::int32_t codepoint = 0, utf16 = 0, byte = 0;
+};
+
+/// A part of a text that a platform turns into a link; `end` is the position behind it.
+struct Entity {
+  EntityKind kind;
+  std::string value;      ///< as it stands in the text, without its sign; a list is `user/slug`
+  std::string canonical;  ///< what it means: folded tag, handle, full URI
+  Position start, end;
+};
+
+/// The entities of valid UTF-8, in text order, overlaps resolved as the platform does. Linear time.
+///
+///     entities("hi @Bob #CaféLife", Dialect::x)
+///       // {mention, "Bob", "bob", 3..7}, {hashtag, "CaféLife", "cafélife", 8..17}
+std::vector<Entity> entities(std::string_view utf8, Dialect dialect, Interrupt interrupt = Interrupt());
+
+/// `x`, `bluesky` or `mastodon`; anything else is 22023.
+Dialect parse_dialect(std::string_view name);
+
+/// `hashtag`, `mention`, `list`, `url` or `cashtag`.
+std::string_view name(EntityKind kind);
+
+}  // namespace nexus::text

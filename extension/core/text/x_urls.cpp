@@ -1,0 +1,296 @@
+// URLs as twitter-text 3 finds them: with a protocol or bare, always with a known top-level domain.
+//
+// Every URL has a dot in front of a top-level domain, so the scanner wakes at dots only, looks left for where the
+// domain may start and right for where it ends. No byte is looked at more than a few times: what was matched is
+// consumed, what led nowhere is fenced off (`fence_`), and how far a chain of labels goes is remembered (`chain_`).
+#include "core/text/x_urls.hpp"
+
+#include <algorithm>
+
+#include "core/text/characters.hpp"
+#include "core/text/punycode.hpp"
+#include "core/text/tlds.hpp"
+
+namespace nexus::text {
+
+namespace {
+
+constexpr std::int64_t kMaxUrl = 4096;  // UTF-16 units, the protocol counted once more
+constexpr std::size_t kMaxSlug = 40;    // of a t.co URL
+constexpr int kMaxLabel = 63;
+
+/// May begin and end a label.
+bool is_domain_character(char32_t c) {
+  if (c < 0x80) return !is_x_punctuation(c) && !is_x_space(c);
+  return !is_x_space(c) && !is_x_invalid(c) && !is_direction_mark(c);
+}
+bool is_label_character(char32_t c) {
+  return c == '-' || c == '_' || is_domain_character(c);
+}
+bool may_precede(char32_t c) {
+  return !is_ascii_alnum(c) && !is_at_sign(c) && c != '$' && !is_hash_sign(c) && !is_x_invalid(c);
+}
+/// What a domain may consist of when there is no protocol.
+bool is_bare_character(char32_t c) {
+  return is_ascii_alnum(c) || c == '-' || is_latin_accent(c);
+}
+bool one_of(char32_t c, std::string_view set) {
+  return c < 0x80 && set.find(static_cast<char>(c)) != std::string_view::npos;
+}
+bool is_path_word(char32_t c) {
+  return is_ascii_alnum(c) || (c >= 0x400 && c <= 0x4FF) || is_latin_accent(c);
+}
+bool is_path_character(char32_t c) {
+  return is_path_word(c) || c == 0x2013 || one_of(c, "!*';:=+,.$/%#[]-_~@|&");
+}
+bool is_path_end(char32_t c) {
+  return is_path_word(c) || one_of(c, "+-=_#/");
+}
+bool is_query_character(char32_t c) {
+  return is_ascii_alnum(c) || one_of(c, "!?*'@();:&=+$/%#[]-_.,~|");
+}
+bool is_query_end(char32_t c) {
+  return is_ascii_alnum(c) || one_of(c, "-_&=#/");
+}
+
+char32_t at(std::string_view text, std::size_t where) {
+  return decode_at(text, where).code;
+}
+bool equal_ignoring_case(std::string_view text, std::string_view lower) {
+  return std::equal(text.begin(), text.end(), lower.begin(), lower.end(),
+                    [](char a, char b) { return (a >= 'A' && a <= 'Z' ? a + 32 : a) == b; });
+}
+
+/// Behind the path characters from `from` on.
+std::size_t skip_path(std::string_view text, std::size_t from) {
+  while (from < text.size()) {
+    Decoded character = decode_at(text, from);
+    if (!is_path_character(character.code)) break;
+    from += character.size;
+  }
+  return from;
+}
+
+/// Behind the group that opens at `open`, with at most one group inside it; 0 if it does not close.
+std::size_t skip_parentheses(std::string_view text, std::size_t open) {
+  std::size_t next = skip_path(text, open + 1);
+  bool empty = next == open + 1;
+  if (next < text.size() && text[next] == '(') {
+    std::size_t inner = skip_path(text, next + 1);
+    if (inner == next + 1 || inner == text.size() || text[inner] != ')') return 0;
+    next = skip_path(text, inner + 1);
+    empty = false;
+  }
+  return !empty && next < text.size() && text[next] == ')' ? next + 1 : 0;
+}
+
+/// Where the path ends that starts with the slash at `slash`: behind the last character or group that may end one.
+std::size_t path_end(std::string_view text, std::size_t slash) {
+  std::size_t end = slash + 1;
+  for (std::size_t next = end; next < text.size();) {
+    Decoded character = decode_at(text, next);
+    if (character.code == '(') {
+      next = skip_parentheses(text, next);
+      if (next == 0) break;
+      end = next;
+    } else if (is_path_character(character.code)) {
+      next += character.size;
+      if (is_path_end(character.code)) end = next;
+    } else {
+      break;
+    }
+  }
+  return end;
+}
+
+/// Where the query ends that starts with the question mark at `mark`; `mark` if there is none.
+std::size_t query_end(std::string_view text, std::size_t mark) {
+  std::size_t end = mark;
+  for (std::size_t next = mark + 1; next < text.size() && is_query_character(static_cast<unsigned char>(text[next]));
+       ++next)
+    if (is_query_end(static_cast<unsigned char>(text[next]))) end = next + 1;
+  return end;
+}
+
+bool labels_fit(std::string_view domain) {
+  while (true) {
+    std::size_t dot = std::min(domain.find('.'), domain.size());
+    int size = punycode_label_size(domain.substr(0, dot), kMaxLabel);
+    if (size < 1 || size > kMaxLabel) return false;
+    if (dot == domain.size()) return true;
+    domain.remove_prefix(dot + 1);
+  }
+}
+
+std::int64_t utf16_length(std::string_view text) {
+  return std::count_if(text.begin(), text.end(), [](char c) { return !is_continuation(c); }) +
+         std::count_if(text.begin(), text.end(), [](char c) { return static_cast<unsigned char>(c) >= 0xF0; });
+}
+
+}  // namespace
+
+bool XUrls::may_start(std::size_t where) const {
+  if (where == 0) return true;
+  std::size_t before = previous(text_, where);
+  return before >= consumed_ && may_precede(at(text_, before));
+}
+
+std::size_t XUrls::first_start(std::size_t from, std::size_t to) const {
+  for (; from < to; from += decode_at(text_, from).size)
+    if (is_domain_character(at(text_, from)) && may_start(from)) return from;
+  return kNone;
+}
+
+std::size_t XUrls::protocol_before(std::size_t domain) const {
+  for (std::string_view protocol : {"http://", "https://"}) {
+    if (domain < consumed_ + protocol.size()) continue;
+    std::size_t start = domain - protocol.size();
+    if (equal_ignoring_case(text_.substr(start, protocol.size()), protocol) && may_start(start)) return start;
+  }
+  return kNone;
+}
+
+XUrls::Start XUrls::find_start(std::size_t dot) const {
+  Start start;
+  std::size_t bound = std::max(consumed_, fence_);
+  for (std::size_t end = dot;;) {
+    std::size_t label = end;
+    while (label > bound) {
+      std::size_t before = previous(text_, label);
+      if (before < bound || !is_label_character(at(text_, before))) break;
+      label = before;
+    }
+    if (label == end || !is_domain_character(at(text_, previous(text_, end)))) break;
+    std::size_t domain = first_start(label, end);
+    if (domain != kNone) start.domain = domain;
+    if (!is_domain_character(at(text_, label))) break;
+    if (label > bound && text_[label - 1] == '.') {
+      end = label - 1;
+      continue;
+    }
+    std::size_t protocol = protocol_before(label);
+    if (protocol != kNone) start = {protocol, label};
+    break;
+  }
+  return start;
+}
+
+std::size_t XUrls::last_dot(std::size_t dot, Interrupt &interrupt) {
+  std::size_t last = kNone;
+  if (dot >= chain_.from && dot < chain_.to) return last;  // nothing good before the chain ends: seen earlier
+  std::size_t next = dot;
+  while (true) {
+    std::size_t label = next + 1, end = label;
+    bool underscore = false;
+    while (end < text_.size()) {
+      Decoded character = decode_at(text_, end);
+      if (!is_label_character(character.code)) break;
+      underscore = underscore || character.code == '_';
+      end += character.size;
+    }
+    interrupt.poll(static_cast<std::uint32_t>(end - next));
+    if (end == text_.size() || text_[end] != '.' || end == label || !is_domain_character(at(text_, label)) ||
+        !is_domain_character(at(text_, previous(text_, end))))
+      break;
+    next = end;
+    if (!underscore && tld_end(text_, next + 1) != 0) last = next;
+  }
+  chain_ = {last == kNone ? dot : last + 1, next + 1};
+  return last;
+}
+
+void XUrls::at_dot(std::size_t dot, std::vector<Span> &found, Interrupt &interrupt) {
+  if (dot < consumed_ || tld_end(text_, dot + 1) == 0) return;
+  Start start = find_start(dot);
+  if (start.domain == kNone) {
+    fence_ = dot + 1;
+    return;
+  }
+  std::size_t last = last_dot(dot, interrupt);
+  if (last == kNone) {
+    last = dot;
+    // The label in front of the top-level domain must be free of underscores: start behind the last of them.
+    std::size_t free = dot;
+    while (free > start.domain && text_[free - 1] != '.' && text_[free - 1] != '_') --free;
+    if (free > start.domain && text_[free - 1] == '_') {
+      start = {kNone, first_start(free, dot)};
+      if (start.domain == kNone) {
+        fence_ = dot + 1;
+        return;
+      }
+    }
+  }
+  take(start, tld_end(text_, last + 1), found);
+}
+
+void XUrls::take(Start start, std::size_t domain_end, std::vector<Span> &found) {
+  std::size_t begin = start.protocol == kNone ? start.domain : start.protocol;
+  std::size_t end = domain_end;
+  if (end + 1 < text_.size() && text_[end] == ':' && is_ascii_digit(static_cast<unsigned char>(text_[end + 1]))) {
+    ++end;
+    while (end < text_.size() && is_ascii_digit(static_cast<unsigned char>(text_[end]))) ++end;
+  }
+  bool path = end < text_.size() && text_[end] == '/';
+  if (path) end = path_end(text_, end);
+  if (end < text_.size() && text_[end] == '?') end = query_end(text_, end);
+
+  consumed_ = end;
+  std::string_view domain = text_.substr(start.domain, domain_end - start.domain);
+  std::int64_t protocol_size = start.protocol == kNone ? 8 : static_cast<std::int64_t>(start.domain - start.protocol);
+  if (!labels_fit(domain) || protocol_size + utf16_length(text_.substr(begin, end - begin)) > kMaxUrl) return;
+  if (start.protocol != kNone) {
+    if (domain.substr(0, 4) == "xn--") {  // then the rest of the domain has to be Latin too
+      std::vector<Span> latin;
+      take_bare(start.domain, domain_end, 0, latin);
+      if (latin.empty()) return;
+    }
+    std::string_view rest = text_.substr(start.domain, end - start.domain);
+    if (equal_ignoring_case(rest.substr(0, 5), "t.co/")) {
+      std::size_t slug = 5;
+      while (slug < rest.size() && is_ascii_alnum(static_cast<unsigned char>(rest[slug]))) ++slug;
+      if (slug - 5 > kMaxSlug) return;
+      if (slug > 5) {
+        end = start.domain + slug;
+        if (end < consumed_ && text_[end] == '?') end = query_end(text_.substr(0, consumed_), end);
+      }
+    }
+    found.push_back({EntityKind::url, begin, end});
+  } else if (bare_ && (begin == 0 || !one_of(at(text_, previous(text_, begin)), "-_./"))) {
+    take_bare(start.domain, domain_end, path ? end : 0, found);
+  }
+}
+
+void XUrls::take_bare(std::size_t domain, std::size_t domain_end, std::size_t path_end, std::vector<Span> &found) {
+  std::string_view text = text_.substr(0, domain_end);
+  std::size_t before = found.size();
+  for (std::size_t next = domain; next < domain_end;) {
+    Decoded first = decode_at(text, next);
+    if (!is_bare_character(first.code)) {
+      next += first.size;
+      continue;
+    }
+    std::size_t start = next, end = 0;
+    for (std::size_t label = start; next < domain_end; label = ++next) {
+      while (next < domain_end && is_bare_character(at(text, next))) next += decode_at(text, next).size;
+      if (next == label || next >= domain_end || text[next] != '.') break;
+      std::size_t tld = tld_end(text, next + 1);
+      if (tld != 0) end = tld;
+    }
+    if (end == 0) continue;
+    found.push_back({EntityKind::url, start, end});
+    next = end;
+  }
+  if (path_end != 0 && found.size() > before) found.back().end = path_end;
+}
+
+std::vector<Span> url_spans(std::string_view utf8, Dialect dialect, Interrupt &interrupt) {
+  std::vector<Span> found;
+  XUrls urls(utf8, dialect != Dialect::mastodon);
+  for (std::size_t dot = utf8.find('.'); dot != std::string_view::npos; dot = utf8.find('.', dot + 1)) {
+    interrupt.poll();
+    urls.at_dot(dot, found, interrupt);
+  }
+  return found;
+}
+
+}  // namespace nexus::text

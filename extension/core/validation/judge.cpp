@@ -1,0 +1,479 @@
+#include "core/validation/judge.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <string>
+#include <unordered_map>
+#include <unordered_set>
+
+#include "core/text/normalize.hpp"
+#include "core/validation/media.hpp"
+
+namespace nexus::validation {
+
+namespace {
+
+Finding &add(std::vector<Finding> &findings, const Platform &platform, const Rule &rule, std::string code,
+             std::string field, std::string message) {
+  Finding finding;
+  finding.platform = platform.slug;
+  finding.code = std::move(code);
+  finding.severity = rule.severity;
+  finding.field = std::move(field);
+  finding.message = std::move(message);
+  finding.rule_id = rule.rule_id;
+  finding.source = rule.source;
+  return findings.emplace_back(std::move(finding));
+}
+
+std::string joined(const std::vector<std::string> &words) {
+  std::string text;
+  for (const auto &word : words) text.append(text.empty() ? "" : ", ").append(word);
+  return text;
+}
+
+/// Drops a finding where a more severe one says the same of the same field.
+void keep_most_severe(std::vector<Finding> &findings, std::size_t from) {
+  if (findings.size() - from < 2) return;
+  std::unordered_map<std::string, Severity> worst;
+  auto key = [](const Finding &finding) { return finding.code + ' ' + finding.field; };
+  for (std::size_t i = from; i < findings.size(); ++i) {
+    Severity &severity = worst[key(findings[i])];
+    severity = std::max(severity, findings[i].severity);
+  }
+  auto begin = findings.begin() + static_cast<std::ptrdiff_t>(from);
+  findings.erase(std::remove_if(begin, findings.end(),
+                                [&](const Finding &finding) { return finding.severity < worst[key(finding)]; }),
+                 findings.end());
+}
+
+}  // namespace
+
+struct Judge::Target {
+  const Platform &platform;
+  std::vector<Finding> &findings;
+  bool takes_caption = false, takes_description = false;  // whether a rule that applies judges that field
+  std::vector<Facts> unprobed;                            // per medium of the post at hand
+};
+
+struct Judge::Post {
+  std::string prefix;  // "" or "thread[1]."
+  Text *caption;
+  const std::vector<Media> *media;
+  bool main;
+};
+
+Judge::Judge(const RuleSet &rules, const Draft &draft, Circumstances circumstances, Interrupt interrupt)
+    : rules_(rules),
+      draft_(draft),
+      circumstances_(circumstances),
+      interrupt_(interrupt),
+      content_type_(judged_content_type(draft)),
+      title_(draft.title, interrupt),
+      caption_(draft.caption, interrupt),
+      description_(draft.description, interrupt),
+      script_(draft.script, interrupt) {
+  for (const Part &part : draft.thread) thread_captions_.emplace_back(part.caption, interrupt);
+  auto take = [&](OverrideScope scope, std::string_view id) {
+    if (const auto *found = rules_.overrides(scope, id)) overrides_.push_back(found);
+  };
+  take(OverrideScope::all, "");
+  if (circumstances.user_id) take(OverrideScope::user, *circumstances.user_id);
+  if (circumstances.account_id) take(OverrideScope::account, *circumstances.account_id);
+}
+
+void Judge::platform(const Platform &platform, std::vector<Finding> &findings) {
+  std::size_t from = findings.size();
+  Target target{platform, findings, false, false, {}};
+  std::vector<Post> posts;
+  posts.push_back({"", &caption_, &draft_.media, true});
+  for (std::size_t i = 0; i < draft_.thread.size(); ++i)
+    posts.push_back({"thread[" + std::to_string(i) + "].", &thread_captions_[i], &draft_.thread[i].media, false});
+  for (const Rule &rule : platform.rules) {
+    if (rule.kind != RuleKind::text_length || !applies(rule, posts.front())) continue;
+    target.takes_caption |= rule.field == Field::caption;
+    target.takes_description |= rule.field == Field::description;
+  }
+  for (const Post &post : posts) {
+    target.unprobed.assign(post.media->size(), Facts{});
+    for (std::size_t i = 0; i < post.media->size(); ++i) target.unprobed[i].kind = !kind_known((*post.media)[i]);
+    for (const Rule &rule : platform.rules) {
+      interrupt_.poll();
+      if (rule.kind == RuleKind::info) continue;
+      if (overrides_.empty()) {
+        if (applies(rule, post)) judge_rule(target, rule, post);
+        continue;
+      }
+      Rule effective = rule;
+      bool off = false;
+      for (const auto *list : overrides_) {
+        for (const Override &entry : *list) {
+          if (entry.rule_id != rule.rule_id) continue;
+          if (entry.min) effective.min = entry.min;
+          if (entry.max) effective.max = entry.max;
+          if (!entry.list.empty()) effective.list = entry.list;
+          if (entry.severity) effective.severity = *entry.severity;
+          off = entry.off;
+        }
+      }
+      if (!off && applies(effective, post)) judge_rule(target, effective, post);
+    }
+    report_unprobed(target, post);
+  }
+  keep_most_severe(findings, from);
+}
+
+bool Judge::applies(const Rule &rule, const Post &post) const {
+  if (circumstances_.today < rule.valid_from || circumstances_.today > rule.valid_to) return false;
+  if (!rule.content_type.empty() && rule.content_type != content_type_) return false;
+  switch (rule.kind) {
+    case RuleKind::media_count:
+    case RuleKind::media_mime:
+    case RuleKind::media_bytes:
+    case RuleKind::media_duration:
+    case RuleKind::media_aspect:
+    case RuleKind::media_dimension:
+      return true;  // there the condition picks the media that are judged
+    default:
+      return condition_holds(rule.when_media, *post.media);
+  }
+}
+
+void Judge::judge_rule(Target &target, const Rule &rule, const Post &post) {
+  switch (rule.kind) {
+    case RuleKind::info:
+      break;
+    case RuleKind::text_length:
+      if (rule.field == Field::alt_text)
+        judge_alt_texts(target, rule, post);
+      else
+        judge_text(target, rule, post);
+      break;
+    case RuleKind::characters:
+      judge_characters(target, rule, post);
+      break;
+    case RuleKind::tag_length:
+    case RuleKind::tags_length:
+      if (post.main) judge_tags(target, rule);
+      break;
+    case RuleKind::entity_count:
+      judge_entities(target, rule, post);
+      break;
+    case RuleKind::media_count:
+    case RuleKind::media_mix:
+      judge_media_set(target, rule, post);
+      break;
+    case RuleKind::media_mime:
+    case RuleKind::media_bytes:
+    case RuleKind::media_duration:
+    case RuleKind::media_aspect:
+    case RuleKind::media_dimension:
+      judge_media_facts(target, rule, post);
+      break;
+    case RuleKind::content_type:
+      if (post.main) judge_content_type(target, rule);
+      break;
+    case RuleKind::thread_parts:
+      if (post.main) judge_thread(target, rule);
+      break;
+  }
+}
+
+/// The text that a rule for `field` judges, and what the draft calls it.
+std::pair<Text *, std::string_view> Judge::text_of(const Target &target, Field field, const Post &post) {
+  switch (field) {
+    case Field::title:
+      return {post.main ? &title_ : nullptr, "title"};
+    case Field::script:
+      return {post.main ? &script_ : nullptr, "script"};
+    case Field::caption:
+      if (post.main && !caption_.given() && description_.given() && !target.takes_description)
+        return {&description_, "description"};
+      return {post.caption, "caption"};
+    case Field::description:
+      if (!description_.given() && post.caption->given() && !target.takes_caption) return {post.caption, "caption"};
+      return {post.main ? &description_ : nullptr, "description"};
+    default:
+      return {nullptr, ""};
+  }
+}
+
+void Judge::judge_text(Target &target, const Rule &rule, const Post &post) {
+  auto [text, field] = text_of(target, rule.field, post);
+  if (text == nullptr || (!text->given() && (!rule.min || !post.main))) return;
+  std::string path = post.prefix + std::string(field);
+  std::string code(name(rule.field));
+  const std::string &platform = target.platform.name;
+  if (rule.max && !text->surely_within(rule.unit, *rule.max)) {
+    auto length = static_cast<double>(text->length(rule.unit));
+    if (length > *rule.max) {
+      auto &finding = add(target.findings, target.platform, rule, code + ".too_long", path,
+                          path + " has " + number_text(length) + " " + std::string(unit_words(rule.unit)) + ", " +
+                              platform + " takes " + number_text(*rule.max) + " at most");
+      finding.hint = "Shorten " + path + " by " + number_text(length - *rule.max) + ".";
+      finding.start_char = text->overflow_at(rule.unit, static_cast<std::int64_t>(*rule.max));
+      finding.end_char = static_cast<std::int32_t>(text->stats().codepoints);
+      finding.actual = length;
+      finding.allowed = rule.max;
+    }
+  }
+  if (rule.min) {
+    auto length = static_cast<double>(text->length(rule.unit));
+    if (length < *rule.min) {
+      auto &finding =
+          length == 0
+              ? add(target.findings, target.platform, rule, code + ".missing", path, platform + " needs a " + path)
+              : add(target.findings, target.platform, rule, code + ".too_short", path,
+                    path + " has " + number_text(length) + " " + std::string(unit_words(rule.unit)) + ", " + platform +
+                        " takes " + number_text(*rule.min) + " at least");
+      finding.hint =
+          "Write a " + path + " of at least " + number_text(*rule.min) + " " + std::string(unit_words(rule.unit)) + ".";
+      finding.actual = length;
+      finding.allowed = rule.min;
+    }
+  }
+}
+
+void Judge::judge_characters(Target &target, const Rule &rule, const Post &post) {
+  auto [text, field] = text_of(target, rule.field, post);
+  if (text == nullptr || rule.list.empty()) return;
+  std::int32_t at = 0;
+  std::string_view body = text->body();
+  for (std::size_t i = 0, next = 0; i < body.size(); i = next, ++at) {
+    next = i + 1;
+    while (next < body.size() && (static_cast<unsigned char>(body[next]) & 0xC0) == 0x80) ++next;
+    if (rule.list[0].find(body.substr(i, next - i)) == std::string::npos) continue;
+    std::string path = post.prefix + std::string(field);
+    auto &finding = add(target.findings, target.platform, rule, std::string(name(rule.field)) + ".characters", path,
+                        path + " holds a character that " + target.platform.name + " does not take");
+    finding.hint = "Leave out each of: " + rule.list[0];
+    finding.start_char = at;
+    finding.end_char = at + 1;
+    return;
+  }
+}
+
+void Judge::judge_tags(Target &target, const Rule &rule) {
+  if (!rule.max) return;
+  auto length = [&](std::string_view tag) {
+    if (!tag.empty() && tag[0] == '#') tag.remove_prefix(1);
+    if (static_cast<double>(tag.size()) + rule.white_space_cost <= *rule.max && rule.kind == RuleKind::tag_length)
+      return std::int64_t{0};  // no unit has more than the bytes
+    std::int64_t cost = length_in(text::text_stats(tag, interrupt_), rule.unit);
+    if (tag.find_first_of(" \t\r\n") != std::string_view::npos)
+      cost += static_cast<std::int64_t>(rule.white_space_cost);
+    return cost;
+  };
+  auto too_long = [&](const std::string &path, double actual) -> Finding & {
+    auto &finding = add(target.findings, target.platform, rule, "hashtags.too_long", path,
+                        path + " has " + number_text(actual) + " " + std::string(unit_words(rule.unit)) + ", " +
+                            target.platform.name + " takes " + number_text(*rule.max) + " at most");
+    finding.hint = rule.kind == RuleKind::tags_length ? "Use fewer or shorter tags." : "Use a shorter tag.";
+    finding.actual = actual;
+    finding.allowed = rule.max;
+    return finding;
+  };
+  std::int64_t sum = 0;
+  for (std::size_t i = 0; i < draft_.hashtags.size(); ++i) {
+    std::int64_t actual = length(draft_.hashtags[i]);
+    sum += actual;
+    if (rule.kind == RuleKind::tag_length && static_cast<double>(actual) > *rule.max)
+      too_long("hashtags[" + std::to_string(i) + "]", static_cast<double>(actual));
+  }
+  if (rule.kind == RuleKind::tags_length) {
+    if (static_cast<double>(sum) > *rule.max) too_long("hashtags", static_cast<double>(sum));
+    return;
+  }
+  Text &body = caption_.given() ? caption_ : description_;
+  for (const auto &entity : body.entities()) {
+    if (entity.kind != text::EntityKind::hashtag) continue;
+    std::int64_t actual = length(entity.value);
+    if (static_cast<double>(actual) <= *rule.max) continue;
+    auto &finding = too_long(caption_.given() ? "caption" : "description", static_cast<double>(actual));
+    finding.start_char = entity.start.codepoint;
+    finding.end_char = entity.end.codepoint;
+  }
+}
+
+void Judge::judge_entities(Target &target, const Rule &rule, const Post &post) {
+  if (!rule.max) return;
+  bool use_description = post.main && !caption_.given();
+  Text &body = use_description ? description_ : *post.caption;
+  auto wanted = [&](const text::Entity &entity) {
+    switch (rule.field) {
+      case Field::hashtags:
+        return entity.kind == text::EntityKind::hashtag;
+      case Field::mentions:
+        return entity.kind == text::EntityKind::mention || entity.kind == text::EntityKind::list;
+      case Field::urls:
+        return entity.kind == text::EntityKind::url;
+      case Field::cashtags:
+        return entity.kind == text::EntityKind::cashtag;
+      default:
+        return false;
+    }
+  };
+  double count = 0;
+  std::optional<std::int32_t> start, end;
+  std::unordered_set<std::string> in_text;
+  bool with_tags = rule.field == Field::hashtags && post.main && !draft_.hashtags.empty();
+  for (const auto &entity : body.entities()) {
+    if (!wanted(entity)) continue;
+    if (with_tags) in_text.insert(entity.canonical);
+    if (++count <= *rule.max) continue;
+    if (!start) start = entity.start.codepoint;
+    end = entity.end.codepoint;
+  }
+  // Tags given beside the text are appended to it; those that stand in it already are not.
+  if (with_tags)
+    for (std::string_view tag : draft_.hashtags)
+      if (in_text.insert(text::canonical_hashtag(tag)).second) ++count;
+  if (count <= *rule.max) return;
+  std::string what(name(rule.field));
+  std::string path = post.prefix + (start ? (use_description ? "description" : "caption") : what);
+  if (what == "urls") what = "links";
+  auto &finding = add(target.findings, target.platform, rule, std::string(name(rule.field)) + ".too_many", path,
+                      "the post has " + number_text(count) + " " + what + ", " + target.platform.name + " takes " +
+                          number_text(*rule.max) + " at most");
+  finding.hint = "Leave out " + number_text(count - *rule.max) + " of the " + what + ".";
+  finding.start_char = start;
+  finding.end_char = end;
+  finding.actual = count;
+  finding.allowed = rule.max;
+}
+
+void Judge::judge_media_set(Target &target, const Rule &rule, const Post &post) {
+  std::string path = post.prefix + "media";
+  const std::string &platform = target.platform.name;
+  if (rule.kind == RuleKind::media_mix) {
+    if (condition_holds(MediaFilter::image, *post.media) && condition_holds(MediaFilter::video, *post.media)) {
+      auto &finding = add(target.findings, target.platform, rule, "media.mixed", path,
+                          platform + " does not take images and videos in one post");
+      finding.hint = "Attach images or a video, not both.";
+    }
+    return;
+  }
+  auto count = static_cast<double>(std::count_if(
+      post.media->begin(), post.media->end(), [&](const Media &medium) { return matches(rule.when_media, medium); }));
+  std::string what(words_of(rule.when_media));
+  if (rule.max && count > *rule.max) {
+    auto &finding = add(target.findings, target.platform, rule, "media.too_many", path,
+                        "the post has " + number_text(count) + " " + what + ", " + platform + " takes " +
+                            (*rule.max == 0 ? "none" : number_text(*rule.max) + " at most"));
+    finding.hint = "Leave out " + number_text(count - *rule.max) + " of the " + what + ".";
+    finding.actual = count;
+    finding.allowed = rule.max;
+  }
+  if (rule.min && count < *rule.min && post.main && draft_.media_known) {
+    auto &finding = add(target.findings, target.platform, rule, count == 0 ? "media.missing" : "media.too_few", path,
+                        "the post has " + (count == 0 ? "no" : number_text(count)) + " " + what + ", " + platform +
+                            " needs " + number_text(*rule.min) + " at least");
+    finding.hint = "Attach an image or a video.";
+    finding.actual = count;
+    finding.allowed = rule.min;
+  }
+}
+
+void Judge::judge_media_facts(Target &target, const Rule &rule, const Post &post) {
+  for (std::size_t i = 0; i < post.media->size(); ++i) {
+    const Media &medium = (*post.media)[i];
+    if (!matches(rule.when_media, medium)) continue;
+    interrupt_.poll();
+    std::string path = post.prefix + "media[" + std::to_string(i) + "]";
+    if (rule.kind == RuleKind::media_mime) {
+      if (!medium.mime_type) {
+        target.unprobed[i].mime_type = true;
+      } else if (!mime_in(rule.list, *medium.mime_type)) {
+        auto &finding = add(target.findings, target.platform, rule, "media.mime_type", path + ".mime_type",
+                            path + " is of a MIME type that " + target.platform.name + " does not take");
+        finding.hint = "Use one of: " + joined(rule.list);
+      }
+      continue;
+    }
+    Measured measured = measure(rule.kind, rule.unit, medium);
+    target.unprobed[i] |= measured.missing;
+    if (!measured.value) continue;
+    double actual = *measured.value;
+    // 1080 x 1919 is 9:16 to everybody but a computer.
+    double slack = rule.kind == RuleKind::media_aspect ? 0.01 : 0;
+    bool above = rule.max && actual > *rule.max * (1 + slack);
+    bool below = rule.min && actual < *rule.min * (1 - slack);
+    if (!above && !below) continue;
+    double allowed = above ? *rule.max : *rule.min;
+    auto &finding = add(target.findings, target.platform, rule,
+                        "media." + std::string(above ? measured.code_above : measured.code_below),
+                        path + "." + std::string(measured.member),
+                        path + " has " + std::string(measured.noun) + " " + number_text(actual) +
+                            std::string(measured.suffix) + ", " + target.platform.name + " takes " +
+                            number_text(allowed) + std::string(measured.suffix) + (above ? " at most" : " at least"));
+    finding.hint = std::string(measured.remedy);
+    finding.actual = actual;
+    finding.allowed = allowed;
+  }
+}
+
+void Judge::judge_alt_texts(Target &target, const Rule &rule, const Post &post) {
+  if (!rule.max) return;
+  for (std::size_t i = 0; i < post.media->size(); ++i) {
+    Text text((*post.media)[i].alt_text, interrupt_);
+    if (text.surely_within(rule.unit, *rule.max)) continue;
+    auto length = static_cast<double>(text.length(rule.unit));
+    if (length <= *rule.max) continue;
+    std::string path = post.prefix + "media[" + std::to_string(i) + "].alt_text";
+    auto &finding = add(target.findings, target.platform, rule, "alt_text.too_long", path,
+                        path + " has " + number_text(length) + " " + std::string(unit_words(rule.unit)) + ", " +
+                            target.platform.name + " takes " + number_text(*rule.max) + " at most");
+    finding.hint = "Shorten " + path + " by " + number_text(length - *rule.max) + ".";
+    finding.start_char = text.overflow_at(rule.unit, static_cast<std::int64_t>(*rule.max));
+    finding.end_char = static_cast<std::int32_t>(text.stats().codepoints);
+    finding.actual = length;
+    finding.allowed = rule.max;
+  }
+}
+
+void Judge::judge_content_type(Target &target, const Rule &rule) {
+  if (!draft_.content_type) return;
+  if (!rules_.knows_content_type(content_type_)) {
+    Rule unknown = rule;
+    unknown.severity = Severity::info;
+    auto &finding = add(target.findings, target.platform, unknown, "content_type.unknown", "content_type",
+                        "no rule knows this content type, so nothing that depends on it was judged");
+    finding.hint = target.platform.name + " takes: " + joined(rule.list);
+    return;
+  }
+  if (std::find(rule.list.begin(), rule.list.end(), content_type_) != rule.list.end()) return;
+  auto &finding = add(target.findings, target.platform, rule, "content_type.unsupported", "content_type",
+                      target.platform.name + " takes no posts of type " + std::string(content_type_));
+  finding.hint = "Use one of: " + joined(rule.list);
+}
+
+void Judge::judge_thread(Target &target, const Rule &rule) {
+  auto parts = static_cast<double>(draft_.thread.size() + 1);
+  if (!rule.max || parts <= *rule.max) return;
+  bool none = *rule.max == 1;
+  auto &finding = add(target.findings, target.platform, rule, none ? "thread.unsupported" : "thread.too_many", "thread",
+                      none ? target.platform.name + " has no threads"
+                           : "the thread has " + number_text(parts) + " parts, " + target.platform.name + " takes " +
+                                 number_text(*rule.max) + " at most");
+  finding.hint = none ? "Post each part by itself." : "Join or leave out parts.";
+  finding.actual = parts;
+  finding.allowed = rule.max;
+}
+
+void Judge::report_unprobed(Target &target, const Post &post) {
+  if (!draft_.media_known) return;
+  for (std::size_t i = 0; i < target.unprobed.size(); ++i) {
+    std::string missing = target.unprobed[i].names();
+    if (missing.empty()) continue;
+    Finding finding;
+    finding.platform = target.platform.slug;
+    finding.code = "media.unprobed";
+    finding.severity = Severity::warning;
+    finding.field = post.prefix + "media[" + std::to_string(i) + "]";
+    finding.message = finding.field + " was not judged in full: " + missing + " not given";
+    finding.hint = "Give " + missing + " of the file.";
+    target.findings.push_back(std::move(finding));
+  }
+}
+
+}  // namespace nexus::validation

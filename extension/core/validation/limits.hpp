@@ -1,0 +1,61 @@
+#ifdef POSTGRES_H
+#error "core headers come before PostgreSQL's"
+#endif
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/validation/draft.hpp"
+
+namespace nexus::validation {
+
+// What any row must keep, whatever its status and platform. Each check appends at most a few findings of severity
+// error; `field` is the column's name. All are linear, and look at the size before at the content.
+
+inline constexpr std::int64_t kMaxTitleGraphemes = 500;
+inline constexpr std::size_t kMaxTitleBytes = 16000;  // 500 graphemes of 32 bytes: beyond that nothing is counted
+inline constexpr std::size_t kMaxTextBytes = 1 << 20;
+inline constexpr std::size_t kMaxTags = 60;
+inline constexpr std::int64_t kMaxTagCodepoints = 100;
+inline constexpr std::size_t kMaxUrls = 60;
+inline constexpr std::size_t kMaxUrlBytes = 2048;
+inline constexpr std::size_t kMaxMetadataBytes = 65536;
+inline constexpr int kMaxMetadataDepth = 64;
+inline constexpr int kMaxMetadataKeys = 1000;
+
+/// A title has something visible in it and at most 500 graphemes.
+void check_title(std::string_view field, std::string_view title, std::vector<Finding> &findings);
+
+/// A text has at most 1 MiB. `bytes` is enough: a text that is too long need not be read.
+void check_text_size(std::string_view field, std::size_t bytes, std::vector<Finding> &findings);
+
+/// At most 60 tags. To be called before the tags are looked at.
+bool check_tag_count(std::string_view field, std::size_t count, std::vector<Finding> &findings);
+
+/// Each tag has 1 to 100 characters, something visible and no control characters.
+void check_tags(std::string_view field, const std::vector<std::string_view> &tags, std::vector<Finding> &findings);
+
+/// An address that a browser can be given: http or https, a host, no white space, control characters, quotes or angle
+/// brackets, at most 2048 bytes.
+///
+///     is_web_url("https://example.com/a")  // true
+///     is_web_url("javascript:alert(1)")    // false
+bool is_web_url(std::string_view url);
+void check_url(std::string_view field, std::string_view url, std::vector<Finding> &findings);
+
+/// Metadata is a JSON object of at most 64 kB, 64 levels and 1000 keys.
+struct JsonShape {
+  bool object = false;
+  std::size_t bytes = 0;
+  int depth = 0;  ///< 1 for an object without nested ones
+  int keys = 0;
+};
+void check_metadata(std::string_view field, const JsonShape &shape, std::vector<Finding> &findings);
+
+/// A finding of severity error about a row, for the checks that need more than the value (times, NULL).
+Finding row_finding(std::string code, std::string_view field, std::string message, std::string hint);
+
+}  // namespace nexus::validation

@@ -1,0 +1,123 @@
+#include "core/validation/measure.hpp"
+
+#include <algorithm>
+
+namespace nexus::validation {
+
+namespace {
+
+bool starts_character(char byte) {
+  return (static_cast<unsigned char>(byte) & 0xC0) != 0x80;
+}
+
+/// The byte offset of each character's start would cost memory; these two walk instead.
+std::size_t skip_characters(std::string_view text, std::size_t from, std::size_t count) {
+  std::size_t at = from;
+  while (count > 0 && at < text.size()) {
+    ++at;
+    while (at < text.size() && !starts_character(text[at])) ++at;
+    --count;
+  }
+  return at;
+}
+
+std::int32_t count_characters(std::string_view text) {
+  return static_cast<std::int32_t>(std::count_if(text.begin(), text.end(), starts_character));
+}
+
+}  // namespace
+
+const text::Stats &Text::stats() {
+  if (!stats_) stats_ = text::text_stats(body(), interrupt_);
+  return *stats_;
+}
+
+const std::vector<text::Entity> &Text::entities() {
+  if (!entities_) {
+    // Without one of these signs there is nothing to find; most titles and many captions have none.
+    bool possible = std::any_of(body().begin(), body().end(), [](char c) {
+      return c == '#' || c == '@' || c == '$' || c == '.' || c == ':' ||
+             c == '\xEF';  // the last begins full-width signs
+    });
+    entities_ = possible ? text::entities(body(), text::Dialect::x, interrupt_) : std::vector<text::Entity>();
+  }
+  return *entities_;
+}
+
+std::int64_t length_in(const text::Stats &stats, Unit unit) {
+  switch (unit) {
+    case Unit::utf16:
+      return stats.utf16_units;
+    case Unit::utf8_bytes:
+      return stats.bytes;
+    case Unit::graphemes:
+      return stats.graphemes;
+    case Unit::weighted:
+      return stats.x_weight;
+    case Unit::mastodon:
+      return stats.mastodon_length;
+    default:
+      return stats.codepoints;
+  }
+}
+
+std::int64_t Text::length(Unit unit) {
+  if (!given() || body().empty()) return 0;
+  if (unit == Unit::utf8_bytes) return static_cast<std::int64_t>(body().size());
+  return length_in(stats(), unit);
+}
+
+bool Text::surely_within(Unit unit, double max) const {
+  auto bytes = static_cast<double>(body().size());
+  switch (unit) {
+    case Unit::weighted:
+    case Unit::mastodon:
+      return bytes * 23 <= max;  // a link of a few bytes counts 23
+    default:
+      return bytes <= max;  // no character has more units than bytes
+  }
+}
+
+std::int32_t Text::overflow_at(Unit unit, std::int64_t max) {
+  std::string_view text = body();
+  auto fits = [&](std::size_t bytes) {
+    return length_in(text::text_stats(text.substr(0, bytes), interrupt_), unit) <= max;
+  };
+  // Gallop to a prefix that is too long, so that the cost depends on the limit, not on the text.
+  std::size_t good = 0;
+  std::size_t step = static_cast<std::size_t>(std::clamp<std::int64_t>(max, 16, 1 << 20));
+  std::size_t bad = skip_characters(text, 0, step);
+  while (bad < text.size() && fits(bad)) {
+    good = bad;
+    bad = skip_characters(text, good, step);
+    step *= 2;
+  }
+  // Then halve: `good` fits, `bad` (or the whole text) does not.
+  while (true) {
+    std::size_t middle = good + (bad - good) / 2;
+    while (middle > good && !starts_character(text[middle])) --middle;
+    if (middle == good) middle = skip_characters(text, good, 1);
+    if (middle >= bad) break;
+    (fits(middle) ? good : bad) = middle;
+  }
+  return count_characters(text.substr(0, good));
+}
+
+std::string_view unit_words(Unit unit) {
+  switch (unit) {
+    case Unit::utf16:
+      return "UTF-16 units";
+    case Unit::utf8_bytes:
+      return "bytes";
+    case Unit::graphemes:
+      return "graphemes";
+    case Unit::weighted:
+      return "weighted characters";
+    case Unit::mastodon:
+      return "characters (a link counts 23)";
+    default:
+      return "characters";
+  }
+}
+
+}  // namespace nexus::validation

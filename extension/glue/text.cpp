@@ -1,0 +1,64 @@
+// Text functions (sql/install/20-text.sql).
+#include <algorithm>
+#include <unordered_set>
+
+#include "core/text/entities.hpp"
+#include "core/text/graphemes.hpp"
+#include "core/text/normalize.hpp"
+#include "core/text/stats.hpp"
+#include "core/text/unicode.hpp"
+#include "glue/datum.hpp"
+
+namespace nexus::pg {
+
+NEXUS_FUNCTION(nexus_unicode_version) {
+  PG_RETURN_DATUM(text_datum(text::unicode_version()));
+}
+
+NEXUS_FUNCTION(nexus_text_stats) {
+  text::Stats stats = text::text_stats(text_arg(fcinfo, 0), interrupt());
+  auto integer = [](std::int64_t value) { return Int32GetDatum(static_cast<int32>(value)); };
+  PG_RETURN_DATUM(row_datum(fcinfo, {integer(stats.bytes), integer(stats.codepoints), integer(stats.utf16_units),
+                                     integer(stats.graphemes), integer(stats.x_weight), integer(stats.mastodon_length),
+                                     integer(stats.lines), BoolGetDatum(stats.bidi_controls)}));
+}
+
+NEXUS_FUNCTION(nexus_entities) {
+  text::Dialect dialect = text::parse_dialect(text_arg(fcinfo, 1));
+  std::vector<text::Entity> found = text::entities(text_arg(fcinfo, 0), dialect, interrupt());
+  Rows rows(fcinfo);
+  for (const text::Entity &entity : found)
+    rows.add({text_datum(text::name(entity.kind)), text_datum(entity.value), text_datum(entity.canonical),
+              Int32GetDatum(entity.start.codepoint), Int32GetDatum(entity.end.codepoint),
+              Int32GetDatum(entity.start.utf16), Int32GetDatum(entity.end.utf16), Int32GetDatum(entity.start.byte),
+              Int32GetDatum(entity.end.byte)});
+  PG_RETURN_NULL();
+}
+
+NEXUS_FUNCTION(nexus_hashtags) {
+  text::Dialect dialect = text::parse_dialect(text_arg(fcinfo, 1));
+  std::vector<text::Entity> found = text::entities(text_arg(fcinfo, 0), dialect, interrupt());
+  std::vector<std::string_view> tags;
+  std::unordered_set<std::string_view> seen;
+  for (const text::Entity &entity : found)
+    if (entity.kind == text::EntityKind::hashtag && seen.insert(entity.canonical).second)
+      tags.push_back(entity.canonical);
+  PG_RETURN_DATUM(text_array_datum(tags));
+}
+
+NEXUS_FUNCTION(nexus_canonical_hashtag) {
+  PG_RETURN_DATUM(text_datum(text::canonical_hashtag(text_arg(fcinfo, 0))));
+}
+
+NEXUS_FUNCTION(nexus_grapheme_breaks) {
+  std::vector<std::int32_t> breaks = text::grapheme_breaks(text_arg(fcinfo, 0), interrupt());
+  auto count = static_cast<int>(breaks.size());
+  const std::int32_t *values = breaks.data();
+  PG_RETURN_DATUM(call([values, count]() -> Datum {
+    auto *datums = static_cast<Datum *>(palloc_extended(sizeof(Datum) * static_cast<Size>(count), MCXT_ALLOC_HUGE));
+    for (int i = 0; i < count; ++i) datums[i] = Int32GetDatum(values[i]);
+    return PointerGetDatum(construct_array(datums, count, INT4OID, sizeof(int32), true, TYPALIGN_INT));
+  }));
+}
+
+}  // namespace nexus::pg

@@ -1,0 +1,331 @@
+// The guards of content, social_posts and platform_posts: one trigger function for each, called before a write to
+// refuse or warn, and after it to record.
+#include "core/validation/judge.hpp"
+#include "core/validation/limits.hpp"
+#include "core/validation/media.hpp"
+
+#include <array>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "glue/datum.hpp"
+#include "glue/table_cache.hpp"
+#include "glue/validation_draft.hpp"
+#include "glue/validation_row.hpp"
+#include "glue/validation_rules.hpp"
+
+extern "C" {
+#include "access/xact.h"
+#include "catalog/pg_class.h"
+#include "utils/fmgrprotos.h"
+#include "utils/rel.h"
+#include "utils/syscache.h"
+}
+
+namespace nexus::pg {
+
+namespace {
+
+using validation::Draft;
+using validation::Finding;
+using validation::Severity;
+
+/// What a write means for the platforms' rules.
+struct Occasion {
+  bool due = false;      // the row becomes scheduled or published, or changes while it is
+  bool becomes = false;  // its status does
+};
+
+bool is_due(const std::optional<std::string_view> &status) {
+  return status && (*status == "scheduled" || *status == "published" || *status == "publishing");
+}
+
+/// A post that was due stays judged when it merely moves on to be published: the platform has had its say by then. The
+/// same goes for the late confirmation of a failed one.
+Occasion occasion_of(const GuardedRow &row) {
+  Occasion occasion;
+  auto status = row.text("status");
+  if (!is_due(status)) return occasion;
+  auto before = row.old_text("status");
+  bool moves_on = is_due(before) || (before && *before == "failed" && *status == "published");
+  occasion.becomes = row.inserted() || !moves_on;
+  occasion.due = occasion.becomes || row.judged_changed();
+  return occasion;
+}
+
+/// Rows of the past may be brought in by whoever may set this.
+bool importing() {
+  const char *setting = call([] { return GetConfigOption("nexus.import_mode", true, false); });
+  return setting != nullptr && std::string_view(setting) == "on";
+}
+
+/// A social post also becomes scheduled by its platform posts, and those may be late.
+bool rolled_up() {
+  return call([] { return DatumGetInt32(DirectFunctionCall1(pg_trigger_depth, Datum{0})); }) > 1;
+}
+
+/// A row that is to be sent at a time that is over. A failed one that is tried again keeps its time.
+void check_schedule(const GuardedRow &row, const Occasion &occasion, bool rolls_up, std::vector<Finding> &findings) {
+  auto status = row.text("status");
+  auto at = row.timestamp("scheduled_at");
+  if (!status || *status != "scheduled" || !at || TIMESTAMP_NOT_FINITE(*at)) return;
+  auto before = row.old_text("status");
+  bool retried = before && *before == "failed";
+  if (!row.changed("scheduled_at") && (!occasion.becomes || retried)) return;
+  if (*at >= GetCurrentTransactionStartTimestamp() - USECS_PER_MINUTE) return;
+  if (importing() || (rolls_up && rolled_up())) return;
+  findings.push_back(validation::row_finding("scheduled_at.past", "scheduled_at", "scheduled_at is in the past",
+                                             "Choose a time to come, or publish now."));
+}
+
+void judge(const Draft &draft, std::string_view platform, validation::Circumstances circumstances,
+           std::vector<Finding> &findings) {
+  const validation::RuleSet &rules = validation_rules();
+  const validation::Platform *found = rules.find(platform);
+  if (found == nullptr) return;  // nothing is known of it, so nothing can be wrong
+  circumstances.today = today();
+  validation::Judge(rules, draft, circumstances, interrupt()).platform(*found, findings);
+}
+
+void judge_content(const GuardedRow &row, std::vector<Finding> &findings) {
+  Draft draft;
+  draft.title = row.text("title");
+  draft.description = row.text("description");
+  draft.content_type = row.text("content_type");
+  draft.hashtags = row.texts("tags");
+  draft.media = validation::implied_media(draft.content_type.value_or(""));
+  draft.media_known = false;
+  validation::Circumstances circumstances;
+  circumstances.user_id = row.text("user_id");
+  if (auto platform = row.text("platform")) judge(draft, *platform, circumstances, findings);
+}
+
+/// The caption and hashtags of one account's version; what it takes over from the social post is judged there.
+void judge_platform_post(const GuardedRow &row, std::vector<Finding> &findings) {
+  Draft draft;
+  draft.caption = row.text("caption");
+  draft.hashtags = row.texts("hashtags");
+  draft.media_known = false;
+  if (!draft.caption && draft.hashtags.empty()) return;
+  validation::Circumstances circumstances;
+  std::string account;
+  if (auto id = row.integer("account_id")) circumstances.account_id = account = std::to_string(*id);
+  if (auto platform = row.text("platform")) judge(draft, *platform, circumstances, findings);
+}
+
+Finding finding_of(HeapTuple tuple, TupleDesc descriptor) {
+  auto text = [&](int number) -> std::string {
+    bool null = false;
+    Datum datum = heap_getattr(tuple, number, descriptor, &null);
+    return null ? std::string() : std::string(text_view(datum));
+  };
+  auto integer = [&](int number) -> std::optional<std::int32_t> {
+    bool null = false;
+    Datum datum = heap_getattr(tuple, number, descriptor, &null);
+    if (null) return std::nullopt;
+    return DatumGetInt32(datum);
+  };
+  auto numeric = [&](int number) -> std::optional<double> {
+    bool null = false;
+    Datum datum = heap_getattr(tuple, number, descriptor, &null);
+    if (null) return std::nullopt;
+    return call([&] { return DatumGetFloat8(DirectFunctionCall1(numeric_float8_no_overflow, datum)); });
+  };
+  Finding finding;
+  finding.platform = text(1);
+  finding.code = text(2);
+  finding.severity = validation::parse_severity(text(3));
+  finding.field = text(4);
+  finding.message = text(5);
+  finding.hint = text(6);
+  finding.start_char = integer(7);
+  finding.end_char = integer(8);
+  finding.actual = numeric(9);
+  finding.allowed = numeric(10);
+  finding.rule_id = text(11);
+  finding.source = text(12);
+  return finding;
+}
+
+/// A social post is judged for the accounts it goes to, with its media: those stand in other tables, so this asks SQL.
+/// A row that is only now inserted can have none of both.
+void judge_social_post(const GuardedRow &row, std::vector<Finding> &findings) {
+  auto id = row.integer("id");
+  if (row.inserted() || !id) return;
+  Oid types[] = {INT4OID, TEXTOID, TEXTOID, TEXTOID, TEXTARRAYOID, TEXTOID, TEXTARRAYOID};
+  const char *names[] = {"", "user_id", "title", "caption", "hashtags", "content_type", "media_urls"};
+  Datum values[7] = {Int32GetDatum(*id)};
+  char nulls[8] = "       ";
+  for (int i = 1; i < 7; ++i) {
+    auto datum = row.datum(names[i]);
+    values[i] = datum.value_or(0);
+    if (!datum) nulls[i] = 'n';
+  }
+  MemoryContext caller = CurrentMemoryContext;
+  call([&] {
+    SPI_connect();
+    // The platform posts are seen as they are now, this statement's own changes included.
+    int done = SPI_execute_with_args(
+        "SELECT DISTINCT f.* FROM nexus.judge_post($1, $2, pg_catalog.jsonb_build_object('title', $3, 'caption', $4, "
+        "'hashtags', "
+        "pg_catalog.to_jsonb($5), 'content_type', $6), $7, '{}') f",
+        7, types, values, nulls, false, 0);
+    if (done != SPI_OK_SELECT) elog(ERROR, "judging a social post failed: %s", SPI_result_code_string(done));
+  });
+  // Findings without a platform are about the row's own shape, which is checked here, for what changes only.
+  for (uint64 i = 0; i < SPI_processed; ++i)
+    if (Finding finding = finding_of(SPI_tuptable->vals[i], SPI_tuptable->tupdesc); !finding.platform.empty())
+      findings.push_back(std::move(finding));
+  call([caller] {
+    SPI_finish();
+    MemoryContextSwitchTo(caller);
+  });
+}
+
+bool any_error(const std::vector<Finding> &findings) {
+  for (const Finding &finding : findings)
+    if (finding.severity == Severity::error) return true;
+  return false;
+}
+
+const char *server_text(const std::string &utf8) {
+  if (GetDatabaseEncoding() == PG_UTF8) return utf8.c_str();
+  return pg_any_to_server(utf8.c_str(), static_cast<int>(utf8.size()), PG_UTF8);
+}
+
+/// NX001, or a WARNING with the same fields.
+void report(const GuardedRow &row, const std::vector<Finding> &findings, int level) {
+  const Finding *first = nullptr;
+  int errors = 0;
+  for (const Finding &finding : findings) {
+    if (finding.severity != Severity::error) continue;
+    if (first == nullptr) first = &finding;
+    ++errors;
+  }
+  std::string message = "the row is not valid: " + first->message;
+  if (errors > 1) message += ", and " + std::to_string(errors - 1) + " more";
+  std::string detail = validation::to_json(findings);
+  std::string hint = first->hint;
+  AttrNumber column = row.number_of(first->field.substr(0, first->field.find_first_of("[.")));
+  Relation relation = row.relation();
+  // The strings outlive the jump: call() catches it in this frame.
+  call([&] {
+    ereport(level, (errcode(MAKE_SQLSTATE('N', 'X', '0', '0', '1')), errmsg("%s", server_text(message)),
+                    errdetail("%s", server_text(detail)), hint.empty() ? 0 : errhint("%s", server_text(hint)),
+                    column > 0 ? errtablecol(relation, column) : errtable(relation)));
+  });
+}
+
+/// Writes the findings as the owner of nexus.findings: the end user may not. An error on the way aborts the
+/// transaction, which brings the user back.
+void record(const GuardedRow &row, const char *table, const std::vector<Finding> &findings) {
+  auto id = row.integer("id");
+  if (!id) return;
+  std::string json = validation::to_json(findings);
+  Oid findings_table = own_table("findings");
+  call([&] {
+    Oid types[] = {TEXTOID, INT8OID, TEXTOID};
+    Datum values[] = {CStringGetTextDatum(table), Int64GetDatum(*id), CStringGetTextDatum(server_text(json))};
+    Oid user, owner;
+    int context;
+    HeapTuple tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(findings_table));
+    if (!HeapTupleIsValid(tuple)) elog(ERROR, "nexus.findings is missing");
+    owner = reinterpret_cast<Form_pg_class>(GETSTRUCT(tuple))->relowner;
+    ReleaseSysCache(tuple);
+    GetUserIdAndSecContext(&user, &context);
+    SetUserIdAndSecContext(owner, context | SECURITY_LOCAL_USERID_CHANGE);
+    SPI_connect();
+    SPI_execute_with_args("SELECT nexus.record_findings($1, $2, $3::pg_catalog.jsonb)", 3, types, values, nullptr,
+                          false, 0);
+    SPI_finish();
+    SetUserIdAndSecContext(user, context);
+  });
+}
+
+struct GuardedTable {
+  const char *name;
+  std::span<const GuardedColumn> columns;
+  void (*judge)(const GuardedRow &, std::vector<Finding> &);
+  bool has_schedule;  // must not be scheduled in the past; a platform post may, it is then published late
+  bool rolls_up;      // its status follows from other tables
+};
+
+/// Before a write only what changes is looked at, and platforms are asked only about rows that are to go out; after it,
+/// in the modes that record, everything is.
+Datum guard(FunctionCallInfo fcinfo, const GuardedTable &table) {
+  GuardedRow row(fcinfo, table.columns);
+  Enforcement mode = enforcement_of(table.name);
+  bool keeps = mode == Enforcement::record || mode == Enforcement::warn;
+  if (mode == Enforcement::off || (row.before() ? mode == Enforcement::record : !keeps)) return row.result();
+
+  std::vector<Finding> findings;
+  Occasion occasion = occasion_of(row);
+  row.check_shape(findings, row.before());
+  if (table.has_schedule) check_schedule(row, occasion, table.rolls_up, findings);
+  if (!row.before()) {
+    table.judge(row, findings);
+    record(row, table.name, findings);
+    return row.result();
+  }
+  // The platforms are not asked about a row that is refused for its size: its texts may be of any length.
+  if (occasion.due && !any_error(findings)) {
+    table.judge(row, findings);
+    if (any_error(findings) && importing()) return row.result();
+  }
+  if (any_error(findings)) report(row, findings, mode == Enforcement::error ? ERROR : WARNING);
+  return row.result();
+}
+
+constexpr std::array kContentColumns = {
+    GuardedColumn{"title", Shape::title, true},        GuardedColumn{"description", Shape::text, true},
+    GuardedColumn{"script", Shape::text, false},       GuardedColumn{"tags", Shape::tags, true},
+    GuardedColumn{"thumbnail_url", Shape::url, false}, GuardedColumn{"video_url", Shape::url, false},
+    GuardedColumn{"metadata", Shape::metadata, false}, GuardedColumn{"scheduled_at", Shape::time, false},
+    GuardedColumn{"published_at", Shape::time, false}, GuardedColumn{"created_at", Shape::time, false},
+    GuardedColumn{"updated_at", Shape::time, false},   GuardedColumn{"platform", Shape::none, true},
+    GuardedColumn{"content_type", Shape::none, true},  GuardedColumn{"status", Shape::none, false},
+    GuardedColumn{"user_id", Shape::none, false},      GuardedColumn{"id", Shape::none, false},
+};
+
+constexpr std::array kSocialPostColumns = {
+    GuardedColumn{"title", Shape::title, true},        GuardedColumn{"caption", Shape::text, true},
+    GuardedColumn{"hashtags", Shape::tags, true},      GuardedColumn{"emojis", Shape::tags, false},
+    GuardedColumn{"thumbnail_url", Shape::url, false}, GuardedColumn{"media_urls", Shape::urls, true},
+    GuardedColumn{"metadata", Shape::metadata, false}, GuardedColumn{"scheduled_at", Shape::time, false},
+    GuardedColumn{"published_at", Shape::time, false}, GuardedColumn{"created_at", Shape::time, false},
+    GuardedColumn{"updated_at", Shape::time, false},   GuardedColumn{"content_type", Shape::none, true},
+    GuardedColumn{"status", Shape::none, false},       GuardedColumn{"user_id", Shape::none, false},
+    GuardedColumn{"id", Shape::none, false},
+};
+
+constexpr std::array kPlatformPostColumns = {
+    GuardedColumn{"caption", Shape::text, true},       GuardedColumn{"hashtags", Shape::tags, true},
+    GuardedColumn{"emojis", Shape::tags, false},       GuardedColumn{"platform_url", Shape::url, false},
+    GuardedColumn{"metadata", Shape::metadata, false}, GuardedColumn{"scheduled_at", Shape::time, false},
+    GuardedColumn{"published_at", Shape::time, false}, GuardedColumn{"created_at", Shape::time, false},
+    GuardedColumn{"updated_at", Shape::time, false},   GuardedColumn{"platform", Shape::none, true},
+    GuardedColumn{"account_id", Shape::none, true},    GuardedColumn{"status", Shape::none, false},
+    GuardedColumn{"id", Shape::none, false},
+};
+
+}  // namespace
+
+NEXUS_FUNCTION(nexus_validate_content_trigger) {
+  return guard(fcinfo, {"content", kContentColumns, judge_content, true, false});
+}
+
+NEXUS_FUNCTION(nexus_validate_social_post_trigger) {
+  return guard(fcinfo, {"social_posts", kSocialPostColumns, judge_social_post, true, true});
+}
+
+NEXUS_FUNCTION(nexus_validate_platform_post_trigger) {
+  return guard(fcinfo, {"platform_posts", kPlatformPostColumns, judge_platform_post, false, false});
+}
+
+NEXUS_FUNCTION(nexus_records_findings) {
+  Enforcement mode = enforcement_of(text_arg(fcinfo, 0));
+  PG_RETURN_BOOL(mode == Enforcement::record || mode == Enforcement::warn);
+}
+
+}  // namespace nexus::pg

@@ -1,0 +1,245 @@
+#include "core/validation/limits.hpp"
+
+#include "glue/validation_row.hpp"
+
+#include <algorithm>
+#include <string>
+
+#include "glue/datum.hpp"
+#include "glue/jsonb_view.hpp"
+
+extern "C" {
+#include "access/detoast.h"
+#include "utils/datum.h"
+#include "utils/lsyscache.h"
+#include "utils/rel.h"
+}
+
+namespace nexus::pg {
+
+namespace {
+
+using validation::Finding;
+using validation::row_finding;
+
+bool fits(Oid type, Shape shape) {
+  bool text = type == TEXTOID || type == VARCHAROID || type == BPCHAROID;
+  switch (shape) {
+    case Shape::title:
+    case Shape::text:
+    case Shape::url:
+      return text;
+    case Shape::tags:
+    case Shape::urls:
+      return type == TEXTARRAYOID || type == VARCHARARRAYOID;
+    case Shape::metadata:
+      return type == JSONBOID;
+    case Shape::time:
+      return type == TIMESTAMPOID || type == TIMESTAMPTZOID;
+    case Shape::none:
+      return text || type == INT4OID;
+  }
+  return false;
+}
+
+struct Elements {
+  Datum *values = nullptr;
+  bool *nulls = nullptr;
+  int count = 0;
+};
+
+Elements elements_of(Datum array) {
+  return call([array]() -> Elements {
+    Elements elements;
+    ArrayType *values = DatumGetArrayTypeP(array);
+    deconstruct_array(values, ARR_ELEMTYPE(values), -1, false, TYPALIGN_INT, &elements.values, &elements.nulls,
+                      &elements.count);
+    return elements;
+  });
+}
+
+}  // namespace
+
+GuardedRow::GuardedRow(FunctionCallInfo fcinfo, std::span<const GuardedColumn> columns) : columns_(columns) {
+  if (!CALLED_AS_TRIGGER(fcinfo)) throw Error("39P01", "a guard is called by triggers only");
+  trigger_ = reinterpret_cast<TriggerData *>(fcinfo->context);
+  if (!TRIGGER_FIRED_FOR_ROW(trigger_->tg_event) || TRIGGER_FIRED_BY_DELETE(trigger_->tg_event))
+    throw Error("39P01", "a guard is a row trigger of INSERT or UPDATE");
+  find_columns(fcinfo);
+}
+
+void GuardedRow::find_columns(FunctionCallInfo fcinfo) {
+  FmgrInfo *function = fcinfo->flinfo;
+  auto *numbers = static_cast<Numbers *>(function->fn_extra);
+  Oid relation = RelationGetRelid(trigger_->tg_relation);
+  if (numbers == nullptr || numbers->relation != relation) {
+    numbers = call([&]() -> Numbers * {
+      auto *made = static_cast<Numbers *>(MemoryContextAllocZero(function->fn_mcxt, sizeof(Numbers)));
+      TupleDesc descriptor = RelationGetDescr(trigger_->tg_relation);
+      made->relation = relation;
+      for (std::size_t i = 0; i < columns_.size(); ++i) {
+        int number = SPI_fnumber(descriptor, columns_[i].name);
+        if (number > 0 && fits(getBaseType(TupleDescAttr(descriptor, number - 1)->atttypid), columns_[i].shape))
+          made->number[i] = static_cast<AttrNumber>(number);
+      }
+      return made;
+    });
+    function->fn_extra = numbers;
+  }
+  numbers_ = numbers;
+}
+
+Datum GuardedRow::result() const {
+  if (!before()) return PointerGetDatum(nullptr);
+  return PointerGetDatum(inserted() ? trigger_->tg_trigtuple : trigger_->tg_newtuple);
+}
+
+int GuardedRow::index_of(std::string_view column) const {
+  for (std::size_t i = 0; i < columns_.size(); ++i)
+    if (column == columns_[i].name) return static_cast<int>(i);
+  return -1;
+}
+
+AttrNumber GuardedRow::number_of(std::string_view column) const {
+  int index = index_of(column);
+  return index < 0 ? InvalidAttrNumber : numbers_->number[index];
+}
+
+std::optional<Datum> GuardedRow::value(TupleTableSlot *slot, int index) const {
+  if (index < 0 || numbers_->number[index] == 0) return std::nullopt;
+  bool null = false;
+  Datum datum = call([&] { return slot_getattr(slot, numbers_->number[index], &null); });
+  if (null) return std::nullopt;
+  return datum;
+}
+
+std::optional<std::string_view> GuardedRow::as_text(TupleTableSlot *slot, std::string_view column) const {
+  auto datum = value(slot, index_of(column));
+  if (!datum) return std::nullopt;
+  return text_view(*datum);
+}
+
+std::optional<std::int32_t> GuardedRow::integer(std::string_view column) const {
+  auto datum = this->datum(column);
+  if (!datum) return std::nullopt;
+  return DatumGetInt32(*datum);
+}
+
+std::optional<Timestamp> GuardedRow::timestamp(std::string_view column) const {
+  auto datum = this->datum(column);
+  if (!datum) return std::nullopt;
+  return DatumGetTimestamp(*datum);
+}
+
+std::vector<std::string_view> GuardedRow::texts(std::string_view column) const {
+  std::vector<std::string_view> texts;
+  auto datum = this->datum(column);
+  if (!datum) return texts;
+  Elements elements = elements_of(*datum);
+  if (static_cast<std::size_t>(elements.count) > validation::kMaxTags) return texts;
+  for (int i = 0; i < elements.count; ++i)
+    if (!elements.nulls[i]) texts.push_back(text_view(elements.values[i]));
+  return texts;
+}
+
+bool GuardedRow::changed(int index) const {
+  if (inserted()) return true;
+  auto is = value(trigger_->tg_newslot, index), was = value(trigger_->tg_trigslot, index);
+  if (!is || !was) return is.has_value() != was.has_value();
+  auto *attribute = TupleDescAttr(RelationGetDescr(trigger_->tg_relation), numbers_->number[index] - 1);
+  return !call([&] { return datum_image_eq(*is, *was, attribute->attbyval, attribute->attlen); });
+}
+
+bool GuardedRow::judged_changed() const {
+  for (std::size_t i = 0; i < columns_.size(); ++i)
+    if (columns_[i].judged && changed(static_cast<int>(i))) return true;
+  return false;
+}
+
+void GuardedRow::check_shape(std::vector<Finding> &findings, bool changed_only) const {
+  for (std::size_t i = 0; i < columns_.size(); ++i) {
+    if (columns_[i].shape == Shape::none) continue;
+    auto datum = value(new_slot(), static_cast<int>(i));
+    if (!datum) continue;
+    if (changed_only && !changed(static_cast<int>(i))) continue;
+    check_column(static_cast<int>(i), *datum, findings);
+  }
+}
+
+void GuardedRow::check_column(int index, Datum datum, std::vector<Finding> &findings) const {
+  const GuardedColumn &column = columns_[static_cast<std::size_t>(index)];
+  switch (column.shape) {
+    case Shape::none:
+      break;
+    case Shape::title:
+      validation::check_title(column.name, text_view(datum), findings);
+      break;
+    case Shape::text:  // a stored text is not fetched for its size
+      validation::check_text_size(column.name, call([&] { return toast_raw_datum_size(datum); }) - VARHDRSZ, findings);
+      break;
+    case Shape::url:
+      if (auto url = text_view(datum); !url.empty()) validation::check_url(column.name, url, findings);
+      break;
+    case Shape::tags:
+    case Shape::urls:
+      check_array(column, datum, findings);
+      break;
+    case Shape::metadata: {
+      validation::JsonShape shape;
+      shape.bytes = call([&] { return toast_raw_datum_size(datum); }) - VARHDRSZ;
+      if (shape.bytes <= validation::kMaxMetadataBytes) {
+        JsonView document = JsonView::of(call([&] { return DatumGetJsonbP(datum); }));
+        auto found = document.shape();
+        shape = {document.is_object(), shape.bytes, found.depth, found.keys};
+      }
+      validation::check_metadata(column.name, shape, findings);
+      break;
+    }
+    case Shape::time:
+      if (TIMESTAMP_NOT_FINITE(DatumGetTimestamp(datum))) {
+        std::string name(column.name);
+        findings.push_back(row_finding(name + ".infinite", name, name + " is infinite", "Use a date, or NULL."));
+      }
+      break;
+  }
+}
+
+void GuardedRow::check_array(const GuardedColumn &column, Datum datum, std::vector<Finding> &findings) const {
+  struct Counted {
+    int dimensions, count;
+    bool nulls;
+  };
+  auto counted = call([datum]() -> Counted {
+    ArrayType *array = DatumGetArrayTypeP(datum);
+    return {ARR_NDIM(array), ArrayGetNItems(ARR_NDIM(array), ARR_DIMS(array)), array_contains_nulls(array)};
+  });
+  std::string name(column.name);
+  if (counted.dimensions > 1)
+    findings.push_back(
+        row_finding(name + ".not_flat", name, name + " has more than one dimension", "Use an array of one dimension."));
+  if (counted.nulls)
+    findings.push_back(row_finding(name + ".null", name, name + " contains NULL", "Leave the NULL elements out."));
+  auto count = static_cast<std::size_t>(counted.count);
+  if (column.shape == Shape::urls) {
+    if (count > validation::kMaxUrls) {
+      findings.push_back(row_finding(name + ".too_many", name,
+                                     name + " has more than " + std::to_string(validation::kMaxUrls) + " addresses",
+                                     "Leave out " + std::to_string(count - validation::kMaxUrls) + " of them."));
+      return;
+    }
+  } else if (!validation::check_tag_count(name, count, findings)) {
+    return;
+  }
+  Elements elements = elements_of(datum);
+  std::vector<std::string_view> texts;
+  for (int i = 0; i < elements.count; ++i)
+    if (!elements.nulls[i]) texts.push_back(text_view(elements.values[i]));
+  if (column.shape == Shape::tags) {
+    validation::check_tags(name, texts, findings);
+    return;
+  }
+  for (std::size_t i = 0; i < texts.size(); ++i)
+    validation::check_url(name + "[" + std::to_string(i) + "]", texts[i], findings);
+}
+
+}  // namespace nexus::pg

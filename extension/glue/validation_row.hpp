@@ -1,0 +1,78 @@
+// A row on its way into a guarded table, seen from a trigger.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string_view>
+#include <vector>
+
+#include "core/validation/draft.hpp"
+#include "glue/guard.hpp"
+
+extern "C" {
+#include "commands/trigger.h"
+}
+
+namespace nexus::pg {
+
+/// What any value of a column must keep.
+enum class Shape { none, title, text, tags, url, urls, metadata, time };
+
+struct GuardedColumn {
+  const char *name;
+  Shape shape;
+  bool judged;  ///< the platforms' rules look at it
+};
+
+/// The new row of an INSERT or UPDATE trigger, and the old one. Columns that the table lacks, or has in a type that was
+/// not meant, are as if NULL and unchanged: the table is an application's.
+class GuardedRow {
+ public:
+  /// Columns are found by name once for each statement.
+  GuardedRow(FunctionCallInfo fcinfo, std::span<const GuardedColumn> columns);
+
+  bool before() const { return TRIGGER_FIRED_BEFORE(trigger_->tg_event); }
+  bool inserted() const { return TRIGGER_FIRED_BY_INSERT(trigger_->tg_event); }
+  Datum result() const;  ///< for the trigger to return: the row as it came
+  Relation relation() const { return trigger_->tg_relation; }
+
+  std::optional<Datum> datum(std::string_view column) const { return value(new_slot(), index_of(column)); }
+  std::optional<std::string_view> text(std::string_view column) const { return as_text(new_slot(), column); }
+  std::optional<std::string_view> old_text(std::string_view column) const {
+    return inserted() ? std::nullopt : as_text(trigger_->tg_trigslot, column);
+  }
+  std::optional<std::int32_t> integer(std::string_view column) const;
+  std::optional<Timestamp> timestamp(std::string_view column) const;
+  std::vector<std::string_view> texts(
+      std::string_view column) const;  ///< of an array; empty for what check_shape refuses
+
+  bool changed(std::string_view column) const { return changed(index_of(column)); }
+  bool judged_changed() const;
+  AttrNumber number_of(std::string_view column) const;  ///< 0 for a name that is no guarded column
+
+  /// What is wrong with the row itself; `changed_only` leaves out what an UPDATE does not touch.
+  void check_shape(std::vector<validation::Finding> &findings, bool changed_only) const;
+
+ private:
+  static constexpr int kMaxColumns = 24;
+  struct Numbers {
+    Oid relation;
+    AttrNumber number[kMaxColumns];
+  };
+
+  void find_columns(FunctionCallInfo fcinfo);
+  int index_of(std::string_view column) const;
+  bool changed(int index) const;
+  TupleTableSlot *new_slot() const { return inserted() ? trigger_->tg_trigslot : trigger_->tg_newslot; }
+  std::optional<Datum> value(TupleTableSlot *slot, int index) const;
+  std::optional<std::string_view> as_text(TupleTableSlot *slot, std::string_view column) const;
+  void check_column(int index, Datum datum, std::vector<validation::Finding> &findings) const;
+  void check_array(const GuardedColumn &column, Datum datum, std::vector<validation::Finding> &findings) const;
+
+  TriggerData *trigger_;
+  std::span<const GuardedColumn> columns_;
+  const Numbers *numbers_ = nullptr;
+};
+
+}  // namespace nexus::pg

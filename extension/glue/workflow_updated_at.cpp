@@ -1,0 +1,40 @@
+// updated_at: set by the database, moves with every change and only then.
+#include "glue/settings.hpp"
+#include "glue/trigger.hpp"
+
+extern "C" {
+#include "access/xact.h"
+}
+
+namespace nexus::pg {
+
+NEXUS_FUNCTION(nexus_updated_at_trigger) {
+  RowTrigger row(fcinfo);
+  int updated_at = row.column("updated_at");
+  // A timestamp that means UTC and a timestamptz are the same number.
+  if (row.is_insert()) {
+    if (!import_mode || !row.now(updated_at))
+      row.set(updated_at, TimestampGetDatum(call([] { return GetCurrentTransactionStartTimestamp(); })));
+    return row.result();
+  }
+  TupleDesc descriptor = RelationGetDescr(row.relation());
+  bool changed = false;
+  for (int column = 1; column <= descriptor->natts && !changed; ++column) {
+    Form_pg_attribute attribute = TupleDescAttr(descriptor, column - 1);
+    if (attribute->attisdropped || attribute->attgenerated != '\0' || column == updated_at) continue;
+    changed = row.changes(column);
+  }
+  auto before = row.before(updated_at);
+  if (!changed) {
+    if (row.changes(updated_at) && !import_mode) row.set(updated_at, before);
+    return row.result();
+  }
+  if (import_mode && row.changes(updated_at)) return row.result();
+  // The clock, not the transaction's start: two changes in one transaction are two moves.
+  Timestamp now = call([] { return GetCurrentTimestamp(); });
+  if (before && DatumGetTimestamp(*before) == now) ++now;
+  row.set(updated_at, TimestampGetDatum(now));
+  return row.result();
+}
+
+}  // namespace nexus::pg

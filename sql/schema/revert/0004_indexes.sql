@@ -1,0 +1,53 @@
+-- Revert creatornexus:0004_indexes from pg
+
+\ir ../settings.sql
+
+DROP INDEX CONCURRENTLY IF EXISTS projects_user_idx;
+DROP INDEX CONCURRENTLY IF EXISTS projects_public_idx;
+DROP INDEX CONCURRENTLY IF EXISTS content_user_idx;
+DROP INDEX CONCURRENTLY IF EXISTS content_user_status_idx;
+DROP INDEX CONCURRENTLY IF EXISTS content_project_idx;
+DROP INDEX CONCURRENTLY IF EXISTS content_due_idx;
+DROP INDEX CONCURRENTLY IF EXISTS content_tags_gin;
+DROP INDEX CONCURRENTLY IF EXISTS sessions_user_idx;
+DROP INDEX CONCURRENTLY IF EXISTS social_accounts_refresh_idx;
+DROP INDEX CONCURRENTLY IF EXISTS social_posts_user_idx;
+DROP INDEX CONCURRENTLY IF EXISTS social_posts_calendar_idx;
+DROP INDEX CONCURRENTLY IF EXISTS social_posts_owner_idx;
+DROP INDEX CONCURRENTLY IF EXISTS social_posts_project_idx;
+DROP INDEX CONCURRENTLY IF EXISTS social_posts_content_idx;
+DROP INDEX CONCURRENTLY IF EXISTS social_posts_reviewer_idx;
+DROP INDEX CONCURRENTLY IF EXISTS social_posts_review_idx;
+DROP INDEX CONCURRENTLY IF EXISTS social_posts_hashtags_gin;
+DROP INDEX CONCURRENTLY IF EXISTS post_schedules_due_idx;
+DROP INDEX CONCURRENTLY IF EXISTS post_schedules_post_idx;
+DROP INDEX CONCURRENTLY IF EXISTS post_schedules_account_idx;
+DROP INDEX CONCURRENTLY IF EXISTS platform_posts_post_idx;
+DROP INDEX CONCURRENTLY IF EXISTS platform_posts_account_idx;
+DROP INDEX CONCURRENTLY IF EXISTS platform_posts_due_idx;
+DROP INDEX CONCURRENTLY IF EXISTS platform_posts_attention_idx;
+DROP INDEX CONCURRENTLY IF EXISTS platform_posts_thread_idx;
+DROP INDEX CONCURRENTLY IF EXISTS content_metrics_time_brin;
+DROP INDEX CONCURRENTLY IF EXISTS content_metrics_ppost_idx;
+DROP INDEX CONCURRENTLY IF EXISTS post_media_sha_idx;
+DROP INDEX CONCURRENTLY IF EXISTS post_media_todo_idx;
+DROP INDEX CONCURRENTLY IF EXISTS templates_browse_idx;
+DROP INDEX CONCURRENTLY IF EXISTS templates_user_idx;
+DROP INDEX CONCURRENTLY IF EXISTS templates_tags_gin;
+DROP INDEX CONCURRENTLY IF EXISTS notifications_feed_idx;
+DROP INDEX CONCURRENTLY IF EXISTS notifications_unread_idx;
+DROP INDEX CONCURRENTLY IF EXISTS notifications_expiry_idx;
+DROP INDEX CONCURRENTLY IF EXISTS niches_browse_idx;
+DROP INDEX CONCURRENTLY IF EXISTS niches_keywords_gin;
+DROP INDEX CONCURRENTLY IF EXISTS hashtag_suggestions_top_idx;
+DROP INDEX CONCURRENTLY IF EXISTS hashtag_suggestions_prefix_idx;
+DROP INDEX CONCURRENTLY IF EXISTS hashtag_suggestions_niche_idx;
+DROP INDEX CONCURRENTLY IF EXISTS ai_tasks_user_idx;
+DROP INDEX CONCURRENTLY IF EXISTS ai_tasks_project_idx;
+DROP INDEX CONCURRENTLY IF EXISTS ai_tasks_content_idx;
+DROP INDEX CONCURRENTLY IF EXISTS ai_tasks_open_idx;
+DROP INDEX CONCURRENTLY IF EXISTS ai_sugg_user_idx;
+DROP INDEX CONCURRENTLY IF EXISTS ai_sugg_owner_idx;
+DROP INDEX CONCURRENTLY IF EXISTS ai_sugg_project_idx;
+DROP INDEX CONCURRENTLY IF EXISTS ai_sugg_content_idx;
+DROP INDEX CONCURRENTLY IF EXISTS ai_sugg_task_idx;

@@ -1,0 +1,4 @@
+-- Verify creatornexus:0000_base on pg
+
+\set change 0000_base
+\ir ../verify.sql

@@ -1,0 +1,4 @@
+-- Verify creatornexus:0005_validate on pg
+
+\set change 0005_validate
+\ir ../verify.sql

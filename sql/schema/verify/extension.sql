@@ -1,0 +1,4 @@
+-- Verify creatornexus:extension on pg
+
+\set change extension
+\ir ../verify.sql

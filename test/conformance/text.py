@@ -1,0 +1,155 @@
+#!/usr/bin/env python3
+"""The vector files of text and validation: twitter-text, Bluesky, Mastodon, Unicode, AT Protocol, JSON Schema."""
+import json
+
+from common import quote, report, run, vectors
+
+FOLDER = "validation/"
+FILES = ["atproto_syntax", "bluesky", "graphemes", "jsts_draft2020-12", "jsts_draft7", "mastodon", "tt_autolink",
+         "tt_extract_validate", "tt_tlds", "x_generated"]
+NOT_THERE = {"0A000", "42883"}  # not supported yet; no such function
+NO_JSONB = "22P05"  # a document with \\u0000, which jsonb refuses before any function is called
+X_LIMIT = 280
+KINDS = {"validate_hashtag": "hashtag", "validate_username": "username", "validate_list": "list", "validate_url": "url",
+         "validate_url_without_protocol": "url_without_protocol"}
+
+
+def rows(select):
+    return f"SELECT coalesce(jsonb_agg(r), '[]') FROM ({select}) r"
+
+
+def stats(body):
+    return f"SELECT to_jsonb(s) FROM nexus.text_stats({quote(body)}) s"
+
+
+def entities(body, dialect="x"):
+    return rows(f"SELECT * FROM nexus.entities({quote(body)}, '{dialect}')")
+
+
+def statement(case):
+    """The SQL that answers a case, or None where the contract has no function for it."""
+    op, body = case["op"], case["input"]
+    if op == "grapheme_breaks":
+        return f"SELECT to_jsonb(nexus.grapheme_breaks({quote(body)}))"
+    if op in ("text_lengths", "weighted_length"):
+        return stats(body)
+    if op == "mastodon_length":
+        return (f"SELECT to_jsonb((nexus.text_stats({quote(body['text'])})).mastodon_length + "
+                f"(nexus.text_stats({quote(body['spoiler_text'])})).graphemes)")
+    if op == "bsky_facets":
+        return entities(body, "bluesky")
+    if op.startswith("extract_"):
+        return entities(body)
+    if op in KINDS or op.startswith("validate_") and op != "validate_tweet":
+        kind = KINDS.get(op, op.removeprefix("validate_").removesuffix("_strict"))
+        return f"SELECT to_jsonb(nexus.is_valid({quote(kind)}, {quote(body)}))"
+    if op == "json_schema_valid":
+        schema, document = quote(json.dumps(body["schema"])), quote(json.dumps(body["data"]))
+        draft = quote(case["args"]["draft"])
+        return f"SELECT to_jsonb(nexus.jsonschema_valid({schema}::jsonb, {document}::jsonb, {draft}))"
+    return None
+
+
+def indices(entity):
+    return [entity["start_char"], entity["end_char"]]
+
+
+def values(found, *kinds):
+    return [e["value"] for e in found if e["kind"] in kinds]
+
+
+def extracted(op, body, found):
+    """What twitter-text's function would give, from the rows of nexus.entities."""
+    if op == "extract_entities":
+        return [{"type": e["kind"], "value": e["value"], "indices": indices(e)} for e in found]
+    if op == "extract_hashtags":
+        return values(found, "hashtag")
+    if op == "extract_cashtags":
+        return values(found, "cashtag")
+    if op == "extract_mentions":
+        return values(found, "mention")
+    if op == "extract_urls":
+        return values(found, "url")
+    if op == "extract_hashtags_with_indices":
+        return [{"hashtag": e["value"], "indices": indices(e)} for e in found if e["kind"] == "hashtag"]
+    if op == "extract_urls_with_indices":
+        return [{"url": e["value"], "indices": indices(e)} for e in found if e["kind"] == "url"]
+    if op == "extract_mentions_or_lists_with_indices":
+        result = []
+        for e in found:
+            if e["kind"] in ("mention", "list"):
+                name, _, slug = e["value"].partition("/")
+                result.append({"screen_name": name, "list_slug": slug and "/" + slug, "indices": indices(e)})
+        return result
+    if op == "extract_reply":
+        first = [e for e in found if e["kind"] in ("mention", "list")][:1]
+        return first[0]["value"].split("/")[0] if first and not body[:first[0]["start_char"]].strip() else None
+    raise SystemExit(f"unknown op {op}")
+
+
+def facets(found):
+    kinds = {"hashtag": "tag", "cashtag": "tag", "mention": "mention", "url": "link"}
+    result = []
+    for e in found:
+        value = {"url": e["canonical"], "cashtag": "$" + e["canonical"]}.get(e["kind"], e["value"])
+        result.append({"byteStart": e["start_byte"], "byteEnd": e["end_byte"], "type": kinds[e["kind"]], "value": value})
+    return result
+
+
+def weighted(case, value):
+    """True, False, or None: there is no function for configuration v2 (in which emoji are not one character), and the
+    weight is right, but no function says yet where the valid range ends."""
+    expected, weight = case["expected"], value["x_weight"]
+    if case["args"]["config"] == "v2" and any(ord(c) > 0xFFFF for c in case["input"]):
+        return None
+    if weight != expected["weightedLength"] or weight * 1000 // X_LIMIT != expected["permillage"]:
+        return False
+    if max(value["utf16_units"] - 1, 0) != expected["displayRangeEnd"] or expected["displayRangeStart"] != 0:
+        return False
+    if expected["validRangeEnd"] != expected["displayRangeEnd"]:
+        return None
+    return (0 < weight <= X_LIMIT) == expected["valid"]
+
+
+def verdict(case, value):
+    op, expected = case["op"], case["expected"]
+    if op == "text_lengths":
+        return expected == {"utf8_bytes": value["bytes"], "utf16_units": value["utf16_units"],
+                            "codepoints": value["codepoints"], "graphemes": value["graphemes"]}
+    if op == "mastodon_length":
+        return expected == {"length": value, "valid": value <= case["args"]["max"]}
+    if op == "weighted_length":
+        return weighted(case, value)
+    if op == "bsky_facets":
+        def order(facet):
+            return facet["byteStart"], facet["byteEnd"]
+        return sorted(facets(value), key=order) == sorted(expected, key=order)
+    if op.startswith("extract_"):
+        return extracted(op, case["input"], value) == expected
+    return value == expected
+
+
+def main():
+    for name in FILES:
+        cases = vectors(f"{FOLDER}{name}.jsonl")
+        asked = [(case, sql) for case in cases for sql in [statement(case)] if sql is not None]
+        answers = run([sql for _, sql in asked])
+        passed, unsupported, failures = 0, len(cases) - len(asked), []
+        for (case, _), answer in zip(asked, answers, strict=True):
+            if answer.get("sqlstate") in NOT_THERE or answer.get("sqlstate") == NO_JSONB:
+                unsupported += 1
+                continue
+            result = "sqlstate" not in answer and verdict(case, answer["value"])
+            if result is None:
+                unsupported += 1
+            elif result:
+                passed += 1
+            else:
+                failures.append((case["id"], answer))
+        report(f"{FOLDER}{name}.jsonl", passed, len(failures), unsupported)
+        for identifier, answer in failures[:5]:
+            print(f"  failed: {identifier}: {json.dumps(answer, ensure_ascii=False)[:300]}", flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,127 @@
+-- The guards: what no row may hold, and what a row that goes out may not.
+SET client_min_messages = warning;
+\pset null -
+\set VERBOSITY terse
+BEGIN;
+SELECT nexus.attach('public');
+INSERT INTO users (id, email, password, first_name, last_name) VALUES ('u1', 'u1@example.org', '$argon2id$v=19$m=19456,t=2,p=1$' || repeat('A', 22) || '$' || repeat('A', 43), 'A', 'B');
+INSERT INTO content (id, user_id, title, platform, content_type) VALUES (1, 'u1', 'a draft', 'x', 'text');
+
+-- try(SQL): what came of it, undone.
+CREATE FUNCTION pg_temp.try(statement text) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+  said text; detail text; hint text; of_table text; of_column text;
+BEGIN
+  BEGIN
+    EXECUTE statement;
+    RAISE EXCEPTION 'done' USING ERRCODE = 'ZZZZZ';
+  EXCEPTION
+    WHEN SQLSTATE 'ZZZZZ' THEN RETURN 'accepted';
+    WHEN SQLSTATE 'NX001' THEN
+      GET STACKED DIAGNOSTICS said = MESSAGE_TEXT, detail = PG_EXCEPTION_DETAIL, hint = PG_EXCEPTION_HINT, of_table = TABLE_NAME, of_column = COLUMN_NAME;
+      RETURN format('NX001 %s | %s | %s.%s | %s', said, (SELECT string_agg(concat_ws(' ', f ->> 'severity', f ->> 'code', f ->> 'field', f ->> 'rule_id'), ', ' ORDER BY n)
+        FROM jsonb_array_elements(detail::jsonb) WITH ORDINALITY AS a(f, n)), of_table, of_column, hint);
+    WHEN OTHERS THEN RETURN SQLSTATE;
+  END;
+END $$;
+CREATE FUNCTION pg_temp.set(what text) RETURNS text LANGUAGE sql AS $$ SELECT pg_temp.try('UPDATE content SET ' || what || ' WHERE id = 1') $$;
+
+-- Titles and texts.
+SELECT what, pg_temp.set(what) FROM unnest(ARRAY[$q$title = ''$q$, $q$title = E' \u00a0\u200b\n'$q$, $q$title = repeat('é', 500)$q$, $q$title = repeat('👍🏽', 501)$q$,
+  $q$title = repeat('b', 4000000)$q$, $q$script = repeat('s', 1048577)$q$, $q$description = 'it''s "quoted" \\ --'$q$]) AS what;
+-- Tags.
+SELECT what, pg_temp.set(what) FROM unnest(ARRAY[$q$tags = (SELECT array_agg(i::text) FROM generate_series(1, 60) i)$q$, $q$tags = (SELECT array_agg(i::text) FROM generate_series(1, 150000) i)$q$,
+  $q$tags = '{a,NULL}'$q$, $q$tags = '{{a,b},{c,d}}'$q$, $q$tags = ARRAY[repeat('t', 101)]$q$, $q$tags = ARRAY['ok', ' ', E'a\nb']$q$, $q$tags = '{}'$q$, $q$tags = NULL$q$]) AS what;
+-- Addresses.
+SELECT left(url, 40) AS url, left(pg_temp.set(format('video_url = %L', url)), 80) FROM unnest(ARRAY['https://example.com/v.mp4', 'HTTP://EXAMPLE.com', 'https://user@example.com:8080/a?b#c', 'https://münchen.example/ä', NULL, '',
+  'jAvAsCrIpT:alert(1)', ' https://example.com', E'java\nscript:alert(1)', 'data:text/html,x', 'vbscript:x', '//example.com/a', '/uploads/a.png', 'https://', 'https:///a', 'http://:80/', 'https://a b', 'https://a"b', 'ftp://a/b',
+  'https://example.com/' || repeat('x', 2048)]) AS url;
+SELECT pg_temp.set($q$thumbnail_url = 'file:///etc/passwd'$q$);
+-- Metadata.
+SELECT left(what, 60) AS what, left(pg_temp.set(what), 150) FROM unnest(ARRAY[$q$metadata = '{"a": [1, {"b": 2}]}'$q$, $q$metadata = '[]'$q$, $q$metadata = '7'$q$, $q$metadata = 'null'$q$,
+  $q$metadata = (repeat('{"a":', 64) || '1' || repeat('}', 64))::jsonb$q$, $q$metadata = (repeat('{"a":', 65) || '1' || repeat('}', 65))::jsonb$q$,
+  $q$metadata = (repeat('[', 3500) || repeat(']', 3500))::jsonb$q$, $q$metadata = jsonb_build_object('a', repeat('x', 70000))$q$,
+  $q$metadata = (SELECT jsonb_object_agg(i::text, 1) FROM generate_series(1, 1001) i)$q$]) AS what;
+-- Times.
+SELECT what, pg_temp.set(what) FROM unnest(ARRAY[$q$scheduled_at = 'infinity'$q$, $q$published_at = '-infinity'$q$, $q$created_at = 'infinity'$q$, $q$scheduled_at = '2001-01-01'$q$,
+  $q$status = 'scheduled', scheduled_at = '2001-01-01'$q$, $q$status = 'scheduled', scheduled_at = nexus.utcnow() - interval '90 seconds'$q$,
+  $q$status = 'scheduled', scheduled_at = nexus.utcnow() - interval '30 seconds'$q$, $q$status = 'scheduled', scheduled_at = nexus.utcnow() + interval '1 hour'$q$]) AS what;
+-- Constraints keep their own errors: the guard does not speak for them.
+SELECT pg_temp.set($q$content_type = 'gif'$q$), pg_temp.set($q$platform = 'No Slug'$q$);
+
+-- A draft may break its platform's rules, a row that goes out may not.
+SELECT pg_temp.set($q$description = repeat('d', 281)$q$);
+SELECT pg_temp.set($q$description = repeat('d', 281), status = 'scheduled', scheduled_at = nexus.utcnow() + interval '1 hour'$q$);
+SELECT pg_temp.try($q$INSERT INTO content (user_id, title, description, platform, content_type, status, scheduled_at) VALUES ('u1', 't', repeat('d', 281), 'x', 'text', 'scheduled', '2100-01-01')$q$);
+SELECT pg_temp.try($q$INSERT INTO content (user_id, title, description, platform, content_type, status, scheduled_at) VALUES ('u1', repeat('t', 101), 'a > b', 'youtube', 'reel', 'scheduled', '2100-01-01')$q$);
+SELECT pg_temp.try($q$INSERT INTO content (user_id, title, description, platform, content_type, status, scheduled_at) VALUES ('u1', 't', repeat('d', 281), 'unheard_of', 'text', 'scheduled', '2100-01-01')$q$);
+SELECT pg_temp.try($q$INSERT INTO content (user_id, title, platform, content_type, status, scheduled_at, metadata, video_url) VALUES ('u1', '', 'x', 'text', 'scheduled', '2001-01-01', '1', 'x')$q$);
+-- While it is scheduled it stays so: its text is judged when it changes, and only then.
+UPDATE content SET status = 'scheduled', scheduled_at = '2100-01-01', description = 'fine' WHERE id = 1;
+SELECT pg_temp.set($q$description = repeat('d', 281)$q$), pg_temp.set($q$platform = 'youtube', title = repeat('t', 101)$q$);
+SELECT pg_temp.set($q$scheduled_at = '2001-01-01'$q$), pg_temp.set($q$ai_generated = true$q$);
+INSERT INTO nexus.rule_overrides (scope, scope_id, rule_id, max) VALUES ('all', '', 'x.caption.length', 2);
+SELECT pg_temp.set($q$ai_generated = true$q$), pg_temp.set($q$status = 'published', published_at = nexus.utcnow()$q$), pg_temp.set($q$description = 'good'$q$);
+DELETE FROM nexus.rule_overrides;
+-- An override of the author.
+INSERT INTO nexus.rule_overrides (scope, scope_id, rule_id, max) VALUES ('user', 'u1', 'x.caption.length', 25000);
+SELECT pg_temp.set($q$description = repeat('d', 281)$q$);
+DELETE FROM nexus.rule_overrides;
+-- Upsert and COPY take the same path.
+SELECT pg_temp.try($q$INSERT INTO content (id, user_id, title, platform, content_type) VALUES (1, 'u1', 'new', 'x', 'text') ON CONFLICT (id) DO UPDATE SET title = ''$q$);
+SAVEPOINT copying;
+COPY content (user_id, title, platform, content_type, video_url) FROM stdin;
+u1	fine	x	text	https://example.com
+u1	not	x	text	javascript:1
+\.
+ROLLBACK TO copying;
+
+-- Social posts: for the accounts they go to, with their media.
+INSERT INTO social_accounts (id, user_id, platform, account_id, account_name) VALUES (1, 'u1', 'x', 'a', 'a'), (2, 'u1', 'instagram', 'b', 'b');
+INSERT INTO social_posts (id, user_id, title, caption, content_type) VALUES (1, 'u1', 'p', repeat('c', 281), 'post');
+SELECT pg_temp.try($q$UPDATE social_posts SET status = 'scheduled', scheduled_at = '2100-01-01' WHERE id = 1$q$);
+INSERT INTO platform_posts (id, social_post_id, platform, account_id) VALUES (1, 1, 'x', 1), (2, 1, 'instagram', 2);
+SELECT pg_temp.try($q$UPDATE social_posts SET status = 'scheduled', scheduled_at = '2100-01-01' WHERE id = 1$q$);
+INSERT INTO post_media (social_post_id, media_type, media_url, file_name, mime_type, file_size, dimensions)
+  VALUES (1, 'image', 'https://example.com/a.jpg', 'a.jpg', 'image/jpeg', 9000000, '{"width": 1000, "height": 1000}');
+SELECT platform, code, severity, field, actual, allowed FROM nexus.validate_post(1) ORDER BY platform, code;
+UPDATE post_media SET file_size = 1000;
+UPDATE platform_posts SET caption = 'short for X' WHERE id = 1;
+SELECT count(*) FROM nexus.validate_post(1);
+SELECT pg_temp.try($q$UPDATE social_posts SET status = 'scheduled', scheduled_at = '2100-01-01' WHERE id = 1$q$);
+SELECT pg_temp.try($q$UPDATE social_posts SET hashtags = '{a,NULL}' WHERE id = 1$q$), pg_temp.try($q$UPDATE social_posts SET media_urls = '{https://example.com,javascript:1}' WHERE id = 1$q$),
+  pg_temp.try($q$UPDATE social_posts SET title = ' ' WHERE id = 1$q$), pg_temp.try($q$UPDATE social_posts SET emojis = array_fill('x'::text, '{61}') WHERE id = 1$q$);
+-- Platform posts: their own caption.
+SELECT pg_temp.try($q$UPDATE platform_posts SET caption = repeat('c', 281) WHERE id = 1$q$);
+SELECT pg_temp.try($q$UPDATE platform_posts SET caption = repeat('c', 281), status = 'scheduled', scheduled_at = '2001-01-01' WHERE id = 1$q$);
+INSERT INTO nexus.rule_overrides (scope, scope_id, rule_id, max) VALUES ('account', '1', 'x.caption.length', 25000);
+SELECT pg_temp.try($q$UPDATE platform_posts SET caption = repeat('c', 281), status = 'scheduled', scheduled_at = '2001-01-01' WHERE id = 1$q$);
+
+-- validate_content() says what the guard would.
+UPDATE content SET status = 'draft', description = repeat('d', 300) WHERE id = 1;
+SELECT platform, code, field, start_char, end_char FROM nexus.validate_content(1);
+SELECT DISTINCT platform FROM nexus.validate_content(1, '{bluesky,mastodon}');
+SELECT pg_temp.try('SELECT nexus.validate_content(404)'), pg_temp.try('SELECT nexus.validate_post(404)'), pg_temp.try('SELECT nexus.validate_content(NULL)');
+
+-- Modes. record: everything passes and is kept, drafts too; a better version replaces it, deleting forgets it.
+SELECT nexus.set_enforcement('content', 'record');
+INSERT INTO content (id, user_id, title, description, platform, content_type, metadata) VALUES (2, 'u1', '', repeat('d', 281), 'x', 'text', '[]');
+SELECT table_name, row_id, number, (finding).platform, (finding).code, (finding).severity, (finding).actual FROM nexus.findings ORDER BY 1, 2, 3;
+UPDATE content SET title = 't', metadata = NULL WHERE id = 2;
+SELECT row_id, number, (finding).code FROM nexus.findings ORDER BY 1, 2;
+DELETE FROM content WHERE id = 2;
+SELECT count(*) FROM nexus.findings;
+-- warn: the same, with a warning.
+SELECT nexus.set_enforcement('content', 'warn');
+\set VERBOSITY default
+INSERT INTO content (id, user_id, title, description, platform, content_type, status, scheduled_at) VALUES (3, 'u1', 't', repeat('d', 281), 'x', 'text', 'scheduled', '2100-01-01');
+\set VERBOSITY terse
+SELECT row_id, (finding).code FROM nexus.findings;
+-- off, and back.
+SELECT nexus.set_enforcement('content', 'off');
+SELECT pg_temp.set($q$title = ''$q$);
+SELECT nexus.set_enforcement('content', 'error');
+SELECT pg_temp.set($q$title = ''$q$);
+SELECT pg_temp.try($q$SELECT nexus.set_enforcement('users', 'off')$q$), pg_temp.try($q$SELECT nexus.set_enforcement('content', 'maybe')$q$), pg_temp.try($q$SELECT nexus.set_enforcement('content', NULL)$q$);
+SELECT nexus.validate_content_trigger();
+ROLLBACK;

@@ -1,0 +1,93 @@
+# pg_dump and restore keep everything: the 16 tables, the manifest, and the rows of the extension's own tables.
+use strict;
+use warnings;
+use Test::More;
+use PostgreSQL::Test::Utils;
+use NexusTest qw(start_node sqitch dump_schema);
+
+my $node = start_node('dump_restore');
+my ($code, $output);
+$node->safe_psql('postgres', 'CREATE DATABASE source');
+($code, $output) = sqitch($node, 'source', 'deploy');
+is($code, 0, 'deploy') or diag($output);
+
+# A row that a user could have added, for every table of the extension that is dumped; attach has filled some.
+my $password = '$2b$12$' . ('a' x 53);
+$node->safe_psql('source', qq{
+	SET nexus.import_mode = on;
+	INSERT INTO users (id, email, password, first_name, last_name) VALUES ('u1', 'u1\@example.org', '$password', 'U', 'One');
+	INSERT INTO social_accounts (user_id, platform, account_id, account_name) VALUES ('u1', 'x', '17', 'ann');
+	INSERT INTO social_posts (user_id, title, content_type, status, published_at) VALUES ('u1', 's1', 'post', 'published', '2026-01-01');
+	INSERT INTO platform_posts (social_post_id, platform, account_id, status, published_at, platform_post_id)
+	  VALUES (1, 'x', 1, 'published', '2026-01-01', 'r1');
+	INSERT INTO content (user_id, title, platform, content_type) VALUES ('u1', 'c1', 'x', 'text')});
+my %row = (
+	'nexus.login_users' => q{INSERT INTO nexus.login_users VALUES ('reporting', 'u1')},
+	'nexus.jobs' => q{
+		INSERT INTO nexus.jobs (kind, ref_id) VALUES ('publish', 1), ('verify', 1), ('notify', 1);
+		UPDATE nexus.jobs SET state = 'leased', lease_token = nextval('nexus.lease_token'), lease_until = '2030-01-01' WHERE id > 1;
+		UPDATE nexus.jobs SET state = 'done', lease_token = NULL, lease_until = NULL, finished_at = '2026-01-01' WHERE id = 3},
+	'nexus.rate_buckets' => q{INSERT INTO nexus.rate_buckets (scope, capacity, per_second, tokens) VALUES ('x:1', 10, 1, 10)},
+	'nexus.publish_attempts' => q{
+		INSERT INTO nexus.publish_attempts (platform_post_id, attempt, lease_token, idempotency_key) VALUES (1, 1, 1, gen_random_uuid())},
+);
+$node->safe_psql('source', $row{$_}) for sort keys %row;
+
+my @tables = split /\n/, $node->safe_psql('source', q{
+	SELECT c.oid::regclass FROM pg_extension e, unnest(e.extconfig) u(oid) JOIN pg_class c USING (oid)
+	 WHERE e.extname = 'creatornexus' AND c.relkind = 'r' ORDER BY 1});
+cmp_ok(scalar(@tables), '>=', 4, 'the extension has tables that are dumped');
+cmp_ok($node->safe_psql('source', "SELECT count(*) FROM $_"), '>', 0, "$_ has a row to be dumped (else add one to this test)") for @tables;
+is( $node->safe_psql('source', q{
+		SELECT string_agg(s.oid::regclass::text, ' ' ORDER BY 1)
+		  FROM pg_extension e CROSS JOIN unnest(e.extconfig) t(oid)
+		  JOIN pg_depend d ON d.refobjid = t.oid AND d.deptype IN ('a', 'i') AND d.classid = 'pg_class'::regclass
+		  JOIN pg_class s ON s.oid = d.objid AND s.relkind = 'S'
+		 WHERE e.extname = 'creatornexus' AND s.oid <> ALL (e.extconfig)}),
+	'', 'where a table is dumped, so is its sequence');
+
+sub contents
+{
+	my ($db) = @_;
+	return join "\n", map { $node->safe_psql($db, "SELECT '$_', t FROM $_ t ORDER BY t::text") } @tables,
+	  qw(users social_accounts social_posts platform_posts content);
+}
+
+for my $format ('plain', 'custom')
+{
+	my $file = $node->basedir . "/source.$format";
+	$node->command_ok([ 'pg_dump', "--format=$format", '-f', $file, '-d', $node->connstr('source') ], "pg_dump, $format");
+	$node->safe_psql('postgres', "CREATE DATABASE restored_$format");
+	$node->command_ok(
+		$format eq 'plain'
+		? [ 'psql', '-X', '-q', '-v', 'ON_ERROR_STOP=1', '-d', $node->connstr("restored_$format"), '-f', $file ]
+		: [ 'pg_restore', '--exit-on-error', '-d', $node->connstr("restored_$format"), $file ], 'restore');
+	is(contents("restored_$format"), contents('source'), 'the rows are the same, those of the extension included');
+	# Reference rows come with the extension, once.
+	is( $node->safe_psql("restored_$format", q{SELECT count(*) FROM nexus.transitions}),
+		$node->safe_psql('source', q{SELECT count(*) FROM nexus.transitions}), 'reference rows are not doubled');
+	($code, $output) = sqitch($node, "restored_$format", 'verify');
+	is($code, 0, 'the manifest is the same') or diag($output);
+	($code, $output) = sqitch($node, "restored_$format", 'status');
+	like($output, qr/Name:\s+attach.*Nothing to deploy/s, 'sqitch knows the changes');
+	is( $node->safe_psql("restored_$format", q{
+			INSERT INTO nexus.jobs (kind) VALUES ('notify') RETURNING id; SELECT nextval('nexus.lease_token')}),
+		"4\n3", 'sequences go on where they were');
+	is($node->safe_psql("restored_$format", q{DELETE FROM platform_posts; SELECT count(*) FROM nexus.publish_attempts}), '0',
+		'the triggers work');
+}
+is(dump_schema($node, 'restored_plain'), dump_schema($node, 'restored_custom'), 'both restores have one catalogue');
+
+# What a second dump prints is what the first one did: no definition changes its text on the way.
+sub check_text
+{
+	my ($db) = @_;
+	return $node->safe_psql($db, q{
+		SELECT string_agg(conname || pg_get_constraintdef(oid), E'\n' ORDER BY conname) FROM pg_constraint
+		 WHERE contype = 'c' AND connamespace = 'public'::regnamespace
+		   AND conname NOT IN ('check_content_type', 'check_project_type', 'check_post_status')});
+}
+is(check_text('restored_plain'), check_text('source'), 'rules keep their text, the original\'s three aside');
+
+$node->stop;
+done_testing();
