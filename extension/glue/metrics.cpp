@@ -3,6 +3,7 @@
 
 #include <cmath>
 
+#include "core/metrics/clip.hpp"
 #include "glue/datum.hpp"
 #include "glue/metrics_numeric.hpp"
 
@@ -103,7 +104,7 @@ metrics::Weights weights_arg(FunctionCallInfo fcinfo, int index) {
                      : key == "saves"    ? &weights.saves
                                          : nullptr;
     if (weight == nullptr)
-      throw invalid_argument("unknown weight \"" + std::string(key.substr(0, 80)) + "\"")
+      throw invalid_argument("unknown weight \"" + metrics::clip(key) + "\"")
           .hint("Weights are given for likes, comments, shares, saves.");
     if (!pair.number || !std::isfinite(pair.value) || pair.value < 0)
       throw invalid_argument("the weight of " + std::string(key) + " must be a number of 0 or more");

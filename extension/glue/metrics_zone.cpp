@@ -1,8 +1,9 @@
-#include "glue/metrics_zone.hpp"
-
 #include <string>
 #include <unordered_map>
 #include <vector>
+
+#include "core/metrics/clip.hpp"
+#include "glue/metrics_zone.hpp"
 
 extern "C" {
 #include "pgtime.h"
@@ -64,7 +65,8 @@ const metrics::ZoneRules &zone_rules(std::string_view name) {
     });
   }
   if (zone == nullptr)
-    throw invalid_argument("unknown time zone \"" + key.substr(0, 80) + "\"").hint("Names stand in pg_timezone_names.");
+    throw invalid_argument("unknown time zone \"" + metrics::clip(name) + "\"")
+        .hint("Names stand in pg_timezone_names.");
   if (known.size() >= kMostKnown) throw Error("53000", "too many spellings of time zones in one session");
   return known.emplace(std::move(key), read_rules(zone)).first->second;
 }

@@ -8,10 +8,14 @@ PGDLLEXPORT void _PG_init(void);
 
 namespace nexus::pg {
 int max_occurrences = 100000;
-}
+int metrics_clock_tolerance = 300;
+}  // namespace nexus::pg
 
 void _PG_init(void) {
   DefineCustomIntVariable("nexus.max_occurrences", "Occurrences after which an expansion is an error.", nullptr,
                           &nexus::pg::max_occurrences, 100000, 1, 100000000, PGC_USERSET, 0, nullptr, nullptr, nullptr);
+  DefineCustomIntVariable("nexus.metrics_clock_tolerance", "How far ahead of this server's clock a sample may be.",
+                          nullptr, &nexus::pg::metrics_clock_tolerance, 300, 0, 86400, PGC_SUSET, GUC_UNIT_S, nullptr,
+                          nullptr, nullptr);
   MarkGUCPrefixReserved("nexus");
 }

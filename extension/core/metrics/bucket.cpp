@@ -5,6 +5,7 @@
 
 #include "core/error.hpp"
 #include "core/metrics/calendar.hpp"
+#include "core/metrics/clip.hpp"
 
 namespace nexus::metrics {
 
@@ -55,7 +56,7 @@ Unit parse_unit(std::string_view name) {
   if (same_word(name, "day")) return Unit::day;
   if (same_word(name, "week")) return Unit::week;
   if (same_word(name, "month")) return Unit::month;
-  throw invalid_argument("unknown unit \"" + std::string(name) + "\"").hint("One of hour, day, week, month.");
+  throw invalid_argument("unknown unit \"" + clip(name) + "\"").hint("One of hour, day, week, month.");
 }
 
 Buckets::Bucket Buckets::find(Instant instant) {

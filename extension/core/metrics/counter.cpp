@@ -2,6 +2,8 @@
 
 #include <string>
 
+#include "core/metrics/clip.hpp"
+
 namespace nexus::metrics {
 
 namespace {
@@ -42,7 +44,7 @@ Policy Policy::parse(std::string_view text) {
     std::int64_t theta;
     if (!text.starts_with(kCorrection) || text[kCorrection.size()] != ':' ||
         !parse_fraction(text.substr(kCorrection.size() + 1), theta))
-      throw invalid_argument("unknown counter policy \"" + std::string(text.substr(0, 80)) + "\"")
+      throw invalid_argument("unknown counter policy \"" + clip(text) + "\"")
           .hint("One of reset, nonneg, correction, or correction:THETA with THETA from 0 to 1.");
     policy.kept_ = kBillion - theta;
   }

@@ -1,7 +1,9 @@
 #include "core/metrics/totals.hpp"
 
+#include <algorithm>
 #include <charconv>
 
+#include "core/metrics/clip.hpp"
 #include "core/metrics/codec.hpp"
 
 namespace nexus::metrics {
@@ -25,7 +27,7 @@ std::optional<Metric> find_metric(std::string_view name) {
 }
 
 [[noreturn]] void bad_text(std::string_view text) {
-  throw Error("22P02", "invalid input syntax for type nexus.metrics_state: \"" + std::string(text.substr(0, 80)) + "\"")
+  throw Error("22P02", "invalid input syntax for type nexus.metrics_state: \"" + clip(text) + "\"")
       .hint("The form is: v1 samples=2 views=10 likes=3");
 }
 
@@ -33,14 +35,14 @@ std::optional<Metric> find_metric(std::string_view name) {
 
 Metric parse_metric(std::string_view name) {
   if (auto metric = find_metric(name)) return *metric;
-  throw invalid_argument("unknown metric \"" + std::string(name) + "\"").hint("One of " + listed() + ".");
+  throw invalid_argument("unknown metric \"" + clip(name) + "\"").hint("One of " + listed() + ".");
 }
 
 Denominator parse_denominator(std::string_view name) {
   if (name == "views") return Denominator::views;
   if (name == "reach") return Denominator::reach;
   if (name == "followers") return Denominator::followers;
-  throw invalid_argument("unknown denominator \"" + std::string(name) + "\"").hint("One of views, reach, followers.");
+  throw invalid_argument("unknown denominator \"" + clip(name) + "\"").hint("One of views, reach, followers.");
 }
 
 void Totals::merge(const Totals &other) {
@@ -91,6 +93,23 @@ std::optional<double> Totals::engagement_rate(Denominator denominator, const Wei
   auto above = engagements(weights);
   if (!above || !below || *below == 0) return std::nullopt;
   return static_cast<double>(*above / static_cast<long double>(*below));
+}
+
+std::optional<std::int64_t> Totals::engagement_percent_hundredths() const {
+  constexpr Wide kMost = 99999;
+  Wide engagements = 0;
+  bool known = false;
+  for (Metric part : {Metric::likes, Metric::comments, Metric::shares, Metric::saves}) {
+    if (!knows(part)) continue;
+    known = true;
+    engagements = metrics::add(engagements, *total(part));
+  }
+  auto views = total(Metric::views);
+  if (!known || !views || *views == 0) return std::nullopt;
+  // Above ten times the views the answer is the limit anyway, so the product cannot overflow.
+  if (engagements / 10 > *views) return static_cast<std::int64_t>(kMost);
+  Wide doubled = engagements * 20000 + *views;
+  return static_cast<std::int64_t>(std::min(doubled / (*views * 2), kMost));
 }
 
 std::string Totals::encode() const {

@@ -59,6 +59,10 @@ class Totals {
   std::optional<double> engagement_rate(Denominator denominator, const Weights &weights = {},
                                         std::optional<std::int64_t> followers = std::nullopt) const;
 
+  /// The rate as content_metrics.engagement_rate keeps it, NUMERIC(5,2) percent of views: in hundredths of a percent,
+  /// rounded half up and at most 99999, because 1 view with 20 likes (2000 %) would not fit. Counters are 0 or more.
+  std::optional<std::int64_t> engagement_percent_hundredths() const;
+
   /// The stored form: version, mask of the known counters, number of samples, sums. Equal totals have equal bytes.
   std::string encode() const;
   /// Throws XX001 for damaged bytes and 0A000 for a format that is not ours; never reads outside `bytes`.
