@@ -98,3 +98,12 @@ COMMENT ON FUNCTION nexus.validate_content_metrics_trigger() IS
 INSERT INTO nexus.attached_triggers (table_name, trigger_name, definition, function_name) VALUES
   ('content_metrics', 'validate_content_metrics', 'BEFORE INSERT OR UPDATE ON %1$s FOR EACH ROW',
    'nexus.validate_content_metrics_trigger()');
+
+CREATE FUNCTION nexus.metrics_series(content_id integer, after timestamptz DEFAULT NULL, before timestamptz DEFAULT NULL,
+  unit text DEFAULT 'day', tz text DEFAULT NULL)
+  RETURNS TABLE (bucket timestamptz, bucket_end timestamptz, views numeric, likes numeric, comments numeric, shares numeric,
+    saves numeric, reach numeric, clicks numeric, watch_time_seconds numeric, engagement_rate double precision)
+  LANGUAGE c STABLE PARALLEL SAFE ROWS 30 SET search_path = pg_catalog, pg_temp
+  AS 'MODULE_PATHNAME', 'nexus_metrics_series';
+COMMENT ON FUNCTION nexus.metrics_series(integer, timestamptz, timestamptz, text, text) IS
+  'What one content gained in each local hour, day, week or month of tz (UTC if NULL), from samples with after <= captured_at < before; NULL is open. Samples are cumulative: an increment goes from one sample of a platform to its next, belongs to the bucket of the later one, and starts from the last sample before the window where there is one. Without any earlier sample the increment is NULL, not 0. At one instant the last arrival counts. A decrease to half or more is a correction by the platform (negative increment), to less a reset of the counter. Platforms are added up. engagement_rate is likes + comments + shares + saves gained over reach gained, or over views gained for a platform that gives no reach; NULL where that is unknown or not above 0. Only buckets with a sample are returned. NX003 where the content does not exist or is not the caller''s.';
