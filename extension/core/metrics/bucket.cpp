@@ -64,6 +64,7 @@ Buckets::Bucket Buckets::find(Instant instant) {
   Era era = rules_->era_at(second);
   Seconds local = second + era.offset;
   Seconds start, end;
+  Seconds from = era.start, to = era.end;  // where the wall runs straight and shows the bucket's hours or dates
   if (unit_ == Unit::hour) {
     Seconds hour = local - floor_mod(local, kHour) - era.offset;
     start = std::max(hour, era.start);
@@ -72,12 +73,13 @@ Buckets::Bucket Buckets::find(Instant instant) {
     Days days = days_of(unit_, floor_div(local, kDay));
     start = rules_->first_instant(days.first * kDay);
     end = rules_->first_instant(days.next * kDay);
+    // Where a clock is set back over midnight, the evening before comes again behind the day's first instant.
+    from = std::max(from, days.first * kDay - era.offset);
+    to = std::min(to, days.next * kDay - era.offset);
   }
   last_ = {instant_of(start), instant_of(end)};
-  // Only inside one era does the wall never run back: where a clock is set back over midnight, part of the day before
-  // lies behind the day's first instant.
-  valid_from_ = std::max(last_.start, clamped(era.start));
-  valid_to_ = std::min(last_.end, clamped(era.end));
+  valid_from_ = std::max(last_.start, clamped(from));
+  valid_to_ = std::min(last_.end, clamped(to));
   return last_;
 }
 

@@ -54,8 +54,8 @@ int offset(Scanner &in) {
   int sign = in.take('-') ? -1 : 1;
   if (sign == 1) in.expect('+');
   int hours = in.digits(2);
-  in.take(':');
-  int minutes = in.rest.empty() ? 0 : in.digits(2);
+  bool colon = in.take(':');
+  int minutes = colon || !in.rest.empty() ? in.digits(2) : 0;
   if (hours > 15 || minutes > 59) in.fail();
   return sign * (hours * 3600 + minutes * 60);
 }
