@@ -32,10 +32,11 @@ BEGIN
   -- One order of keys everywhere: two batches that meet wait for each other instead of deadlocking.
   RETURN QUERY EXECUTE format($sql$
     WITH read AS MATERIALIZED (
-      SELECT s.*, c.id IS NULL AS no_content, s.platform_post_row_id IS NOT NULL AND p.id IS NULL AS no_post
+      SELECT s.*, c.id IS NULL AS no_content, s.platform_post_row_id IS NOT NULL AND o.id IS NULL AS no_post
       FROM nexus.metric_samples($1) s
       LEFT JOIN %1$I.content c ON c.id = s.content_id
       LEFT JOIN %1$I.platform_posts p ON p.id = s.platform_post_row_id
+      LEFT JOIN %1$I.social_posts o ON o.id = p.social_post_id AND o.user_id = c.user_id
     ), judged AS MATERIALIZED (
       SELECT r.*, CASE
         WHEN r.fault_code IS NOT NULL THEN
@@ -45,7 +46,7 @@ BEGIN
             'message', 'content ' || r.content_id || ' does not exist or is not yours')
         WHEN r.no_post THEN
           jsonb_build_object('index', r.index, 'field', 'platform_post_row_id', 'code', 'unknown_platform_post',
-            'message', 'platform post ' || r.platform_post_row_id || ' does not exist or is not yours')
+            'message', 'platform post ' || r.platform_post_row_id || ' does not exist or is not of the content''s owner')
         END AS fault
       FROM read r
     ), settled AS (
