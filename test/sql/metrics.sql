@@ -76,3 +76,26 @@ FROM unnest(ARRAY['UTC', 'America/New_York', 'Europe/Berlin', 'Asia/Kathmandu', 
   unnest(ARRAY['hour', 'day', 'week', 'month']) unit, generate_series('1990-01-01 00:30Z'::timestamptz, '2040-01-01', '59 hours') t
 WHERE nexus.local_bucket(unit, t, z) IS DISTINCT FROM date_trunc(unit, t, z)
 GROUP BY z, unit;
+
+-- Statistics.
+SELECT c, p, g.* FROM (VALUES (15, 10), (-5, -10), (5, 0), (NULL, 5), (5, NULL)) t(c, p), nexus.growth(c, p) g;
+SELECT * FROM nexus.moving_average('{2025-03-05,2025-03-01,2025-03-02}', '{60,10,20}', 3);
+SELECT * FROM nexus.moving_average('{2025-03-05,2025-03-01,2025-03-02}', '{60,10,20}', 3, 'zero');
+SELECT count(*) FROM nexus.moving_average('{}', '{}', 3);
+SELECT * FROM nexus.moving_average('{2025-03-05}', '{1,2}', 3);
+SELECT * FROM nexus.moving_average('{2025-03-05,2025-03-05}', '{1,2}', 3);
+SELECT * FROM nexus.moving_average('{2025-03-05,infinity}', '{1,2}', 3);
+SELECT * FROM nexus.moving_average('{2025-03-05,NULL}', '{1,2}', 3);
+SELECT * FROM nexus.moving_average('{0001-03-05,9999-01-01}', '{1,2}', 3, 'zero');
+SELECT * FROM nexus.moving_average('{2025-03-05}', '{1}', 0);
+SELECT * FROM nexus.moving_average('{2025-03-05}', '{1}', 1, 'fill');
+SELECT nexus.ewma('{4,NULL,8,8}', 0.25), nexus.ewma('{}', 0.5) AS empty;
+SELECT nexus.ewma('{1}', 0);
+SELECT * FROM nexus.anomalies('{94,97,NULL,93,104,400}');
+SELECT * FROM nexus.anomalies('{1,1,1,2}', 2);
+SELECT * FROM nexus.anomalies('{1,NaN}');
+SELECT * FROM nexus.anomalies('{1}', 0);
+SELECT * FROM nexus.heatmap('{2025-03-09 06:30Z,2025-03-09 07:30Z,2025-03-10 04:00Z}', '{5,NULL,1}', '{100,0,0}', 'America/New_York');
+SELECT * FROM nexus.heatmap('{2025-03-09 06:30Z}', '{5,6}', '{100}', 'UTC');
+SELECT * FROM nexus.heatmap('{infinity}', '{5}', '{100}', 'UTC');
+SELECT * FROM nexus.heatmap('{2025-03-09 06:30Z,2025-03-09 06:30Z}', '{9223372036854775807,1}', '{1,1}', 'UTC');
