@@ -1,5 +1,6 @@
 // Module load: magic block and settings.
 #include "glue/guard.hpp"
+#include "glue/hashtags_settings.hpp"
 #include "glue/settings.hpp"
 
 extern "C" {
@@ -11,6 +12,7 @@ namespace nexus::pg {
 int max_occurrences = 100000;
 bool import_mode = false;
 bool rrule_strict = false;
+int metrics_clock_tolerance = 300;
 }  // namespace nexus::pg
 
 void _PG_init(void) {
@@ -21,5 +23,9 @@ void _PG_init(void) {
                            PGC_SUSET, 0, nullptr, nullptr, nullptr);
   DefineCustomBoolVariable("nexus.rrule_strict", "Refuse recurrence rules whose UNTIL has another form than DTSTART.",
                            nullptr, &nexus::pg::rrule_strict, false, PGC_USERSET, 0, nullptr, nullptr, nullptr);
+  DefineCustomIntVariable("nexus.metrics_clock_tolerance", "How far ahead of this server's clock a sample may be.",
+                          nullptr, &nexus::pg::metrics_clock_tolerance, 300, 0, 86400, PGC_SUSET, GUC_UNIT_S, nullptr,
+                          nullptr, nullptr);
+  nexus::pg::define_hashtag_settings();
   MarkGUCPrefixReserved("nexus");
 }

@@ -1,0 +1,63 @@
+#include "core/metrics/series.hpp"
+
+namespace nexus::metrics {
+
+void Series::begin(const Counters &before) {
+  end_series();
+  folds_.assign(kMetrics, CounterFold(policy_));
+  for (std::size_t i = 0; i < kMetrics; ++i)
+    if (before[i]) folds_[i].base(*before[i]);
+}
+
+void Series::add(Instant at, const Counters &counters) {
+  Buckets::Bucket bucket = buckets_.at(at);
+  current_[bucket.start].end = bucket.end;
+  for (std::size_t i = 0; i < kMetrics; ++i) {
+    if (!counters[i]) continue;
+    folds_[i].add(at, *counters[i], [this, i](Instant when, const Step &step) {
+      current_[buckets_.at(when).start].increments.add(static_cast<Metric>(i), step.delta);
+    });
+  }
+}
+
+void Series::end_series() {
+  for (std::size_t i = 0; i < folds_.size(); ++i)
+    folds_[i].finish([this, i](Instant when, const Step &step) {
+      current_[buckets_.at(when).start].increments.add(static_cast<Metric>(i), step.delta);
+    });
+  Metric below = Metric::views;
+  for (const auto &[start, sums] : current_)
+    if (sums.increments.knows(Metric::reach)) below = Metric::reach;
+  for (const auto &[start, sums] : current_) {
+    Sums &to = all_[start];
+    to.end = sums.end;
+    to.increments.merge(sums.increments);
+    auto denominator = sums.increments.total(below);
+    if (!denominator) continue;
+    to.denominator = metrics::add(to.denominator, *denominator);
+    for (Metric part : {Metric::likes, Metric::comments, Metric::shares, Metric::saves}) {
+      if (!sums.increments.knows(part)) continue;
+      to.engagements = metrics::add(to.engagements, *sums.increments.total(part));
+      to.has_engagements = true;
+    }
+  }
+  current_.clear();
+  folds_.clear();
+}
+
+std::vector<SeriesBucket> Series::finish() {
+  end_series();
+  std::vector<SeriesBucket> buckets;
+  buckets.reserve(all_.size());
+  for (const auto &[start, sums] : all_) {
+    std::optional<double> rate;
+    if (sums.has_engagements && sums.denominator > 0)
+      rate =
+          static_cast<double>(static_cast<long double>(sums.engagements) / static_cast<long double>(sums.denominator));
+    buckets.push_back({start, sums.end, sums.increments, rate});
+  }
+  all_.clear();
+  return buckets;
+}
+
+}  // namespace nexus::metrics

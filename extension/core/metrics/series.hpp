@@ -1,0 +1,65 @@
+#ifdef POSTGRES_H
+#error "core headers come before PostgreSQL's"
+#endif
+#pragma once
+
+#include <array>
+#include <map>
+#include <optional>
+#include <vector>
+
+#include "core/metrics/bucket.hpp"
+#include "core/metrics/counter.hpp"
+#include "core/metrics/totals.hpp"
+
+namespace nexus::metrics {
+
+/// The counters of one sample, or the last known before a window.
+using Counters = std::array<std::optional<std::int64_t>, kMetrics>;
+
+/// What happened in one bucket.
+struct SeriesBucket {
+  Instant start, end;
+  Totals increments;
+  /// Engagements over reach, where a series has reach in the window, else over views; added up over the series before
+  /// the one division. A series whose denominator is unknown in this bucket adds nothing. Nothing where the sum is 0
+  /// or negative (a platform took more back than it gave).
+  std::optional<double> engagement_rate;
+};
+
+/// Turns snapshots of cumulative counters into increments per local bucket.
+///
+/// A series is what one platform counts for one post; its samples come in order of time, series after series. An
+/// increment belongs to the bucket of its later sample. A counter that is unknown in a sample is skipped there, and its
+/// next increment goes back to the last known value. Without any earlier value there is no increment, which is not 0.
+///
+///     Series series(Buckets(Unit::day, rules), Policy());
+///     series.begin(last_before_window);
+///     series.add(at, counters); ...
+///     for (const SeriesBucket &bucket : series.finish()) ...
+class Series {
+ public:
+  Series(const Buckets &buckets, const Policy &policy) : buckets_(buckets), policy_(policy) {}
+
+  void begin(const Counters &before = {});
+  void add(Instant at, const Counters &counters);
+  /// Buckets in order of time, those only in which a sample lies.
+  std::vector<SeriesBucket> finish();
+
+ private:
+  struct Sums {
+    Instant end = 0;
+    Totals increments;
+    Wide engagements = 0, denominator = 0;
+    bool has_engagements = false;
+  };
+
+  void end_series();
+
+  Buckets buckets_;
+  Policy policy_;
+  std::vector<CounterFold> folds_;
+  std::map<Instant, Sums> current_, all_;
+};
+
+}  // namespace nexus::metrics

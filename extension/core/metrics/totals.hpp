@@ -1,0 +1,84 @@
+#ifdef POSTGRES_H
+#error "core headers come before PostgreSQL's"
+#endif
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "core/metrics/wide.hpp"
+
+namespace nexus::metrics {
+
+/// The eight counters, in the order of metrics_agg's arguments.
+enum class Metric : std::uint8_t { views, likes, comments, shares, saves, reach, clicks, watch_time_seconds };
+constexpr int kMetrics = 8;
+constexpr std::array<const char *, kMetrics> kMetricNames = {"views", "likes", "comments", "shares",
+                                                             "saves", "reach", "clicks",   "watch_time_seconds"};
+
+/// The metric of that name; 22023 for any other name.
+Metric parse_metric(std::string_view name);
+
+/// What is counted as an engagement, and how much.
+struct Weights {
+  double likes = 1, comments = 1, shares = 1, saves = 1;
+};
+
+/// What an engagement rate is measured by.
+enum class Denominator : std::uint8_t { views, reach, followers };
+Denominator parse_denominator(std::string_view name);
+
+/// Sums of the eight counters: the state of metrics_agg. Trivially copyable, so that it can live in any memory.
+///
+/// A counter that was never given has no sum, which is not the same as 0.
+///
+///     Totals a; a.add(Metric::likes, 5); a.add(Metric::reach, 100);
+///     a.total(Metric::likes) == 5; a.total(Metric::views) == std::nullopt
+class Totals {
+ public:
+  void add(Metric metric, Wide value) {
+    auto index = static_cast<unsigned>(metric);
+    sums_[index] = metrics::add(sums_[index], value);
+    known_ |= static_cast<std::uint8_t>(1U << index);
+  }
+  void count_sample() { ++samples_; }
+  void merge(const Totals &other);
+
+  bool knows(Metric metric) const { return known_ >> static_cast<unsigned>(metric) & 1; }
+  std::optional<Wide> total(Metric metric) const;
+  std::uint64_t samples() const { return samples_; }
+
+  /// likes + comments + shares + saves with their weights; nothing if none of the four was ever given.
+  std::optional<long double> engagements(const Weights &weights = {}) const;
+
+  /// Engagements over the denominator, divided once, after all sums. Nothing where either is unknown or the
+  /// denominator is 0. Never clamped.
+  std::optional<double> engagement_rate(Denominator denominator, const Weights &weights = {},
+                                        std::optional<std::int64_t> followers = std::nullopt) const;
+
+  /// The rate as content_metrics.engagement_rate keeps it, NUMERIC(5,2) percent of views: in hundredths of a percent,
+  /// rounded half up and at most 99999, because 1 view with 20 likes (2000 %) would not fit. Counters are 0 or more.
+  std::optional<std::int64_t> engagement_percent_hundredths() const;
+
+  /// The stored form: version, mask of the known counters, number of samples, sums. Equal totals have equal bytes.
+  std::string encode() const;
+  /// Throws XX001 for damaged bytes and 0A000 for a format that is not ours; never reads outside `bytes`.
+  static Totals decode(std::string_view bytes);
+
+  /// The readable form: `v1 samples=2 views=10 likes=3`.
+  std::string to_text() const;
+  /// Throws 22P02 for any other form.
+  static Totals from_text(std::string_view text);
+
+  bool operator==(const Totals &other) const = default;
+
+ private:
+  PackedWide sums_[kMetrics] = {};
+  std::uint64_t samples_ = 0;
+  std::uint8_t known_ = 0;
+};
+
+}  // namespace nexus::metrics

@@ -1,0 +1,208 @@
+// metrics_agg, its state type and what reads it (sql/install/50-metrics.sql).
+#include "core/metrics/totals.hpp"
+
+#include <cmath>
+
+#include "core/metrics/clip.hpp"
+#include "glue/datum.hpp"
+#include "glue/metrics_numeric.hpp"
+
+extern "C" {
+#include "libpq/pqformat.h"
+#include "utils/fmgrprotos.h"
+#include "utils/numeric.h"
+}
+
+namespace nexus::pg {
+
+using metrics::Totals;
+using metrics::Wide;
+
+Datum numeric_datum(Wide value) {
+  if (value >= INT64_MIN && value <= INT64_MAX) {
+    auto narrow = static_cast<int64>(value);
+    return call([narrow] { return NumericGetDatum(int64_to_numeric(narrow)); });
+  }
+  std::string digits = metrics::to_string(value);
+  const char *text = digits.c_str();
+  return call([text] {
+    return DirectFunctionCall3(numeric_in, CStringGetDatum(text), ObjectIdGetDatum(InvalidOid), Int32GetDatum(-1));
+  });
+}
+
+namespace {
+
+std::string_view bytes_arg(FunctionCallInfo fcinfo, int index) {
+  return call([fcinfo, index]() -> std::string_view {
+    struct varlena *packed = PG_GETARG_VARLENA_PP(index);
+    return {VARDATA_ANY(packed), VARSIZE_ANY_EXHDR(packed)};
+  });
+}
+
+Datum bytes_datum(std::string_view bytes) {
+  return call(
+      [bytes] { return PointerGetDatum(cstring_to_text_with_len(bytes.data(), static_cast<int>(bytes.size()))); });
+}
+
+MemoryContext aggregate_context(FunctionCallInfo fcinfo) {
+  MemoryContext context;
+  if (AggCheckCallContext(fcinfo, &context) == 0) throw Error("0A000", "this function is called by an aggregate only");
+  return context;
+}
+
+/// The running state in argument 0, or a new one.
+Totals *running(FunctionCallInfo fcinfo) {
+  if (!PG_ARGISNULL(0)) return reinterpret_cast<Totals *>(PG_GETARG_POINTER(0));
+  MemoryContext context = aggregate_context(fcinfo);
+  void *memory = MemoryContextAllocExtended(context, sizeof(Totals), MCXT_ALLOC_NO_OOM);
+  if (memory == nullptr) throw std::bad_alloc();
+  return ::new (memory) Totals();
+}
+
+metrics::Weights weights_arg(FunctionCallInfo fcinfo, int index) {
+  metrics::Weights weights;
+  struct Pair {
+    const char *key;
+    int size;
+    double value;
+    bool number;
+  };
+  struct Pairs {
+    Pair *items;
+    int count;
+    bool object;
+  };
+  auto pairs = call([fcinfo, index]() -> Pairs {
+    Jsonb *json = PG_GETARG_JSONB_P(index);
+    if (!JB_ROOT_IS_OBJECT(json)) return {nullptr, 0, false};
+    auto *items = static_cast<Pair *>(palloc(sizeof(Pair) * (JB_ROOT_COUNT(json) + 1)));
+    int count = 0;
+    JsonbIterator *iterator = JsonbIteratorInit(&json->root);
+    JsonbValue value;
+    JsonbIteratorToken token;
+    while ((token = JsonbIteratorNext(&iterator, &value, true)) != WJB_DONE) {
+      if (token == WJB_KEY) {
+        items[count].key = value.val.string.val;
+        items[count].size = value.val.string.len;
+      } else if (token == WJB_VALUE) {
+        items[count].number = value.type == jbvNumeric;
+        if (items[count].number)
+          items[count].value =
+              DatumGetFloat8(DirectFunctionCall1(numeric_float8_no_overflow, NumericGetDatum(value.val.numeric)));
+        ++count;
+      }
+    }
+    return {items, count, true};
+  });
+  if (!pairs.object) throw invalid_argument("weights must be a JSON object");
+  for (int i = 0; i < pairs.count; ++i) {
+    const Pair &pair = pairs.items[i];
+    std::string_view key(pair.key, static_cast<size_t>(pair.size));
+    double *weight = key == "likes"      ? &weights.likes
+                     : key == "comments" ? &weights.comments
+                     : key == "shares"   ? &weights.shares
+                     : key == "saves"    ? &weights.saves
+                                         : nullptr;
+    if (weight == nullptr)
+      throw invalid_argument("unknown weight \"" + metrics::clip(key) + "\"")
+          .hint("Weights are given for likes, comments, shares, saves.");
+    if (!pair.number || !std::isfinite(pair.value) || pair.value < 0)
+      throw invalid_argument("the weight of " + std::string(key) + " must be a number of 0 or more");
+    *weight = pair.value;
+  }
+  return weights;
+}
+
+}  // namespace
+
+NEXUS_FUNCTION(nexus_metrics_agg_step) {
+  Totals *totals = running(fcinfo);
+  for (int i = 0; i < metrics::kMetrics; ++i)
+    if (!PG_ARGISNULL(i + 1)) totals->add(static_cast<metrics::Metric>(i), PG_GETARG_INT64(i + 1));
+  totals->count_sample();
+  PG_RETURN_POINTER(totals);
+}
+
+NEXUS_FUNCTION(nexus_metrics_state_step) {
+  if (PG_ARGISNULL(1) && PG_ARGISNULL(0)) PG_RETURN_NULL();
+  Totals *totals = running(fcinfo);
+  if (!PG_ARGISNULL(1)) totals->merge(Totals::decode(bytes_arg(fcinfo, 1)));
+  PG_RETURN_POINTER(totals);
+}
+
+NEXUS_FUNCTION(nexus_metrics_agg_combine) {
+  if (PG_ARGISNULL(1) && PG_ARGISNULL(0)) PG_RETURN_NULL();
+  Totals *totals = running(fcinfo);
+  if (!PG_ARGISNULL(1)) totals->merge(*reinterpret_cast<Totals *>(PG_GETARG_POINTER(1)));
+  PG_RETURN_POINTER(totals);
+}
+
+NEXUS_FUNCTION(nexus_metrics_agg_serialize) {
+  aggregate_context(fcinfo);
+  return bytes_datum(reinterpret_cast<Totals *>(PG_GETARG_POINTER(0))->encode());
+}
+
+NEXUS_FUNCTION(nexus_metrics_agg_deserialize) {
+  MemoryContext context = aggregate_context(fcinfo);
+  Totals totals = Totals::decode(bytes_arg(fcinfo, 0));
+  void *memory = MemoryContextAllocExtended(context, sizeof(Totals), MCXT_ALLOC_NO_OOM);
+  if (memory == nullptr) throw std::bad_alloc();
+  PG_RETURN_POINTER(::new (memory) Totals(totals));
+}
+
+NEXUS_FUNCTION(nexus_metrics_agg_final) {
+  if (PG_ARGISNULL(0)) PG_RETURN_NULL();
+  return bytes_datum(reinterpret_cast<Totals *>(PG_GETARG_POINTER(0))->encode());
+}
+
+NEXUS_FUNCTION(nexus_metrics_state_in) {
+  const char *text = PG_GETARG_CSTRING(0);
+  return bytes_datum(Totals::from_text(text).encode());
+}
+
+NEXUS_FUNCTION(nexus_metrics_state_out) {
+  std::string text = Totals::decode(bytes_arg(fcinfo, 0)).to_text();
+  const char *characters = text.c_str();
+  return call([characters] { return CStringGetDatum(pstrdup(characters)); });
+}
+
+NEXUS_FUNCTION(nexus_metrics_state_recv) {
+  auto bytes = call([fcinfo]() -> std::string_view {
+    auto *message = reinterpret_cast<StringInfo>(PG_GETARG_POINTER(0));
+    int size = message->len - message->cursor;
+    return {pq_getmsgbytes(message, size), static_cast<size_t>(size)};
+  });
+  return bytes_datum(Totals::decode(bytes).encode());
+}
+
+NEXUS_FUNCTION(nexus_metrics_state_send) {
+  return bytes_datum(bytes_arg(fcinfo, 0));
+}
+
+NEXUS_FUNCTION(nexus_metrics_total) {
+  metrics::Metric metric = metrics::parse_metric(text_arg(fcinfo, 1));
+  auto total = Totals::decode(bytes_arg(fcinfo, 0)).total(metric);
+  if (!total) PG_RETURN_NULL();
+  return numeric_datum(*total);
+}
+
+NEXUS_FUNCTION(nexus_metrics_num_samples) {
+  std::uint64_t samples = Totals::decode(bytes_arg(fcinfo, 0)).samples();
+  if (samples > INT64_MAX) throw Error("22003", "number of samples out of range");
+  PG_RETURN_INT64(static_cast<int64>(samples));
+}
+
+NEXUS_FUNCTION(nexus_engagement_rate) {
+  require_arg(fcinfo, 1, "denominator");
+  metrics::Denominator denominator = metrics::parse_denominator(text_arg(fcinfo, 1));
+  metrics::Weights weights;
+  if (!PG_ARGISNULL(2)) weights = weights_arg(fcinfo, 2);
+  std::optional<std::int64_t> followers;
+  if (!PG_ARGISNULL(3)) followers = PG_GETARG_INT64(3);
+  if (PG_ARGISNULL(0)) PG_RETURN_NULL();
+  auto rate = Totals::decode(bytes_arg(fcinfo, 0)).engagement_rate(denominator, weights, followers);
+  if (!rate) PG_RETURN_NULL();
+  PG_RETURN_FLOAT8(*rate);
+}
+
+}  // namespace nexus::pg

@@ -1,0 +1,161 @@
+// metrics_series: the samples of one content through core/metrics/series. Reads with the caller's rights.
+#include "core/metrics/series.hpp"
+
+#include <string>
+#include <unordered_map>
+
+#include "glue/datum.hpp"
+#include "glue/metrics_numeric.hpp"
+#include "glue/metrics_zone.hpp"
+
+extern "C" {
+#include "utils/portal.h"
+}
+
+namespace nexus::pg {
+
+using metrics::kMetrics;
+
+namespace {
+
+/// A statement planned once per backend; PostgreSQL plans it anew when tables or the caller's rights change. Its
+/// parameters are $1 content_id, $2 after, $3 before.
+SPIPlanPtr kept_plan(const std::string &statement) {
+  static std::unordered_map<std::string, SPIPlanPtr> plans;  // a handful: one set for each schema ever attached
+  if (auto known = plans.find(statement); known != plans.end()) return known->second;
+  const char *text = statement.c_str();
+  SPIPlanPtr plan = call([text] {
+    Oid types[] = {INT4OID, TIMESTAMPOID, TIMESTAMPOID};
+    SPIPlanPtr made = SPI_prepare(text, 3, types);
+    if (made == nullptr) elog(ERROR, "SPI_prepare: %s", SPI_result_code_string(SPI_result));
+    if (SPI_keepplan(made) != 0) elog(ERROR, "SPI_keepplan failed");
+    return made;
+  });
+  plans.emplace(statement, plan);
+  return plan;
+}
+
+/// The schema of the 16 tables, quoted for use in a statement; 55000 when none is attached.
+std::string attached_schema() {
+  SPIPlanPtr plan = kept_plan("SELECT pg_catalog.quote_ident(nexus.attached_schema())");
+  return call([plan]() -> const char * {
+    Datum unused[3] = {};
+    if (SPI_execute_plan(plan, unused, "nnn", true, 1) != SPI_OK_SELECT || SPI_processed != 1)
+      elog(ERROR, "the attached schema cannot be read");
+    return SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1);
+  });
+}
+
+struct Window {
+  Datum parameters[3];  // content_id, after, before
+};
+
+bool content_is_visible(const std::string &schema, Window window) {
+  SPIPlanPtr plan = kept_plan("SELECT FROM " + schema + ".content WHERE id = $1");
+  return call([plan, &window] {
+    if (SPI_execute_plan(plan, window.parameters, nullptr, true, 1) != SPI_OK_SELECT)
+      elog(ERROR, "content cannot be read");
+    return SPI_processed > 0;
+  });
+}
+
+/// The samples in the window, platform by platform in order of time and arrival. Each platform begins with a row
+/// without time, which holds what each counter last was before the window.
+std::string samples_query(const std::string &schema) {
+  const std::string table = schema + ".content_metrics";
+  std::string columns, last;
+  for (const char *name : metrics::kMetricNames) {
+    columns += std::string(", ") + name + "::bigint";
+    last += std::string(", (SELECT b.") + name + "::bigint FROM " + table +
+            " b WHERE b.content_id = $1 AND b.platform = p.platform AND b.captured_at < $2 AND b." + name +
+            " IS NOT NULL ORDER BY b.captured_at DESC, b.id DESC LIMIT 1)";
+  }
+  const std::string window = " FROM " + table + " WHERE content_id = $1 AND captured_at >= $2 AND captured_at < $3";
+  return "SELECT platform::text COLLATE \"C\" AS platform, captured_at, id::bigint AS id" + columns + window +
+         " UNION ALL SELECT p.platform::text COLLATE \"C\", NULL, 0" + last + " FROM (SELECT DISTINCT platform" +
+         window + ") p ORDER BY platform, captured_at NULLS FIRST, id";
+}
+
+struct Snapshot {
+  std::string_view platform;
+  Timestamp at;
+  bool before_window;
+  int64 values[kMetrics];
+  bool nulls[kMetrics];
+
+  metrics::Counters counters() const {
+    metrics::Counters known;
+    for (int i = 0; i < kMetrics; ++i)
+      if (!nulls[i]) known[static_cast<size_t>(i)] = values[i];
+    return known;
+  }
+};
+
+Snapshot read_snapshot(HeapTuple row, TupleDesc descriptor) {
+  return call([row, descriptor] {
+    Snapshot read{};
+    bool null;
+    text *platform = DatumGetTextPP(heap_getattr(row, 1, descriptor, &null));
+    read.platform = {VARDATA_ANY(platform), VARSIZE_ANY_EXHDR(platform)};
+    read.at = DatumGetTimestamp(heap_getattr(row, 2, descriptor, &read.before_window));
+    for (int i = 0; i < kMetrics; ++i) {
+      Datum value = heap_getattr(row, i + 4, descriptor, &read.nulls[i]);
+      if (!read.nulls[i]) read.values[i] = DatumGetInt64(value);
+    }
+    return read;
+  });
+}
+
+/// Feeds the samples to `series`, a thousand rows at a time, so that a long history needs no more memory than a short.
+void read_samples(const std::string &schema, Window window, metrics::Series &series) {
+  constexpr long kFetch = 1000;
+  SPIPlanPtr plan = kept_plan(samples_query(schema));
+  Portal portal = call([plan, &window] { return SPI_cursor_open(nullptr, plan, window.parameters, nullptr, true); });
+  for (bool more = true; more;) {
+    call([portal] { SPI_cursor_fetch(portal, true, kFetch); });
+    SPITupleTable *rows = SPI_tuptable;
+    for (uint64 i = 0; i < rows->numvals; ++i) {
+      Snapshot snapshot = read_snapshot(rows->vals[i], rows->tupdesc);
+      if (snapshot.before_window)
+        series.begin(snapshot.counters());
+      else
+        series.add(snapshot.at, snapshot.counters());
+    }
+    more = rows->numvals > 0;
+    call([rows] { SPI_freetuptable(rows); });
+  }
+  call([portal] { SPI_cursor_close(portal); });
+}
+
+}  // namespace
+
+NEXUS_FUNCTION(nexus_metrics_series) {
+  require_arg(fcinfo, 0, "content_id");
+  require_arg(fcinfo, 3, "unit");
+  metrics::Unit unit = metrics::parse_unit(text_arg(fcinfo, 3));
+  const metrics::ZoneRules &rules = zone_rules(PG_ARGISNULL(4) ? "UTC" : text_arg(fcinfo, 4));
+  int32 content_id = PG_GETARG_INT32(0);
+  Window window = {{Int32GetDatum(content_id),
+                    TimestampGetDatum(PG_ARGISNULL(1) ? DT_NOBEGIN : PG_GETARG_TIMESTAMPTZ(1)),
+                    TimestampGetDatum(PG_ARGISNULL(2) ? DT_NOEND : PG_GETARG_TIMESTAMPTZ(2))}};
+  Rows rows(fcinfo);
+  metrics::Series series(metrics::Buckets(unit, rules), metrics::Policy());
+
+  call([] { SPI_connect(); });
+  const std::string schema = attached_schema();
+  if (!content_is_visible(schema, window))
+    throw Error("NX003", "content " + std::to_string(content_id) + " does not exist or is not yours");
+  read_samples(schema, window, series);
+  call([] { SPI_finish(); });
+
+  for (const metrics::SeriesBucket &bucket : series.finish()) {
+    auto increment = [&bucket](metrics::Metric metric) { return optional_numeric(bucket.increments.total(metric)); };
+    using enum metrics::Metric;
+    rows.add({TimestampTzGetDatum(bucket.start), TimestampTzGetDatum(bucket.end), increment(views), increment(likes),
+              increment(comments), increment(shares), increment(saves), increment(reach), increment(clicks),
+              increment(watch_time_seconds), optional_float8(bucket.engagement_rate)});
+  }
+  return Datum(0);
+}
+
+}  // namespace nexus::pg
