@@ -1,0 +1,110 @@
+#include "core/hashtags/batch.hpp"
+
+#include <utf8proc.h>
+
+#include <algorithm>
+#include <set>
+
+#include "core/error.hpp"
+#include "core/text/normalize.hpp"
+
+namespace nexus::hashtags {
+
+namespace {
+
+bool is_tag(std::string_view canonical) {
+  bool has_letter = false;
+  for (std::size_t at = 0; at < canonical.size();) {
+    utf8proc_int32_t code = 0;
+    auto size = utf8proc_iterate(reinterpret_cast<const utf8proc_uint8_t *>(canonical.data() + at),
+                                 static_cast<utf8proc_ssize_t>(canonical.size() - at), &code);
+    if (size <= 0) return false;
+    switch (utf8proc_category(code)) {
+      case UTF8PROC_CATEGORY_ND:
+      case UTF8PROC_CATEGORY_PC:
+        break;
+      case UTF8PROC_CATEGORY_LU:
+      case UTF8PROC_CATEGORY_LL:
+      case UTF8PROC_CATEGORY_LT:
+      case UTF8PROC_CATEGORY_LM:
+      case UTF8PROC_CATEGORY_LO:
+      case UTF8PROC_CATEGORY_MN:
+      case UTF8PROC_CATEGORY_MC:
+      case UTF8PROC_CATEGORY_ME:
+      case UTF8PROC_CATEGORY_NL:
+        has_letter = true;
+        break;
+      default:
+        return false;
+    }
+    at += static_cast<std::size_t>(size);
+  }
+  return has_letter;
+}
+
+}  // namespace
+
+std::vector<Tag> check_tags(const std::vector<std::string_view> &tags) {
+  if (tags.size() > kMaxTagsPerPost)
+    throw Error("54000", "a post has " + std::to_string(tags.size()) + " hashtags, more than " +
+                             std::to_string(kMaxTagsPerPost));
+  std::vector<Tag> checked;
+  std::set<std::string> seen;
+  for (std::size_t i = 0; i < tags.size(); ++i) {
+    std::string canonical = tags[i].size() > kMaxTagBytes ? std::string() : text::canonical_hashtag(tags[i]);
+    if (!is_tag(canonical) || canonical.size() > kMaxTagBytes)
+      throw Error("22023", "hashtags[" + std::to_string(i + 1) + "] is not a hashtag")
+          .hint("A hashtag is letters, digits and underscores, with a letter among them, of at most " +
+                std::to_string(kMaxTagBytes) + " bytes.");
+    if (!seen.insert(canonical).second) continue;
+    std::string spelling = text::nfc(tags[i]);
+    for (std::string_view sign : {"#", "＃", "﹟"})
+      if (spelling.compare(0, sign.size(), sign) == 0) {
+        spelling.erase(0, sign.size());
+        break;
+      }
+    checked.push_back({std::move(canonical), std::move(spelling)});
+  }
+  return checked;
+}
+
+void Batch::add(LearnedPost post) {
+  auto count = [&](const std::string &key, const Term *term) {
+    FeatureCounts &feature = features_[key];
+    ++feature.posts;
+    for (std::uint32_t tag : post.tags) ++feature.tags[tag];
+    if (term == nullptr) return;
+    // Posts mostly arrive in order; one that committed late finds its place.
+    Posting posting{post.post, term->count, post.length};
+    auto place = feature.postings.end();
+    while (place != feature.postings.begin() && std::prev(place)->post > post.post) --place;
+    feature.postings.insert(place, posting);
+  };
+  if (posts_.count(post.post) != 0) return;
+  for (const Term &term : post.terms) count(feature_key(kWord, term.word), &term);
+  if (!post.niche.empty()) count(feature_key(kNiche, post.niche), nullptr);
+  if (!post.platform.empty()) count(feature_key(kPlatform, post.platform), nullptr);
+  for (std::size_t i = 0; i < post.tags.size(); ++i) {
+    TagCounts &tag = tags_[post.tags[i]];
+    ++tag.posts;
+    if (post.has_author)
+      ++tag.authors[post.author];
+    else
+      ++tag.anonymous;
+    ++tag.spellings[post.spellings[i]];
+  }
+  length_sum_ += post.length;
+  posts_.emplace(post.post, std::move(post));
+}
+
+const FeatureCounts *Batch::feature(std::string_view key) const {
+  auto found = features_.find(key);
+  return found == features_.end() ? nullptr : &found->second;
+}
+
+const TagCounts *Batch::tag(std::uint32_t key) const {
+  auto found = tags_.find(key);
+  return found == tags_.end() ? nullptr : &found->second;
+}
+
+}  // namespace nexus::hashtags

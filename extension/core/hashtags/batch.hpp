@@ -1,0 +1,93 @@
+#ifdef POSTGRES_H
+#error "core headers come before PostgreSQL's"
+#endif
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "core/hashtags/blocks.hpp"
+#include "core/hashtags/tokens.hpp"
+
+namespace nexus::hashtags {
+
+/// A tag as an author wrote it, without its sign, and the form that all its spellings share.
+struct Tag {
+  std::string canonical;
+  std::string spelling;
+};
+
+constexpr std::size_t kMaxTagBytes = 400;
+constexpr std::size_t kMaxTagsPerPost = 100;
+
+/// Checks the tags of a post and brings them into canonical form; a leading '#' is dropped, repetitions are dropped.
+/// A tag is letters, marks, digits and underscores with a letter or mark among them; anything else is 22023.
+///
+///     check_tags({"#Flood", "flood", "Climate_Action"}) -> flood (Flood), climate_action (Climate_Action)
+std::vector<Tag> check_tags(const std::vector<std::string_view> &tags);
+
+/// What the posts of a word or of a niche have in common.
+struct FeatureCounts {
+  std::uint64_t posts = 0;
+  std::map<std::uint32_t, std::uint32_t> tags;  // posts with both
+  std::vector<Posting> postings;                // empty for a niche
+};
+
+/// What is known of a tag itself.
+struct TagCounts {
+  std::uint64_t posts = 0;
+  std::uint64_t anonymous = 0;                    // posts without an author: each is an author of its own
+  std::map<std::int64_t, std::uint64_t> authors;  // posts by author
+  std::map<std::string, std::uint64_t> spellings;
+};
+
+/// One learned post with its tags resolved to numbers.
+struct LearnedPost {
+  std::uint64_t post = 0;
+  std::int64_t posted_at = 0;  // microseconds
+  bool has_author = false;
+  std::int64_t author = 0;
+  std::string niche, platform;  // folded; empty where unknown
+  std::uint32_t length = 0;
+  std::vector<Term> terms;
+  std::vector<std::uint32_t> tags;
+  std::vector<std::string> spellings;  // as long as tags
+};
+
+/// The first letter of a feature's key says what it is.
+constexpr char kWord = 'w', kNiche = 'n', kPlatform = 'p';
+inline std::string feature_key(char kind, std::string_view name) {
+  return kind + std::string(name);
+}
+
+/// Counts over a set of posts: what a fold adds to the tables, and what a reader adds to what it has read from them.
+///
+///     Batch batch;
+///     batch.add(post);
+///     batch.feature("wflood")->posts
+class Batch {
+ public:
+  void add(LearnedPost post);
+
+  std::uint64_t posts() const { return posts_.size(); }
+  std::uint64_t length_sum() const { return length_sum_; }
+
+  const std::map<std::string, FeatureCounts, std::less<>> &features() const { return features_; }
+  const FeatureCounts *feature(std::string_view key) const;
+  const std::map<std::uint32_t, TagCounts> &tags() const { return tags_; }
+  const TagCounts *tag(std::uint32_t key) const;
+  const std::map<std::uint64_t, LearnedPost> &all_posts() const { return posts_; }
+  bool contains(std::uint64_t post) const { return posts_.count(post) != 0; }
+
+ private:
+  std::uint64_t length_sum_ = 0;
+  std::map<std::string, FeatureCounts, std::less<>> features_;
+  std::map<std::uint32_t, TagCounts> tags_;
+  std::map<std::uint64_t, LearnedPost> posts_;
+};
+
+}  // namespace nexus::hashtags

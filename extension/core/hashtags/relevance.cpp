@@ -1,0 +1,214 @@
+#include "core/hashtags/relevance.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+
+namespace nexus::hashtags {
+
+namespace {
+
+constexpr double kK1 = 1.2, kB = 0.75;
+
+/// Sums by post number: open addressing over a power of two, at most half full.
+class PostScores {
+ public:
+  explicit PostScores(std::uint64_t most) {
+    std::size_t size = 64;
+    while (size < most * 2) size *= 2;
+    slots_.resize(size);
+    mask_ = size - 1;
+  }
+
+  void add(std::uint64_t post, double score) {
+    std::size_t at = (post * 0x9E3779B97F4A7C15ULL >> 20) & mask_;
+    while (slots_[at].used && slots_[at].neighbour.post != post) at = (at + 1) & mask_;
+    slots_[at].used = true;
+    slots_[at].neighbour.post = post;
+    slots_[at].neighbour.score += score;
+  }
+
+  std::vector<Neighbour> best(std::size_t count) const {
+    std::vector<Neighbour> all;
+    for (const Slot &slot : slots_)
+      if (slot.used) all.push_back(slot.neighbour);
+    auto better = [](const Neighbour &a, const Neighbour &b) {
+      return a.score != b.score ? a.score > b.score : a.post < b.post;
+    };
+    std::size_t kept = std::min(count, all.size());
+    std::partial_sort(all.begin(), all.begin() + static_cast<std::ptrdiff_t>(kept), all.end(), better);
+    all.resize(kept);
+    return all;
+  }
+
+ private:
+  struct Slot {
+    Neighbour neighbour;
+    bool used = false;
+  };
+  std::vector<Slot> slots_;
+  std::size_t mask_ = 0;
+};
+
+std::uint64_t count_in(const std::vector<TagCount> *counts, std::uint32_t tag) {
+  if (counts == nullptr) return 0;
+  auto found = std::lower_bound(counts->begin(), counts->end(), tag,
+                                [](const TagCount &entry, std::uint32_t key) { return entry.tag < key; });
+  return found != counts->end() && found->tag == tag ? found->posts : 0;
+}
+
+/// Calls `use(tag, posts)` for each tag of a feature once, with the sum of both shares.
+template <class Use>
+void for_each_tag(const Feature &feature, Use &&use) {
+  bool has_base = feature.base.tags != nullptr && !feature.base.tags->empty();
+  bool has_fresh = feature.fresh.tags != nullptr && !feature.fresh.tags->empty();
+  if (has_base && has_fresh) {
+    for (const TagCount &entry : merge_tag_counts(*feature.base.tags, *feature.fresh.tags)) use(entry.tag, entry.posts);
+  } else if (has_base || has_fresh) {
+    for (const TagCount &entry : has_base ? *feature.base.tags : *feature.fresh.tags) use(entry.tag, entry.posts);
+  }
+}
+
+}  // namespace
+
+std::uint64_t Feature::posts_with(std::uint32_t tag) const {
+  return count_in(base.tags, tag) + count_in(fresh.tags, tag);
+}
+
+std::vector<bool> affordable_words(const std::vector<Feature> &words, const Limits &limits) {
+  std::vector<std::size_t> order(words.size());
+  std::iota(order.begin(), order.end(), 0);
+  std::stable_sort(order.begin(), order.end(),
+                   [&](std::size_t a, std::size_t b) { return words[a].posts() < words[b].posts(); });
+  std::vector<bool> chosen(words.size(), false);
+  std::uint64_t left = limits.max_postings;
+  for (std::size_t at : order) {
+    std::uint64_t posts = words[at].posts();
+    if (posts > left) break;
+    left -= posts;
+    chosen[at] = true;
+  }
+  return chosen;
+}
+
+bool tells_posts_apart(const Corpus &corpus, std::uint64_t posts, const Limits &limits) {
+  return posts > 0 && (posts <= limits.never_frequent ||
+                       static_cast<double>(posts) <= limits.frequent * static_cast<double>(corpus.posts));
+}
+
+double word_weight(const Corpus &corpus, std::uint64_t posts) {
+  return std::log(static_cast<double>(corpus.posts) / static_cast<double>(posts) + 1);
+}
+
+std::vector<Neighbour> similar_posts(const Corpus &corpus, const std::vector<Feature> &words, const Limits &limits,
+                                     Interrupt interrupt) {
+  std::uint64_t most = 0;
+  for (const Feature &word : words)
+    if (tells_posts_apart(corpus, word.posts(), limits)) most += word.posts();
+  if (most == 0) return {};
+  PostScores scores(std::min(most, corpus.posts));
+  double average = std::max(1.0, static_cast<double>(corpus.length_sum)) / static_cast<double>(corpus.posts);
+  for (const Feature &word : words) {
+    if (!tells_posts_apart(corpus, word.posts(), limits)) continue;
+    auto df = static_cast<double>(word.posts());
+    double idf = std::log(1 + (static_cast<double>(corpus.posts) - df + 0.5) / (df + 0.5));
+    for (const Share *share : {&word.base, &word.fresh}) {
+      if (share->postings == nullptr) continue;
+      for (const Posting &posting : *share->postings) {
+        interrupt.poll();
+        double count = posting.count;
+        scores.add(posting.post, idf * count * (kK1 + 1) / (count + kK1 * (1 - kB + kB * posting.length / average)));
+      }
+    }
+  }
+  return scores.best(limits.neighbours);
+}
+
+void Relevance::vote(const std::vector<Neighbour> &neighbours, const TagsOf &tags_of) {
+  double total = 0;
+  for (const Neighbour &neighbour : neighbours)
+    total += neighbour.score * neighbour.score * static_cast<double>(tags_of(neighbour.post).size());
+  if (total == 0) return;
+  for (const Neighbour &neighbour : neighbours) {
+    double vote = neighbour.score * neighbour.score / total;
+    for (std::uint32_t tag : tags_of(neighbour.post)) {
+      Candidate &candidate = candidates_[tag];
+      candidate.similar += vote;
+      ++candidate.voters;
+    }
+  }
+}
+
+void Relevance::add_words(const Corpus &corpus, const std::vector<Feature> &words, Interrupt interrupt) {
+  for (const Feature &word : words) {
+    if (word.tag) candidates_[*word.tag].spelt = 1;
+    if (word.posts() == 0) continue;
+    double i = word_weight(corpus, word.posts());
+    word_weight_ += i * i;
+    double factor = i * i / std::sqrt(static_cast<double>(word.posts()) + 1.5);
+    for_each_tag(word, [&](std::uint32_t tag, std::uint32_t posts) {
+      interrupt.poll();
+      candidates_[tag].words += factor * posts;
+    });
+  }
+}
+
+void Relevance::add_niche(const Feature &niche) {
+  for_each_tag(niche, [&](std::uint32_t tag, std::uint32_t posts) {
+    candidates_[tag].niche = posts / (static_cast<double>(niche.posts()) + 5);
+  });
+}
+
+void Relevance::add_platform(const Feature &platform) {
+  for_each_tag(platform, [&](std::uint32_t tag, std::uint32_t posts) {
+    candidates_[tag].platform = posts / (static_cast<double>(platform.posts()) + 5);
+  });
+}
+
+std::vector<std::uint32_t> Relevance::tags() const {
+  std::vector<std::uint32_t> tags;
+  tags.reserve(candidates_.size());
+  for (const auto &entry : candidates_) tags.push_back(entry.first);
+  return tags;
+}
+
+std::vector<Candidate> Relevance::candidates(const PostsOf &posts_of) const {
+  std::vector<Candidate> all;
+  all.reserve(candidates_.size());
+  for (const auto &[tag, parts] : candidates_) {
+    Candidate candidate = parts;
+    candidate.tag = tag;
+    if (word_weight_ > 0) candidate.words /= word_weight_ * std::sqrt(static_cast<double>(posts_of(tag)) + 3);
+    candidate.relevance = weights_.similar * candidate.similar + weights_.words * candidate.words +
+                          weights_.niche * candidate.niche + weights_.spelt * candidate.spelt +
+                          weights_.platform * candidate.platform;
+    all.push_back(candidate);
+  }
+  return all;
+}
+
+void Affinity::add(std::uint32_t tag, std::int64_t posted_at) {
+  constexpr double kHalfLife = 30.0 * 86400 * 1e6;
+  double age = std::max(0.0, static_cast<double>(as_of_) - static_cast<double>(posted_at));
+  Use &use = uses_[tag];
+  use.decayed += std::exp2(-age / kHalfLife);
+  ++use.uses;
+}
+
+double Affinity::value(std::uint32_t tag) const {
+  auto found = uses_.find(tag);
+  return found == uses_.end() ? 0 : found->second.decayed / (found->second.decayed + 2);
+}
+
+std::uint64_t Affinity::uses(std::uint32_t tag) const {
+  auto found = uses_.find(tag);
+  return found == uses_.end() ? 0 : found->second.uses;
+}
+
+std::vector<std::uint32_t> Affinity::tags() const {
+  std::vector<std::uint32_t> tags;
+  for (const auto &entry : uses_) tags.push_back(entry.first);
+  return tags;
+}
+
+}  // namespace nexus::hashtags

@@ -1,0 +1,147 @@
+#ifdef POSTGRES_H
+#error "core headers come before PostgreSQL's"
+#endif
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "core/hashtags/blocks.hpp"
+#include "core/interrupt.hpp"
+
+namespace nexus::hashtags {
+
+/// The learned posts as a whole.
+struct Corpus {
+  std::uint64_t posts = 0;
+  std::uint64_t length_sum = 0;  // words of all posts
+};
+
+/// One share of a feature's counts: what the tables hold, or what was learned since. Absent lists are null.
+struct Share {
+  std::uint64_t posts = 0;
+  const std::vector<TagCount> *tags = nullptr;     // ascending
+  const std::vector<Posting> *postings = nullptr;  // ascending
+};
+
+/// A word of the draft with its counts. The result does not depend on how they are divided over the two shares.
+struct Feature {
+  std::string name;
+  Share base, fresh;
+  std::optional<std::uint32_t> tag;  // the tag that is spelt like this word
+
+  std::uint64_t posts() const { return base.posts + fresh.posts; }
+  std::uint64_t posts_with(std::uint32_t tag) const;
+};
+
+/// What bounds the work of one suggestion. Which words are left out depends on counts alone.
+struct Limits {
+  double frequent = 0.1;                // a word in a larger share of all posts tells no posts apart,
+  std::uint64_t never_frequent = 100;   // unless it stands in at most so many
+  std::uint64_t max_postings = 200000;  // posts looked at, the rarest words first
+  std::size_t neighbours = 50;          // similar posts that vote
+};
+
+/// How much each part weighs in the relevance. Each part lies between 0 and 1.
+struct Weights {
+  double similar = 0.2, words = 0.6, niche = 0.2, spelt = 0.02, platform = 0.01;
+};
+
+/// A learned post that is like the draft; `score` is its BM25.
+struct Neighbour {
+  std::uint64_t post = 0;
+  double score = 0;
+};
+
+/// The parts of one candidate's relevance.
+struct Candidate {
+  std::uint32_t tag = 0;
+  double similar = 0, words = 0, niche = 0, spelt = 0, platform = 0;
+  std::uint32_t voters = 0;
+  double relevance = 0;
+};
+
+/// Marks the words that a suggestion looks at: the rarest first, until `max_postings` is used up. Words must be sorted
+/// by name; equal counts go by name.
+std::vector<bool> affordable_words(const std::vector<Feature> &words, const Limits &limits);
+
+/// True for a word whose posts are compared with the draft, not only its tags.
+bool tells_posts_apart(const Corpus &corpus, std::uint64_t posts, const Limits &limits);
+
+/// The posts most like the draft by BM25 (k1 = 1.2, b = 0.75, idf = ln(1 + (N - df + 0.5) / (df + 0.5))), best first,
+/// equal scores by post number. `words` sorted by name: the order of addition, and with it the last bit, is fixed.
+std::vector<Neighbour> similar_posts(const Corpus &corpus, const std::vector<Feature> &words, const Limits &limits,
+                                     Interrupt interrupt = Interrupt());
+
+/// Gathers the parts of all candidates.
+///
+///     Relevance relevance;
+///     relevance.vote(neighbours, tags_of);
+///     relevance.add_words(corpus, words);
+///     for (const Candidate &c : relevance.candidates(posts_of)) ...
+class Relevance {
+ public:
+  using TagsOf = std::function<const std::vector<std::uint32_t> &(std::uint64_t post)>;
+  using PostsOf = std::function<std::uint64_t(std::uint32_t tag)>;
+
+  explicit Relevance(Weights weights = Weights()) : weights_(weights) {}
+
+  /// Similar posts: each votes with its squared score for its tags; the votes for all tags sum to 1.
+  void vote(const std::vector<Neighbour> &neighbours, const TagsOf &tags_of);
+
+  /// Words: over the draft's words, i^2 n / sqrt((df + 1.5) (c + 3)) summed and divided by the sum of i^2, where
+  /// i = ln(N / df + 1), df the posts with the word, c the posts with the tag, n the posts with both. The constants
+  /// shrink what few posts say.
+  void add_words(const Corpus &corpus, const std::vector<Feature> &words, Interrupt interrupt = Interrupt());
+
+  /// Niche: the share of the niche's posts that carry the tag, n / (posts + 5). Platform likewise.
+  void add_niche(const Feature &niche);
+  void add_platform(const Feature &platform);
+
+  /// A tag that the caller wants judged though nothing of the text speaks for it.
+  void add(std::uint32_t tag) { candidates_[tag]; }
+
+  /// The tags found, in no order, with `relevance` the weighted sum of the parts.
+  std::vector<Candidate> candidates(const PostsOf &posts_of) const;
+  std::vector<std::uint32_t> tags() const;
+
+ private:
+  Weights weights_;
+  std::unordered_map<std::uint32_t, Candidate> candidates_;
+  double word_weight_ = 0;  // the sum of i^2
+};
+
+/// The weight of a word, ln(N / df + 1).
+double word_weight(const Corpus &corpus, std::uint64_t posts);
+
+/// The author's own use of a tag: h / (h + 2), h = the sum over the author's posts with it of 2^(-age / 30 days). A
+/// post after `as_of` counts as new.
+///
+///     Affinity affinity(as_of);
+///     affinity.add(tag, posted_at);
+///     affinity.value(tag)
+class Affinity {
+ public:
+  explicit Affinity(std::int64_t as_of) : as_of_(as_of) {}
+  void add(std::uint32_t tag, std::int64_t posted_at);
+  double value(std::uint32_t tag) const;
+  std::uint64_t uses(std::uint32_t tag) const;
+  std::vector<std::uint32_t> tags() const;
+
+ private:
+  struct Use {
+    double decayed = 0;
+    std::uint64_t uses = 0;
+  };
+  std::int64_t as_of_;  // microseconds
+  std::unordered_map<std::uint32_t, Use> uses_;
+};
+
+/// Relevance plus this times the affinity is the score.
+constexpr double kAffinityWeight = 0.3;
+
+}  // namespace nexus::hashtags

@@ -1,0 +1,86 @@
+// What a backend keeps of the hashtag model between calls.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "core/hashtags/batch.hpp"
+#include "core/hashtags/relevance.hpp"
+#include "glue/hashtags_spi.hpp"
+
+namespace nexus::pg {
+
+/// The id under which an author is counted: equal for equal user ids, and no user id can be read from it.
+std::int64_t author_of(std::string_view user_id);
+
+/// What suggestions need of one tag.
+struct StoredTag {
+  std::int64_t checked = -1;  // the generation at which the row was last compared
+  std::string canonical, display;
+  std::uint64_t posts = 0, authors = 0;
+};
+
+/// Read-only copies of rows of the model, and the counts of what is not folded yet.
+///
+/// open() looks at the caller's snapshot: a copy is used again only where its row's generation is the one that this
+/// snapshot sees, so an old snapshot gets old counts. Folded and waiting posts together give the same sums in every
+/// division. Posts of the own, unfinished transaction are seen for one call and then forgotten.
+class HashtagStore {
+ public:
+  static HashtagStore &get();
+
+  void open();
+  hashtags::Corpus corpus() const;
+  /// The counts of the given features, keys as feature_key() makes them; `postings` says which need their posts.
+  std::vector<hashtags::Feature> features(const std::vector<std::string> &keys);
+  void load_postings(std::vector<hashtags::Feature> &features, const std::vector<std::string> &keys,
+                     const std::vector<bool> &wanted);
+  void load_post_tags(const std::vector<hashtags::Neighbour> &neighbours);
+  const std::vector<std::uint32_t> &post_tags(std::uint64_t post) const;
+
+  void load_tags(const std::vector<std::uint32_t> &tags);
+  std::uint64_t tag_posts(std::uint32_t tag) const;
+  const std::string &canonical(std::uint32_t tag) const;
+  /// Distinct authors and the most used spelling, with what is not folded.
+  std::uint64_t tag_authors(std::uint32_t tag);
+  std::string display(std::uint32_t tag);
+
+  /// The author's own uses, of the latest 1000 posts.
+  void add_history(std::int64_t author, hashtags::Affinity &affinity);
+
+ private:
+  struct StoredFeature {
+    std::int64_t checked = -1, generation = -1, id = 0;
+    std::uint64_t posts = 0;
+    std::vector<hashtags::TagCount> tags;
+    std::optional<std::uint32_t> spelt;  // the tag whose canonical form is the word
+    bool has_postings = false;
+    std::vector<hashtags::Posting> postings;
+    // The waiting posts' counts, packed alike; valid while fresh_posts is the number of waiting posts.
+    std::uint64_t fresh_posts = 0;
+    std::vector<hashtags::TagCount> fresh_tags;
+  };
+
+  void forget();
+  void forget_fresh();
+  void read_fresh(const SpiRows &rows, std::int64_t own_xact);
+
+  std::int64_t relation_ = 0, generation_ = -1;
+  std::uint64_t posts_ = 0, length_sum_ = 0;
+  std::size_t memory_ = 0;  // bytes, roughly
+  std::unordered_map<std::string, StoredFeature> features_;
+  std::unordered_map<std::uint32_t, StoredTag> tags_;
+  std::unordered_map<std::uint64_t, std::vector<std::uint32_t>> post_tags_;
+
+  hashtags::Batch fresh_;
+  std::map<std::string, std::uint32_t, std::less<>> fresh_keys_;  // canonical -> key of tags no fold has seen
+  bool fresh_is_private_ = true;                                  // holds posts that may be rolled back: read anew
+  std::int64_t snapshot_xmin_ = 0, snapshot_xmax_ = 0, snapshot_running_ = 0;
+};
+
+}  // namespace nexus::pg
