@@ -1,0 +1,64 @@
+#pragma once
+
+#include <cstddef>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace nexus::bridge {
+
+/// How a transaction ends, and whether `Prefer: tx=...` may choose.
+struct TransactionEnd {
+  bool rollback = false;
+  bool client_chooses = false;
+};
+
+/// The settings of the bridge. Names are PostgREST's; each can be given as --db-uri or NEXUS_DB_URI.
+struct Settings {
+  std::string db_uri = "postgresql://";
+  std::vector<std::string> db_schemas{"nexus"};
+  std::vector<std::string> db_extra_search_path{"public"};
+  std::string db_anon_role;
+  std::string db_pre_request;  ///< schema.function
+  TransactionEnd db_tx_end;
+  int db_pool = 8;
+  int db_pool_acquisition_timeout = 10;  ///< seconds
+  int db_pool_max_waiting = 1000;
+  int db_pool_max_lifetime = 1800;   ///< seconds
+  int db_pool_max_idletime = 30;     ///< seconds
+  int db_connect_timeout = 2;        ///< seconds
+  int db_pool_max_backoff = 1000;    ///< milliseconds
+  int db_statement_timeout = 30000;  ///< milliseconds
+  std::vector<std::string> db_channels{"pgrst", "nexus"};
+
+  std::string jwt_secret;
+  bool jwt_secret_is_base64 = false;
+  std::string jwt_aud;
+
+  std::string server_host = "127.0.0.1";
+  int server_port = 3000;
+  int server_threads = 64;
+  bool server_timing_enabled = false;
+  std::string server_trace_header;
+  std::vector<std::string> server_cors_allowed_origins;
+  std::string server_proxy_name = "PostgREST";  ///< of the Proxy-Status header
+  std::string url_prefix;
+  std::string admin_server_host = "127.0.0.1";
+  int admin_server_port = 0;  ///< 0: no admin port
+  std::size_t max_body = std::size_t{1} << 20;
+  std::size_t max_response = std::size_t{64} << 20;
+  int shutdown_timeout = 30;  ///< seconds
+  std::string openapi_mode = "disabled";
+  std::string log_level = "info";
+
+  std::vector<std::pair<std::string, std::string>> app_settings;  ///< app.settings.* by name
+};
+
+/// Flags, then the environment (NEXUS_...), then defaults. `exit_code` is set when the program has nothing to do:
+/// --help, or a setting at fault, which is named on standard error.
+///
+///     NEXUS_DB_TX_END=rollback-allow-override creatornexus-bridge --server-port 3001
+Settings read_settings(int argc, char **argv, std::optional<int> &exit_code);
+
+}  // namespace nexus::bridge

@@ -1,0 +1,350 @@
+#include "bridge/http/plan.hpp"
+
+#include <httplib.h>
+
+#include <algorithm>
+
+#include "bridge/http/choose.hpp"
+#include "bridge/http/error.hpp"
+#include "bridge/http/json.hpp"
+#include "bridge/http/sql.hpp"
+#include "bridge/http/text.hpp"
+
+namespace nexus::bridge {
+namespace {
+
+constexpr std::uint32_t kBytea = 17, kText = 25, kJson = 114;
+
+/// The body of a request, by its content type.
+struct Body {
+  enum class Kind { kNone, kJson, kForm, kRaw } kind = Kind::kNone;
+  std::string raw_type;  // of kRaw
+  std::string json;      // of kJson
+  bool json_array = false;
+  std::vector<std::string> json_keys;
+  Pairs pairs;  // of kForm
+};
+
+HttpError bad_body(const char *message) {
+  return {400, "PGRST102", message};
+}
+
+Body read_json(const std::string &text) {
+  Body body;
+  body.kind = Body::Kind::kJson;
+  if (trimmed(text).empty()) {
+    body.json = "{}";
+    return body;
+  }
+  JsonOutline outline = outline_json(text);
+  switch (outline.kind) {
+    case JsonKind::kInvalid:
+      if (!is_utf8(text)) throw bad_body("Empty or invalid json").with_details("The body is not valid UTF-8.");
+      throw bad_body("Empty or invalid json");
+    case JsonKind::kTooDeep:
+      throw bad_body("Empty or invalid json")
+          .with_details("The body nests deeper than " + std::to_string(kMaxJsonDepth) + " levels.");
+    case JsonKind::kOther:
+    case JsonKind::kObject:
+    case JsonKind::kArrayOfObjects:
+      break;
+  }
+  body.json = text;
+  body.json_array = outline.kind == JsonKind::kArrayOfObjects;
+  body.json_keys = std::move(outline.keys);
+  return body;
+}
+
+// One record of RFC 4180; moves `at` behind it.
+std::vector<std::string> read_csv_record(std::string_view text, std::size_t &at) {
+  std::vector<std::string> fields(1);
+  bool in_quotes = false;
+  for (; at < text.size(); ++at) {
+    const char c = text[at];
+    if (in_quotes) {
+      if (c != '"') {
+        fields.back() += c;
+      } else if (at + 1 < text.size() && text[at + 1] == '"') {
+        fields.back() += text[++at];
+      } else {
+        in_quotes = false;
+      }
+    } else if (c == '"' && fields.back().empty()) {
+      in_quotes = true;
+    } else if (c == ',') {
+      fields.emplace_back();
+    } else if (c == '\n') {
+      ++at;
+      break;
+    } else if (c != '\r') {
+      fields.back() += c;
+    }
+  }
+  if (in_quotes) throw bad_body("Invalid CSV: a quoted value is not closed");
+  return fields;
+}
+
+// The header line names the arguments, the first record gives them.
+Body read_csv(const std::string &text) {
+  Body body;
+  body.kind = Body::Kind::kForm;
+  std::size_t at = 0;
+  const auto names = read_csv_record(text, at);
+  const auto values = read_csv_record(text, at);
+  if (names.size() != values.size()) throw bad_body("All lines must have same number of fields");
+  for (std::size_t i = 0; i < names.size(); ++i) body.pairs.emplace_back(names[i], values[i]);
+  return body;
+}
+
+void require_text(const std::string &text) {
+  if (!is_utf8(text)) throw bad_body("The body is not valid UTF-8");
+  if (text.find('\0') != std::string::npos) throw bad_body("The body holds a NUL character");
+}
+
+Body read_body(const httplib::Request &request) {
+  const MediaType type = parse_media_type(request.get_header_value("Content-Type"));
+  if (type.name.empty() || type.name == "application/json") return read_json(request.body);
+  Body body;
+  if (type.name == "application/octet-stream") {
+    body.kind = Body::Kind::kRaw;
+    body.raw_type = "bytea";
+    return body;
+  }
+  require_text(request.body);
+  if (type.name == "application/x-www-form-urlencoded") {
+    body.kind = Body::Kind::kForm;
+    body.pairs = parse_pairs(request.body);
+  } else if (type.name == "text/csv") {
+    return read_csv(request.body);
+  } else if (type.name == "text/plain" || type.name == "text/xml") {
+    body.kind = Body::Kind::kRaw;
+    body.raw_type = type.name == "text/plain" ? "text" : "xml";
+  } else {
+    throw HttpError(400, "PGRST102", "Content-Type not acceptable: " + type.name);
+  }
+  return body;
+}
+
+std::vector<std::string> unique_keys(const Pairs &pairs) {
+  std::vector<std::string> keys;
+  for (const auto &[key, value] : pairs) {
+    if (std::find(keys.begin(), keys.end(), key) == keys.end()) keys.push_back(key);
+  }
+  return keys;
+}
+
+void keep_columns(const std::optional<std::vector<std::string>> &columns, std::vector<std::string> &keys) {
+  if (!columns) return;
+  keys.erase(std::remove_if(keys.begin(), keys.end(),
+                            [&](const std::string &key) {
+                              return std::find(columns->begin(), columns->end(), key) == columns->end();
+                            }),
+             keys.end());
+}
+
+bool is_given(const std::vector<std::string> &keys, const std::string &name) {
+  return std::find(keys.begin(), keys.end(), name) != keys.end();
+}
+
+// The body goes to the server as one json parameter and is unpacked there by the declared types.
+void bind_json(Plan &plan, const Body &body, const std::vector<std::string> &keys) {
+  std::vector<BoundArgument> arguments;
+  std::vector<std::string> columns;
+  for (const auto &argument : plan.function->arguments) {
+    if (!is_given(keys, argument.name)) continue;
+    arguments.push_back({&argument, "pgrst_args." + quote_name(argument.name)});
+    columns.push_back(quote_name(argument.name) + " " + argument.type.sql);
+  }
+  std::string from;
+  if (!columns.empty()) {
+    const std::string place = plan.call.bind(body.json, kJson);
+    from = "pg_catalog.json_to_record(" + place + (body.json_array ? "->0" : "") + ") AS pgrst_args(" +
+           joined(columns, ", ") + ")";
+  }
+  write_call(plan, arguments, from);
+}
+
+// Each value is a parameter of its own, in the text form of the declared type. Repeated values of a VARIADIC argument
+// are unpacked from one json parameter.
+void bind_pairs(Plan &plan, const Pairs &pairs) {
+  std::vector<BoundArgument> arguments;
+  for (const auto &argument : plan.function->arguments) {
+    std::vector<std::string> values;
+    for (const auto &[key, value] : pairs) {
+      if (key == argument.name) values.push_back(value);
+    }
+    if (values.empty()) continue;
+    if (argument.variadic) {
+      const std::string place = plan.call.bind(nlohmann::json{{"v", values}}.dump(), kJson);
+      arguments.push_back({&argument, "(SELECT v FROM pg_catalog.json_to_record(" + place + ") AS pgrst_list(v " +
+                                          argument.type.sql + "))"});
+    } else {
+      const std::uint32_t type = argument.type.pseudo ? 0 : argument.type.oid;
+      arguments.push_back({&argument, plan.call.bind(values.back(), type)});
+    }
+  }
+  write_call(plan, arguments, "");
+}
+
+void bind_whole_body(Plan &plan, const Body &body, const httplib::Request &request) {
+  const Argument &argument = plan.function->arguments[0];
+  const bool json = body.kind == Body::Kind::kJson;
+  const bool binary = argument.type.oid == kBytea;
+  const std::string place = plan.call.bind(json ? body.json : request.body, argument.type.oid, binary);
+  write_call(plan, {{&argument, place}}, "");
+}
+
+std::string json_headers(const httplib::Request &request) {
+  Pairs headers;
+  for (const auto &[name, value] : request.headers) {
+    const std::string lower = lower_case(name);
+    if (!headers.empty() && headers.back().first == lower) {
+      headers.back().second += ", " + value;
+    } else {
+      headers.emplace_back(lower, value);
+    }
+  }
+  return json_object(headers);
+}
+
+std::string json_cookies(const httplib::Request &request) {
+  Pairs cookies;
+  for (const auto &header : header_values(request, "Cookie")) {
+    for (const auto &cookie : split_trimmed(header, ';')) {
+      const std::size_t equals = cookie.find('=');
+      if (equals != std::string::npos) cookies.emplace_back(cookie.substr(0, equals), cookie.substr(equals + 1));
+    }
+  }
+  return json_object(cookies);
+}
+
+// All settings of the transaction in one statement; names and values are parameters.
+Statement context_of(const Settings &settings, const Catalogue &catalogue, const httplib::Request &request,
+                     const Plan &plan) {
+  Statement context;
+  std::vector<std::string> calls;
+  auto set = [&](std::string name, std::string value) {
+    const std::string first = context.bind(std::move(name), kText);
+    const std::string second = context.bind(std::move(value), kText);
+    calls.push_back("pg_catalog.set_config(" + first + ", " + second + ", true)");
+  };
+  std::vector<std::string> path{quote_name(plan.schema)};
+  for (const auto &schema : settings.db_extra_search_path) path.push_back(quote_name(schema));
+  set("search_path", joined(path, ", "));
+  set("statement_timeout", std::to_string(settings.db_statement_timeout));
+  set("role", plan.identity.role);
+  if (auto own = catalogue.role_settings.find(plan.identity.role); own != catalogue.role_settings.end()) {
+    for (const auto &[name, value] : own->second) set(name, value);
+  }
+  set("request.jwt.claims", plan.identity.claims);
+  set("request.method", request.method);
+  set("request.path", request.path);
+  set("request.headers", json_headers(request));
+  set("request.cookies", json_cookies(request));
+  for (const auto &[name, value] : settings.app_settings) set("app.settings." + name, value);
+  context.sql = "SELECT " + joined(calls, ", ");
+  return context;
+}
+
+bool ends_in_rollback(const TransactionEnd &end, const Preferences &preferences) {
+  if (end.client_chooses && preferences.commit) return !*preferences.commit;
+  return end.rollback;
+}
+
+void check_preferences(const Plan &plan) {
+  if (plan.preferences.strict && plan.preferences.max_affected && !plan.function->set) {
+    throw HttpError(400, "PGRST128",
+                    "Function must return SETOF or TABLE when max-affected preference is used with handling=strict");
+  }
+}
+
+std::string pre_request_sql(const std::string &name) {
+  if (name.empty()) return "";
+  const std::size_t dot = name.find('.');
+  if (dot == std::string::npos) return "SELECT " + quote_name(name) + "()";
+  return "SELECT " + qualified_name(name.substr(0, dot), name.substr(dot + 1)) + "()";
+}
+
+}  // namespace
+
+std::vector<std::string> header_values(const httplib::Request &request, const char *name) {
+  std::vector<std::string> values;
+  auto range = request.headers.equal_range(name);
+  for (auto it = range.first; it != range.second; ++it) values.push_back(it->second);
+  return values;
+}
+
+std::string_view query_string(const httplib::Request &request) {
+  const std::size_t mark = request.target.find('?');
+  return mark == std::string::npos ? std::string_view() : std::string_view(request.target).substr(mark + 1);
+}
+
+std::string choose_schema(const Settings &settings, const httplib::Request &request) {
+  const bool reads = request.method == "GET" || request.method == "HEAD";
+  const std::string wanted = request.get_header_value(reads ? "Accept-Profile" : "Content-Profile");
+  if (wanted.empty()) return settings.db_schemas.front();
+  if (std::find(settings.db_schemas.begin(), settings.db_schemas.end(), wanted) != settings.db_schemas.end()) {
+    return wanted;
+  }
+  throw HttpError(406, "PGRST106", "Invalid schema: " + wanted)
+      .with_hint("Only the following schemas are exposed: " + joined(settings.db_schemas, ", "));
+}
+
+Plan plan_call(const Settings &settings, const CataloguePtr &catalogue, const httplib::Request &request,
+               const std::string &name, const Identity &identity) {
+  const bool reads = request.method == "GET" || request.method == "HEAD";
+  Plan plan;
+  plan.catalogue = catalogue;
+  plan.identity = identity;
+  plan.head = request.method == "HEAD";
+  plan.schema = choose_schema(settings, request);
+  plan.preferences = parse_preferences(header_values(request, "Prefer"));
+  Query query = parse_query(query_string(request), reads);
+  const Body body = reads ? Body{} : read_body(request);
+
+  Given given;
+  switch (body.kind) {
+    case Body::Kind::kNone:
+      given.names = unique_keys(query.arguments);
+      break;
+    case Body::Kind::kForm:
+      given.names = unique_keys(body.pairs);
+      break;
+    case Body::Kind::kJson:
+      given.names = body.json_keys;
+      given.json_body = true;
+      break;
+    case Body::Kind::kRaw:
+      given.raw_type = body.raw_type;
+      break;
+  }
+  if (!reads) keep_columns(query.columns, given.names);
+  const Choice choice = choose_function(*catalogue, plan.schema, name, given);
+  plan.function = choice.function;
+  plan.read_only = reads || !choice.function->is_volatile;
+  plan.rollback = ends_in_rollback(settings.db_tx_end, plan.preferences);
+  plan.tx_chosen_by_client = settings.db_tx_end.client_chooses;
+  plan.media = choose_media(joined(header_values(request, "Accept"), ","), *choice.function);
+  plan.rows = std::move(query.rows);
+  if (request.method == "GET") apply_range(request.get_header_value("Range"), plan.rows);
+  check_preferences(plan);
+
+  if (choice.whole_body) {
+    bind_whole_body(plan, body, request);
+  } else if (body.kind == Body::Kind::kJson) {
+    bind_json(plan, body, given.names);
+  } else {
+    bind_pairs(plan, body.kind == Body::Kind::kForm ? body.pairs : query.arguments);
+  }
+  plan.context = context_of(settings, *catalogue, request, plan);
+  if (!plan.preferences.timezone.empty()) {
+    Statement timezone;
+    const std::string place = timezone.bind(plan.preferences.timezone, kText);
+    timezone.sql = "SELECT pg_catalog.set_config('timezone', " + place + ", true)";
+    plan.timezone = std::move(timezone);
+  }
+  plan.pre_request = pre_request_sql(settings.db_pre_request);
+  return plan;
+}
+
+}  // namespace nexus::bridge

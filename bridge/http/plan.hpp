@@ -1,0 +1,76 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "bridge/config/settings.hpp"
+#include "bridge/http/catalogue.hpp"
+#include "bridge/http/media.hpp"
+#include "bridge/http/prefer.hpp"
+#include "bridge/http/query.hpp"
+
+namespace httplib {
+struct Request;
+}
+
+namespace nexus::bridge {
+
+/// A value on its way to the database: always a parameter, never part of the statement.
+struct Parameter {
+  std::string value;
+  std::uint32_t type = 0;  ///< 0: the server infers it
+  bool binary = false;
+};
+
+struct Statement {
+  std::string sql;
+  std::vector<Parameter> parameters;
+
+  /// Adds a parameter and returns its place: "$3".
+  std::string bind(std::string value, std::uint32_t type, bool binary = false);
+};
+
+/// Who asks.
+struct Identity {
+  std::string role;
+  bool anonymous = true;
+  std::string claims;  ///< JSON
+};
+
+/// One request, ready to run: one transaction, one call, and the form of its answer. Pure data.
+struct Plan {
+  CataloguePtr catalogue;  ///< keeps `function` alive
+  const Function *function = nullptr;
+  Identity identity;
+  bool read_only = false;
+  bool rollback = false;
+  Statement context;
+  std::optional<Statement> timezone;
+  std::string pre_request;  ///< SQL, or empty
+  Statement call;
+
+  Media media;
+  Preferences preferences;
+  bool tx_chosen_by_client = false;
+  RowQuery rows;
+  std::string schema;
+  bool head = false;
+};
+
+/// Turns a request for /rpc/NAME into a plan; `name` is decoded. Throws HttpError.
+Plan plan_call(const Settings &settings, const CataloguePtr &catalogue, const httplib::Request &request,
+               const std::string &name, const Identity &identity);
+
+/// The schema that a request asks for by its profile header; the first one by default. Throws 406 PGRST106.
+std::string choose_schema(const Settings &settings, const httplib::Request &request);
+
+/// All values of a header that may be repeated.
+std::vector<std::string> header_values(const httplib::Request &request, const char *name);
+
+/// The part of the target behind the first question mark.
+std::string_view query_string(const httplib::Request &request);
+
+}  // namespace nexus::bridge

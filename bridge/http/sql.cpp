@@ -1,0 +1,274 @@
+#include "bridge/http/sql.hpp"
+
+#include <algorithm>
+
+#include "bridge/http/error.hpp"
+#include "bridge/http/text.hpp"
+
+namespace nexus::bridge {
+namespace {
+
+constexpr std::uint32_t kText = 25, kInt8 = 20, kTsVector = 3614;
+constexpr const char *kScalarLabel = "pgrst_scalar";
+
+struct Expression {
+  std::string sql;
+  Type type;
+};
+
+class CallWriter {
+ public:
+  explicit CallWriter(Plan &plan) : plan_(plan), function_(*plan.function), call_(plan.call) {}
+
+  void write(const std::vector<BoundArgument> &arguments, const std::string &from) {
+    const std::string page = page_sql(arguments, from);
+    const bool counted = plan_.preferences.count_exact && function_.set;
+    std::string sql = "WITH ";
+    if (counted) {
+      sql += "pgrst_source AS MATERIALIZED (" + page + "), pgrst_page AS (SELECT * FROM pgrst_source" + paging() + ")";
+    } else {
+      sql += "pgrst_page AS (" + page + (function_.set ? paging() : "") + ")";
+    }
+    sql += counted ? " SELECT (SELECT pg_catalog.count(*) FROM pgrst_source)::text" : " SELECT NULL::text";
+    sql += ", pg_catalog.count(*)::text, " + body_sql() +
+           ", nullif(pg_catalog.current_setting('response.headers', true), '')"
+           ", nullif(pg_catalog.current_setting('response.status', true), '') FROM pgrst_page";
+    call_.sql = std::move(sql);
+  }
+
+ private:
+  std::string call_sql(const std::vector<BoundArgument> &arguments) const {
+    std::vector<std::string> bound;
+    for (const auto &[argument, sql] : arguments) {
+      std::string text;
+      if (argument->variadic) text += "VARIADIC ";
+      if (!argument->name.empty()) text += quote_name(argument->name) + " := ";
+      bound.push_back(text + sql);
+    }
+    return qualified_name(function_.schema, function_.name) + "(" + joined(bound, ", ") + ")";
+  }
+
+  std::string page_sql(const std::vector<BoundArgument> &arguments, const std::string &from) {
+    if (function_.returns != Returns::kRow) {
+      refuse_columns();
+      return "SELECT " + call_sql(arguments) + " AS " + kScalarLabel + (from.empty() ? "" : " FROM " + from);
+    }
+    std::string sql = "SELECT " + select_sql() + " FROM ";
+    if (!from.empty()) sql += from + ", LATERAL ";
+    sql += call_sql(arguments) + " AS pgrst_call";
+    std::vector<std::string> where;
+    for (const auto &condition : plan_.rows.where) where.push_back(condition_sql(condition));
+    if (!where.empty()) sql += " WHERE " + joined(where, " AND ");
+    return sql + order_sql();
+  }
+
+  // A bare value has no columns to choose, order or filter by.
+  void refuse_columns() const {
+    const RowQuery &rows = plan_.rows;
+    for (const auto &item : rows.select) {
+      if (item.field.column != "*") throw unknown_column(item.field.column);
+    }
+    if (!rows.order.empty()) throw unknown_column(rows.order[0].field.column);
+    if (!rows.where.empty()) throw unknown_column(rows.where[0].field.column);
+  }
+
+  HttpError unknown_column(const std::string &name) const {
+    return {400, "42703", "column " + function_.name + "." + name + " does not exist"};
+  }
+
+  Expression column(const std::string &name) const {
+    for (const auto &candidate : function_.columns) {
+      if (candidate.name == name) return {"pgrst_call." + quote_name(name), candidate.base};
+    }
+    auto computed = plan_.catalogue->computed.find({function_.row_type, name});
+    if (function_.row_type == 0 || computed == plan_.catalogue->computed.end()) throw unknown_column(name);
+    return {qualified_name(computed->second.schema, computed->second.name) + "(pgrst_call)", {}};
+  }
+
+  Expression expression(const Field &field) {
+    Expression result = column(field.column);
+    if (field.path.empty()) return result;
+    std::string sql = "pg_catalog.to_jsonb(" + result.sql + ")";
+    for (const auto &step : field.path) {
+      // A whole number is a place in an array or a key of an object, whichever is there: #> takes both.
+      sql = "(" + sql + (step.as_text ? " #>> " : " #> ") + "ARRAY[" + call_.bind(step.key, kText) + "])";
+    }
+    Type type;
+    if (field.path.back().as_text) type.oid = kText;
+    return {sql, type};
+  }
+
+  std::string select_sql() {
+    if (plan_.rows.select.empty()) return "pgrst_call.*";
+    std::vector<std::string> items;
+    for (const auto &[field, label] : plan_.rows.select) {
+      if (field.column == "*" && field.path.empty()) {
+        items.emplace_back("pgrst_call.*");
+        continue;
+      }
+      const std::string own = field.path.empty() ? field.column : field.path.back().key;
+      items.push_back(expression(field).sql + " AS " + quote_name(label.empty() ? own : label));
+    }
+    return joined(items, ", ");
+  }
+
+  std::string order_sql() {
+    std::vector<std::string> items;
+    for (const auto &item : plan_.rows.order) {
+      std::string sql = expression(item.field).sql + (item.descending ? " DESC" : " ASC");
+      if (item.nulls_first) sql += *item.nulls_first ? " NULLS FIRST" : " NULLS LAST";
+      items.push_back(std::move(sql));
+    }
+    return items.empty() ? "" : " ORDER BY " + joined(items, ", ");
+  }
+
+  std::string paging() {
+    std::string sql;
+    if (plan_.rows.limit) sql += " LIMIT " + call_.bind(std::to_string(*plan_.rows.limit), kInt8);
+    if (plan_.rows.offset > 0) sql += " OFFSET " + call_.bind(std::to_string(plan_.rows.offset), kInt8);
+    return sql;
+  }
+
+  std::string condition_sql(const Condition &condition) {
+    std::string sql;
+    if (condition.kind == Condition::Kind::kFilter) {
+      sql = filter_sql(condition);
+    } else {
+      std::vector<std::string> parts;
+      for (const auto &part : condition.parts) parts.push_back(condition_sql(part));
+      sql = joined(parts, condition.kind == Condition::Kind::kAnd ? " AND " : " OR ");
+    }
+    return (condition.negated ? "NOT (" : "(") + sql + ")";
+  }
+
+  std::string filter_sql(const Condition &condition) {
+    const Expression left = expression(condition.field);
+    const std::string &op = condition.op;
+    if (op == "is") return left.sql + " IS " + is_keyword(condition.value);
+    if (op == "in") return in_sql(left, condition.value);
+    if (op.size() >= 3 && op.substr(op.size() - 3) == "fts") return search_sql(left, condition);
+    if (op == "like" || op == "ilike") {
+      std::string pattern = condition.value;
+      std::replace(pattern.begin(), pattern.end(), '*', '%');
+      return left.sql + (op == "like" ? " LIKE " : " ILIKE ") + call_.bind(pattern, kText);
+    }
+    const char *sign = op == "eq"    ? " = "
+                       : op == "neq" ? " <> "
+                       : op == "gt"  ? " > "
+                       : op == "gte" ? " >= "
+                       : op == "lt"  ? " < "
+                                     : " <= ";
+    return left.sql + sign + call_.bind(condition.value, left.type.oid);
+  }
+
+  static const char *is_keyword(const std::string &value) {
+    const std::string word = lower_case(value);
+    if (word == "null") return "NULL";
+    if (word == "not_null") return "NOT NULL";
+    if (word == "true") return "TRUE";
+    if (word == "false") return "FALSE";
+    if (word == "unknown") return "UNKNOWN";
+    throw HttpError(400, "PGRST100", "failed to parse filter (is." + value + ")")
+        .with_details("expecting null, not_null, true, false or unknown");
+  }
+
+  static HttpError bad_list(const std::string &list) {
+    return HttpError(400, "PGRST100", "failed to parse filter (in." + list + ")")
+        .with_details("expecting a list in parentheses, with closed quotes");
+  }
+
+  std::string in_sql(const Expression &left, const std::string &list) {
+    if (list.size() < 2 || list.front() != '(' || list.back() != ')') {
+      throw bad_list(list);
+    }
+    if (list == "()") return "FALSE";
+    std::vector<std::string> places;
+    std::string value;
+    bool in_quotes = false;
+    for (std::size_t i = 1; i < list.size(); ++i) {
+      const char c = list[i];
+      if (in_quotes && c == '\\' && i + 1 < list.size()) {
+        value += list[++i];
+      } else if (c == '"') {
+        in_quotes = !in_quotes;
+      } else if (!in_quotes && (c == ',' || i + 1 == list.size())) {
+        places.push_back(call_.bind(std::move(value), left.type.oid));
+        value.clear();
+      } else {
+        value += c;
+      }
+    }
+    if (in_quotes) throw bad_list(list);
+    return left.sql + " IN (" + joined(places, ", ") + ")";
+  }
+
+  std::string search_sql(const Expression &left, const Condition &condition) {
+    const std::string language =
+        condition.language.empty() ? "" : call_.bind(condition.language, kText) + "::pg_catalog.regconfig, ";
+    const std::string &op = condition.op;
+    const char *parser = op == "fts"     ? "to_tsquery("
+                         : op == "plfts" ? "plainto_tsquery("
+                         : op == "phfts" ? "phraseto_tsquery("
+                                         : "websearch_to_tsquery(";
+    std::string document = left.sql;
+    if (left.type.oid != kTsVector) document = "pg_catalog.to_tsvector(" + language + document + ")";
+    return document + " @@ pg_catalog." + parser + language + call_.bind(condition.value, kText) + ")";
+  }
+
+  std::string body_sql() const {
+    const bool scalar = function_.returns != Returns::kRow;
+    std::string item = scalar ? std::string("pgrst_page.") + kScalarLabel : "pgrst_page";
+    switch (plan_.media.shape) {
+      case Shape::kRaw: {
+        const std::string base = "(pgrst_page." + std::string(kScalarLabel) + "::" + function_.media_base.sql + ")";
+        const std::string &type = function_.media_base.display;
+        if (type == "bytea") return "pg_catalog.string_agg(" + base + ", ''::bytea)";
+        if (type == "xml") return "pg_catalog.xmlagg(" + base + ")::text";
+        return "pg_catalog.string_agg(" + base + "::text, '')";
+      }
+      case Shape::kCsv:
+        return csv_sql();
+      case Shape::kSingular:
+      case Shape::kJson:
+        break;
+    }
+    if (plan_.media.strip_nulls && !scalar) item = "pg_catalog.json_strip_nulls(pg_catalog.row_to_json(pgrst_page))";
+    const bool single = !function_.set || plan_.media.shape == Shape::kSingular;
+    const std::string rows = "pg_catalog.json_agg(" + item + ")";
+    return single ? "coalesce((" + rows + "->0)::text, 'null')" : "coalesce(" + rows + "::text, '[]')";
+  }
+
+  // The header comes from the rows where there are any: a bare record has no columns in the catalogue.
+  std::string csv_sql() const {
+    return "coalesce((SELECT pg_catalog.string_agg(k, ',' ORDER BY o) || pg_catalog.chr(10) FROM (SELECT "
+           "pg_catalog.row_to_json(pgrst_page) AS r FROM pgrst_page LIMIT 1) f, pg_catalog.json_object_keys(f.r) WITH "
+           "ORDINALITY AS h(k, o)) || pg_catalog.string_agg(pg_catalog.substr(pgrst_page::text, 2, "
+           "pg_catalog.length(pgrst_page::text) - 2), pg_catalog.chr(10)), '')";
+  }
+
+  Plan &plan_;
+  const Function &function_;
+  Statement &call_;
+};
+
+}  // namespace
+
+std::string quote_name(std::string_view name) {
+  std::string text = "\"";
+  for (char c : name) {
+    if (c == '"') text += '"';
+    text += c;
+  }
+  return text + '"';
+}
+
+std::string Statement::bind(std::string value, std::uint32_t type, bool binary) {
+  parameters.push_back({std::move(value), type, binary});
+  return "$" + std::to_string(parameters.size());
+}
+
+void write_call(Plan &plan, const std::vector<BoundArgument> &arguments, const std::string &from) {
+  CallWriter(plan).write(arguments, from);
+}
+
+}  // namespace nexus::bridge

@@ -1,0 +1,22 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "bridge/http/plan.hpp"
+
+namespace nexus::bridge {
+
+/// How an argument gets its value in the call: `sql` is "$1" or a column of the unpacked body.
+struct BoundArgument {
+  const Argument *argument;
+  std::string sql;
+};
+
+/// Completes `plan.call`: the call, the rows chosen from it, and the body as the media asks for. The parameters that
+/// the arguments use are bound already; `from` is what unpacks a JSON body, or empty. Throws 400 for unknown columns.
+///
+/// The statement gives one row of text: total | null, number of rows, body, response.headers, response.status.
+void write_call(Plan &plan, const std::vector<BoundArgument> &arguments, const std::string &from);
+
+}  // namespace nexus::bridge

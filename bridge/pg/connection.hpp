@@ -1,0 +1,81 @@
+#pragma once
+
+#include <libpq-fe.h>
+
+#include <chrono>
+#include <memory>
+#include <optional>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include "bridge/http/error.hpp"
+#include "bridge/http/plan.hpp"
+
+namespace nexus::bridge::pg {
+
+using Clock = std::chrono::steady_clock;
+
+/// The connection broke, could not be made, or did not answer in time. The text names no password.
+struct ConnectionLost : std::runtime_error {
+  using std::runtime_error::runtime_error;
+};
+
+/// One row of an answer; a null pointer in libpq becomes nothing here.
+using Row = std::vector<std::optional<std::string>>;
+
+/// One connection to PostgreSQL. Waits on its socket, never beyond a deadline; used by one thread at a time.
+class Connection {
+ public:
+  /// Connects or throws ConnectionLost.
+  Connection(const std::string &uri, Clock::time_point deadline);
+
+  /// False when the server closed it or a transaction is left open: it must not be used again.
+  bool usable();
+
+  /// Runs a single statement without parameters and gives its rows.
+  std::vector<Row> query(const std::string &sql, Clock::time_point deadline);
+
+  /// One statement of a pipeline, and where a failure of it belongs.
+  struct Stage {
+    const Statement *statement;
+    Step step;
+  };
+
+  /// Sends all statements at once and waits for all answers: one round trip. Gives the rows of the last one. Throws
+  /// DatabaseError of the statement that failed; the others after it did not run.
+  std::vector<Row> pipeline(const std::vector<Stage> &stages, Clock::time_point deadline);
+
+  /// Asks the server to stop what runs here. Safe from another thread.
+  void cancel();
+
+  /// Notifications that arrived: channel and payload.
+  std::vector<std::pair<std::string, std::string>> notifications();
+
+  int socket() const { return PQsocket(connection_.get()); }
+  Clock::time_point created() const { return created_; }
+  Clock::time_point last_used() const { return last_used_; }
+
+ private:
+  struct Finish {
+    void operator()(PGconn *connection) const { PQfinish(connection); }
+  };
+  struct Clear {
+    void operator()(PGresult *result) const { PQclear(result); }
+  };
+  struct FreeCancel {
+    void operator()(PGcancel *cancel) const { PQfreeCancel(cancel); }
+  };
+  using Result = std::unique_ptr<PGresult, Clear>;
+
+  Result next_result(Clock::time_point deadline);
+  void flush(Clock::time_point deadline);
+  void wait(short events, Clock::time_point deadline) const;
+  [[noreturn]] void lost() const;
+
+  std::unique_ptr<PGconn, Finish> connection_;
+  std::unique_ptr<PGcancel, FreeCancel> cancel_;
+  Clock::time_point created_, last_used_;
+};
+
+}  // namespace nexus::bridge::pg

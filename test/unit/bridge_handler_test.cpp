@@ -1,0 +1,212 @@
+#include "bridge/http/handler.hpp"
+
+#include <gtest/gtest.h>
+#include <httplib.h>
+
+#include <nlohmann/json.hpp>
+
+namespace nexus::bridge {
+namespace {
+
+// No database: it remembers the plan and gives what the test wants.
+class Remembering : public Database {
+ public:
+  Remembering() {
+    auto catalogue = std::make_shared<Catalogue>();
+    Function add;
+    add.schema = "api";
+    add.name = "add";
+    add.is_volatile = false;
+    add.returns = Returns::kScalar;
+    for (const char *name : {"a", "b"}) {
+      Argument argument;
+      argument.name = name;
+      argument.type = {23, "pg_catalog.int4", "integer", false};
+      add.arguments.push_back(argument);
+    }
+    Function posts;
+    posts.schema = "api";
+    posts.name = "posts";
+    posts.set = true;
+    posts.returns = Returns::kRow;
+    posts.columns = {{"id", {23, "", "", false}}, {"odd\"name", {25, "", "", false}}};
+    catalogue->schemas["api"]["add"].push_back(add);
+    catalogue->schemas["api"]["posts"].push_back(posts);
+    catalogue_ = catalogue;
+  }
+  CataloguePtr catalogue() const override { return catalogue_; }
+  CataloguePtr newer_catalogue(const CataloguePtr &seen) override { return seen; }
+  bool ready() const override { return true; }
+  void run(const Plan &plan, const std::function<void(CallResult)> &accept) override {
+    last = plan;
+    if (error) throw *error;
+    accept(result);
+  }
+
+  Plan last;
+  CallResult result;
+  std::optional<DatabaseError> error;
+
+ private:
+  CataloguePtr catalogue_;
+};
+
+class BridgeHandler : public testing::Test {
+ protected:
+  BridgeHandler() {
+    settings.db_schemas = {"api"};
+    settings.db_anon_role = "visitor";
+    result({}, 1, "7");
+  }
+
+  void result(std::optional<long long> total, long long rows, std::string body) {
+    database.result = CallResult{total, rows, std::move(body), std::nullopt, std::nullopt};
+  }
+
+  httplib::Response send(const char *method, const std::string &target, const std::string &body = "",
+                         const httplib::Headers &headers = {}) {
+    httplib::Request request;
+    request.method = method;
+    request.target = target;
+    request.path = target.substr(0, target.find('?'));
+    request.body = body;
+    request.headers = headers;
+    httplib::Response response;
+    Handler(settings, authenticator, database).handle(request, response);
+    return response;
+  }
+
+  Settings settings;
+  Authenticator authenticator{"", "", "visitor"};
+  Remembering database;
+};
+
+TEST_F(BridgeHandler, AJsonBodyIsOneParameter) {
+  const auto response = send("POST", "/rpc/add", R"({"a": "1'; drop table x; --", "b": 2})");
+  EXPECT_EQ(response.status, 200);
+  EXPECT_EQ(response.body, "7");
+  ASSERT_EQ(database.last.call.parameters.size(), 1U);
+  EXPECT_EQ(database.last.call.parameters[0].type, 114U);
+  EXPECT_EQ(database.last.call.sql.find("drop"), std::string::npos);
+  EXPECT_NE(database.last.call.sql.find("json_to_record($1)"), std::string::npos);
+  EXPECT_TRUE(database.last.read_only);
+}
+
+TEST_F(BridgeHandler, QueryValuesAreTypedParameters) {
+  send("GET", "/rpc/add?a=1&b=2&b=3");
+  ASSERT_EQ(database.last.call.parameters.size(), 2U);
+  EXPECT_EQ(database.last.call.parameters[1].value, "3");
+  EXPECT_EQ(database.last.call.parameters[1].type, 23U);
+}
+
+TEST_F(BridgeHandler, NamesComeFromTheCatalogueOnly) {
+  const auto unknown = send("GET", "/rpc/posts?order=id%22%3B%20drop");
+  EXPECT_EQ(unknown.status, 400);
+  EXPECT_EQ(nlohmann::json::parse(unknown.body)["code"], "42703");
+  send("GET", "/rpc/posts?order=odd%22name&id=eq.5&select=id");
+  EXPECT_NE(database.last.call.sql.find(R"("odd""name")"), std::string::npos);
+  EXPECT_EQ(database.last.call.parameters[0].value, "5");
+}
+
+TEST_F(BridgeHandler, ContextIsAllParameters) {
+  send("POST", "/rpc/posts", "{}", {{"X-A", "it's"}, {"Cookie", "a=1; b=2"}});
+  EXPECT_FALSE(database.last.read_only);
+  bool cookies = false;
+  for (const auto &parameter : database.last.context.parameters) cookies |= parameter.value == R"({"a":"1","b":"2"})";
+  EXPECT_TRUE(cookies);
+  EXPECT_EQ(database.last.context.sql.find("it's"), std::string::npos);
+}
+
+TEST_F(BridgeHandler, Paging) {
+  result(10, 3, "[]");
+  const auto page = send("GET", "/rpc/posts?limit=3&offset=2", "", {{"Prefer", "count=exact"}});
+  EXPECT_EQ(page.status, 206);
+  EXPECT_EQ(page.get_header_value("Content-Range"), "2-4/10");
+  EXPECT_EQ(page.get_header_value("Preference-Applied"), "count=exact");
+  result(10, 0, "[]");
+  const auto beyond = send("GET", "/rpc/posts?offset=10", "", {{"Prefer", "count=exact"}});
+  EXPECT_EQ(beyond.status, 416);
+  EXPECT_EQ(beyond.get_header_value("Content-Range"), "*/10");
+}
+
+TEST_F(BridgeHandler, Singular) {
+  const httplib::Headers wanted{{"Accept", "application/vnd.pgrst.object+json"}};
+  result({}, 2, "{}");
+  EXPECT_EQ(send("GET", "/rpc/posts", "", wanted).status, 406);
+  result({}, 1, "{}");
+  EXPECT_EQ(send("GET", "/rpc/posts", "", wanted).get_header_value("Content-Type"),
+            "application/vnd.pgrst.object+json; charset=utf-8");
+  EXPECT_EQ(send("GET", "/rpc/posts", "", {{"Accept", "image/png"}}).status, 406);
+}
+
+TEST_F(BridgeHandler, HeadersAndStatusOfTheFunction) {
+  database.result.headers = R"([{"Set-Cookie": "a"}, {"Set-Cookie": "b"}])";
+  database.result.status = "201";
+  const auto response = send("GET", "/rpc/add?a=1&b=2");
+  EXPECT_EQ(response.status, 201);
+  EXPECT_EQ(response.get_header_value_count("Set-Cookie"), 2U);
+  database.result.headers = R"([{"X": "a\r\nY: b"}])";
+  EXPECT_EQ(send("GET", "/rpc/add?a=1&b=2").status, 500);
+  database.result.headers.reset();
+  database.result.status = "99999";
+  EXPECT_EQ(send("GET", "/rpc/add?a=1&b=2").status, 500);
+}
+
+TEST_F(BridgeHandler, ErrorsOfTheDatabase) {
+  struct Case {
+    const char *sqlstate;
+    int status;
+  };
+  for (const Case &expected :
+       {Case{"NX001", 422}, Case{"NX002", 409}, Case{"NX003", 403}, Case{"NX010", 422}, Case{"NX011", 400},
+        Case{"NX020", 409}, Case{"23505", 409}, Case{"42501", 401}, Case{"25006", 405}, Case{"22P02", 400},
+        Case{"P0001", 400}, Case{"P0004", 500}, Case{"53300", 503}, Case{"PT418", 418}, Case{"PT4x8", 500}}) {
+    database.error.emplace();
+    database.error->sqlstate = expected.sqlstate;
+    database.error->message = "said";
+    database.error->detail = "why";
+    const auto response = send("GET", "/rpc/add?a=1&b=2");
+    EXPECT_EQ(response.status, expected.status) << expected.sqlstate;
+    EXPECT_EQ(response.body,
+              std::string(R"({"code":")") + expected.sqlstate + R"(","details":"why","hint":null,"message":"said"})");
+  }
+}
+
+TEST_F(BridgeHandler, RowsInDetailsStayInside) {
+  for (const char *sqlstate : {"23514", "23502", "44000"}) {
+    database.error.emplace();
+    database.error->sqlstate = sqlstate;
+    database.error->detail = "Failing row contains (1, secret).";
+    EXPECT_EQ(send("GET", "/rpc/add?a=1&b=2").body.find("secret"), std::string::npos) << sqlstate;
+  }
+}
+
+TEST_F(BridgeHandler, PathsAndMethods) {
+  EXPECT_EQ(send("GET", "/posts").status, 404);
+  EXPECT_EQ(send("GET", "/rpc/add/more").status, 404);
+  EXPECT_EQ(send("GET", "/").status, 404);
+  EXPECT_EQ(send("DELETE", "/rpc/add").status, 405);
+  EXPECT_EQ(send("BREW", "/rpc/add").status, 405);
+  EXPECT_EQ(send("GET", "/live").status, 200);
+  EXPECT_EQ(send("OPTIONS", "/rpc/add").get_header_value("Allow"), "OPTIONS,GET,HEAD,POST");
+  EXPECT_EQ(send("OPTIONS", "/rpc/posts").get_header_value("Allow"), "OPTIONS,POST");
+  settings.url_prefix = "/rest/v1";
+  EXPECT_EQ(send("GET", "/rest/v1/rpc/add?a=1&b=2").status, 200);
+  EXPECT_EQ(send("GET", "/rest/v11/rpc/add?a=1&b=2").status, 404);
+}
+
+TEST_F(BridgeHandler, Bodies) {
+  const std::string deep = std::string(100000, '[') + std::string(100000, ']');
+  for (const std::string &body : {std::string("{"), std::string("{\"a\": \"\xFF\"}"), deep}) {
+    const auto response = send("POST", "/rpc/add", body);
+    EXPECT_EQ(response.status, 400);
+    EXPECT_EQ(nlohmann::json::parse(response.body)["code"], "PGRST102");
+  }
+  EXPECT_EQ(send("POST", "/rpc/add", "x", {{"Content-Type", "application/xml"}}).status, 400);
+  EXPECT_EQ(send("POST", "/rpc/add", "a=1&b=2", {{"Content-Type", "application/x-www-form-urlencoded"}}).status, 200);
+  EXPECT_EQ(send("POST", "/rpc/add", "a,b\n\"1\",2\n", {{"Content-Type", "text/csv"}}).status, 200);
+  EXPECT_EQ(database.last.call.parameters[0].value, "1");
+}
+
+}  // namespace
+}  // namespace nexus::bridge

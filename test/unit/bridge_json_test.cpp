@@ -1,0 +1,72 @@
+#include <gtest/gtest.h>
+
+#include <string>
+
+#include "bridge/http/error.hpp"
+#include "bridge/http/json.hpp"
+#include "bridge/http/text.hpp"
+#include "bridge/http/url.hpp"
+
+namespace nexus::bridge {
+namespace {
+
+std::string nested(int depth) {
+  return std::string(depth, '[') + std::string(depth, ']');
+}
+
+TEST(BridgeJson, OutlineGivesKeysOnce) {
+  const JsonOutline outline = outline_json(R"({"a": 1, "b": {"c": [1, 2]}, "a": 2})");
+  EXPECT_EQ(outline.kind, JsonKind::kObject);
+  EXPECT_EQ(outline.keys, (std::vector<std::string>{"a", "b"}));
+}
+
+TEST(BridgeJson, OnlyTheFirstObjectOfAnArrayCounts) {
+  const JsonOutline outline = outline_json(R"([{"a": {"x": 1}}, {"b": 2}])");
+  EXPECT_EQ(outline.kind, JsonKind::kArrayOfObjects);
+  EXPECT_EQ(outline.keys, (std::vector<std::string>{"a"}));
+  EXPECT_EQ(outline_json("[1, {\"a\": 1}]").kind, JsonKind::kOther);
+  EXPECT_EQ(outline_json("[[]]").kind, JsonKind::kOther);
+  EXPECT_EQ(outline_json("7").kind, JsonKind::kOther);
+}
+
+TEST(BridgeJson, DepthIsBoundedWithoutRecursion) {
+  EXPECT_EQ(outline_json(nested(64)).kind, JsonKind::kOther);
+  EXPECT_EQ(outline_json(nested(65)).kind, JsonKind::kTooDeep);
+  EXPECT_EQ(outline_json(nested(100000)).kind, JsonKind::kTooDeep);
+  EXPECT_EQ(outline_json(std::string(100000, '[')).kind, JsonKind::kTooDeep);
+  EXPECT_FALSE(parse_json(nested(100000)));
+}
+
+TEST(BridgeJson, BrokenTextIsInvalid) {
+  for (const char *text : {"", "{", "{\"a\"}", "}{ x = 2", "{\"a\": 1} x", "\"\xFF\"", "{\"a\": \"\xC3\x28\"}"}) {
+    EXPECT_EQ(outline_json(text).kind, JsonKind::kInvalid) << text;
+  }
+}
+
+TEST(BridgeJson, Utf8) {
+  EXPECT_TRUE(is_utf8("caf\xC3\xA9 \xE2\x82\xAC \xF0\x9F\x98\x80"));
+  for (const char *text : {"\x80", "\xC0\xAF", "\xE0\x80\xAF", "\xED\xA0\x80", "\xF4\x90\x80\x80", "\xC3"}) {
+    EXPECT_FALSE(is_utf8(text));
+  }
+}
+
+TEST(BridgeJson, HeadersCannotBeSmuggled) {
+  EXPECT_TRUE(header_is_clean("X-Test", "a; b"));
+  EXPECT_FALSE(header_is_clean("X-Test", "a\r\nSet-Cookie: b"));
+  EXPECT_FALSE(header_is_clean("X Test", "a"));
+  EXPECT_FALSE(header_is_clean("", "a"));
+}
+
+TEST(BridgeUrl, Pairs) {
+  EXPECT_EQ(parse_pairs("a=1&b=x%20y+z&c&&d=%E2%82%AC=2"),
+            (Pairs{{"a", "1"}, {"b", "x y z"}, {"c", ""}, {"d", "\xE2\x82\xAC=2"}}));
+  for (const char *text : {"a=%", "a=%4", "a=%zz", "a=%FF", "a=%00"}) EXPECT_THROW(parse_pairs(text), HttpError);
+}
+
+TEST(BridgeText, Numbers) {
+  EXPECT_EQ(whole_number("-12"), -12);
+  for (const char *text : {"", "1x", " 1", "99999999999999999999"}) EXPECT_FALSE(whole_number(text)) << text;
+}
+
+}  // namespace
+}  // namespace nexus::bridge
