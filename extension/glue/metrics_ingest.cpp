@@ -3,6 +3,7 @@
 
 #include "core/metrics/sample.hpp"
 #include "glue/datum.hpp"
+#include "glue/settings.hpp"
 
 extern "C" {
 #include "access/xact.h"
@@ -14,7 +15,6 @@ namespace nexus::pg {
 
 using metrics::Scalar;
 
-extern int metrics_clock_tolerance;  // nexus.metrics_clock_tolerance, seconds
 
 namespace {
 

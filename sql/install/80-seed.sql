@@ -72,7 +72,10 @@ BEGIN
 
   WITH made AS (
     INSERT INTO users (id, email, password, first_name, last_name, created_at)
-    SELECT user_id, user_id || '@demo.invalid', '!', first_name, last_name, today - interval '400 days' FROM seed_users
+    SELECT user_id, user_id || '@demo.invalid',
+           -- the shape of an argon2id hash, of no password: nobody signs in as a demo user
+           '$argon2id$v=19$m=19456,t=2,p=1$' || rtrim(encode(decode(md5(user_id), 'hex'), 'base64'), '=') || '$'
+             || rtrim(encode(sha256(user_id::bytea), 'base64'), '='), first_name, last_name, today - interval '400 days' FROM seed_users
     RETURNING id)
   INSERT INTO nexus.seed_rows SELECT 'users', id FROM made;
 
