@@ -136,6 +136,15 @@ for my $known (1, 3)
 		COMMIT}, extra_params => [ '-U', 'drizzle', '-v', 'ON_ERROR_STOP=1' ]);
 	is("$status $stdout", "0 draft\nAnna\nu3", 'the application goes on') or diag($stderr);
 
+	is($node->safe_psql($db, q{SELECT string_agg(table_name || ' ' || mode, ', ' ORDER BY table_name) FROM nexus.enforcement}),
+		'content warn, platform_posts warn, social_posts warn', 'guards warn, so that it goes on with what it writes');
+	($status, $stdout, $stderr) = $node->psql($db, q{
+		INSERT INTO content (user_id, title, platform, content_type) VALUES ('u1', '', 'instagram', 'text') RETURNING title},
+		extra_params => [ '-U', 'drizzle' ]);
+	is($status, 0, 'such as content without a title');
+	like($stderr, qr/WARNING/, 'and is told');
+	$node->safe_psql($db, q{DELETE FROM content WHERE title = ''});
+
 	# Repaired rows let a rule become valid; one that could be valid and is not is reported.
 	$node->safe_psql($db, q{SET session_replication_role = replica; UPDATE niches SET difficulty = 'hard' WHERE difficulty = 'Hard'});
 	($code, $output) = sqitch($node, $db, 'verify');
