@@ -296,6 +296,8 @@ COMMENT ON FUNCTION nexus.seal_password_trigger() IS
 
 CREATE FUNCTION nexus.schedule_rule_trigger() RETURNS trigger LANGUAGE plpgsql
   SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  wrong record;
 BEGIN
   IF NOT nexus.is_timezone(NEW.timezone) THEN
     RAISE EXCEPTION '%', format('"%s" is not a time zone', left(NEW.timezone, 60))
@@ -307,10 +309,23 @@ BEGIN
       USING ERRCODE = 'NX010', TABLE = TG_TABLE_NAME, SCHEMA = TG_TABLE_SCHEMA, COLUMN = 'recurrence',
         HINT = 'It is one of none, daily, weekdays, weekly, monthly, yearly, or custom with an RRULE in column rrule.';
   END IF;
+  IF (NEW.recurrence = 'custom') <> (NEW.rrule IS NOT NULL) THEN
+    RAISE EXCEPTION 'post_schedules.rrule goes with the recurrence custom, and only with it'
+      USING ERRCODE = 'NX010', TABLE = TG_TABLE_NAME, SCHEMA = TG_TABLE_SCHEMA, COLUMN = 'rrule',
+        HINT = 'Set recurrence to custom and rrule to an RRULE, or rrule to NULL.';
+  END IF;
+  IF NEW.rrule IS NOT NULL THEN
+    SELECT e.message, e.hint INTO wrong FROM nexus.rrule_errors(NEW.rrule) e WHERE e.severity = 'error' LIMIT 1;
+    IF FOUND THEN
+      RAISE EXCEPTION '%', wrong.message
+        USING ERRCODE = 'NX010', TABLE = TG_TABLE_NAME, SCHEMA = TG_TABLE_SCHEMA, COLUMN = 'rrule', HINT = COALESCE(wrong.hint, '');
+    END IF;
+  END IF;
   RETURN NEW;
 END $$;
 COMMENT ON FUNCTION nexus.schedule_rule_trigger() IS
-  'A schedule has a time zone of the tz database (22023) and a recurrence that can be expanded (NX010).';
+  'A schedule has a time zone of the tz database (22023), and a recurrence that can be expanded: a name, or custom with a '
+  'valid rrule (NX010).';
 
 CREATE FUNCTION nexus.rollup_posts_trigger() RETURNS trigger LANGUAGE plpgsql
   SET search_path = pg_catalog, pg_temp AS $$

@@ -54,7 +54,9 @@ CREATE TRIGGER own_trigger BEFORE INSERT ON niches FOR EACH ROW EXECUTE FUNCTION
 CREATE TEMP TABLE before AS SELECT * FROM pg_temp.state() AS line;
 \set QUIET off
 SELECT nexus.attach('public');
+\set QUIET on
 CREATE TEMP TABLE attached AS SELECT * FROM pg_temp.state() AS line;
+\set QUIET off
 SELECT split_part(line, ' ', 1) AS kind, count(*) > 0 AS made FROM (SELECT * FROM attached EXCEPT SELECT * FROM before) d GROUP BY 1 ORDER BY 1;
 SELECT count(*) AS registered, count(t.oid) AS made FROM nexus.attached_triggers a
   LEFT JOIN pg_trigger t ON t.tgname = a.trigger_name AND t.tgrelid = a.table_name::regclass AND t.tgenabled = 'O'
