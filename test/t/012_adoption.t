@@ -159,6 +159,23 @@ for my $known (1, 3)
 	is($code, 0, 'which is what it was') or diag($output);
 }
 
+# A later version of the application has columns of its own; they are named, and passed over when told so.
+original_database('later', @original);
+$node->safe_psql('later', 'ALTER TABLE content ADD COLUMN day_number integer, ADD COLUMN is_paused boolean DEFAULT false;
+	ALTER TABLE users ADD COLUMN nickname text');
+sqitch($node, 'later', 'deploy', '--to', 'extension');
+sqitch($node, 'later', 'deploy', '--log-only', '--to', $original[2]);
+($code, $output) = sqitch($node, 'later', 'deploy');
+is($code, 0, 'columns of its own do not hinder the deploy') or diag($output);
+($code, $output) = sqitch($node, 'later', 'verify');
+like($output, qr/column content\.day_number, definition: expected nothing, found integer/, 'verify names them');
+my $own = 'own_columns=content.day_number, content.is_paused,users.nickname';
+($code, $output) = sqitch($node, 'later', 'verify', '--set', $own);
+is($code, 0, 'and passes over those it is told of') or diag($output);
+$node->safe_psql('later', 'ALTER TABLE content DROP COLUMN day_number, ADD COLUMN stray integer, DROP COLUMN script');
+($code, $output) = sqitch($node, 'later', 'verify', '--set', $own);
+like($output, qr/column content\.script, .*found nothing\ncolumn content\.stray, .*expected nothing/, 'but over no other');
+
 # Rows that share a new key are listed before anything is changed.
 original_database('doubled', @original);
 $node->safe_psql('doubled', qq{
