@@ -304,6 +304,12 @@ BEGIN
       USING ERRCODE = '22023', TABLE = TG_TABLE_NAME, SCHEMA = TG_TABLE_SCHEMA, COLUMN = 'timezone',
         HINT = 'Use a name of pg_timezone_names, such as Europe/Berlin or UTC.';
   END IF;
+  IF NOT isfinite(NEW.scheduled_at) OR NOT isfinite(NEW.series_end_date) THEN
+    RAISE EXCEPTION 'a schedule begins and ends at a finite time'
+      USING ERRCODE = '22023', TABLE = TG_TABLE_NAME, SCHEMA = TG_TABLE_SCHEMA,
+        COLUMN = CASE WHEN isfinite(NEW.scheduled_at) THEN 'series_end_date' ELSE 'scheduled_at' END,
+        HINT = 'A series without an end has series_end_date NULL.';
+  END IF;
   IF NEW.recurrence NOT IN ('none', 'daily', 'weekdays', 'weekly', 'monthly', 'yearly', 'custom') THEN
     RAISE EXCEPTION '%', format('"%s" is not a recurrence', left(NEW.recurrence, 60))
       USING ERRCODE = 'NX010', TABLE = TG_TABLE_NAME, SCHEMA = TG_TABLE_SCHEMA, COLUMN = 'recurrence',
@@ -324,7 +330,7 @@ BEGIN
   RETURN NEW;
 END $$;
 COMMENT ON FUNCTION nexus.schedule_rule_trigger() IS
-  'A schedule has a time zone of the tz database (22023), and a recurrence that can be expanded: a name, or custom with a '
+  'A schedule has a time zone of the tz database and finite times (22023), and a recurrence that can be expanded: a name, or custom with a '
   'valid rrule (NX010).';
 
 CREATE FUNCTION nexus.rollup_posts_trigger() RETURNS trigger LANGUAGE plpgsql
@@ -470,7 +476,7 @@ INSERT INTO nexus.attached_triggers (table_name, trigger_name, definition, funct
   ('social_accounts', 'seal_account', 'BEFORE INSERT OR UPDATE OF platform, account_id, access_token, refresh_token ON %1$s FOR EACH ROW',
     'nexus.seal_account_trigger()'),
   ('users', 'seal_password', 'BEFORE INSERT OR UPDATE OF password ON %1$s FOR EACH ROW', 'nexus.seal_password_trigger()'),
-  ('post_schedules', 'schedule_rule', 'BEFORE INSERT OR UPDATE OF recurrence, rrule, timezone ON %1$s FOR EACH ROW',
+  ('post_schedules', 'schedule_rule', 'BEFORE INSERT OR UPDATE OF scheduled_at, series_end_date, recurrence, rrule, timezone ON %1$s FOR EACH ROW',
     'nexus.schedule_rule_trigger()');
 
 -- Machinery of queue and publishing: reached through functions only.
