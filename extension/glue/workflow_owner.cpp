@@ -3,6 +3,7 @@
 // stands for "not there" and "not yours".
 #include <string>
 
+#include "glue/table_cache.hpp"
 #include "glue/trigger.hpp"
 #include "glue/types_identity.hpp"
 
@@ -129,6 +130,29 @@ std::string as_text(const RowTrigger &row, int column) {
   return call([&] { return output(*value, type); });
 }
 
+/// True if both names mean one platform of nexus.platforms. Asked only where the names differ.
+bool same_platform(const std::string &left, const std::string &right) {
+  TableRows platforms = read_own_table("platforms");
+  for (int row = 0; row < platforms.count; ++row) {  // (slug, name, aliases, custom)
+    bool has_left = false, has_right = false;
+    auto meet = [&](std::string_view name) {
+      has_left |= name == left;
+      has_right |= name == right;
+    };
+    meet(text_view(*platforms.value(row, 1)));
+    Datum *aliases = nullptr;
+    int count = 0;
+    call([&] {
+      bool *nulls;
+      deconstruct_array(DatumGetArrayTypeP(*platforms.value(row, 3)), TEXTOID, -1, false, TYPALIGN_INT, &aliases,
+                        &nulls, &count);
+    });
+    for (int i = 0; i < count; ++i) meet(text_view(aliases[i]));
+    if (has_left && has_right) return true;
+  }
+  return false;
+}
+
 [[noreturn]] void refuse(const RowTrigger &row, const Reference &reference, int id) {
   row.fail(Error("NX003", std::string(row.table()) + "." + reference.name + " " + std::to_string(id) +
                               " does not exist or belongs to another user")
@@ -148,7 +172,10 @@ std::optional<std::string> follow(const RowTrigger &row, const Reference &refere
   if (reference.matched[0] != '\0') {
     int column = row.column(reference.matched);
     std::string here = as_text(row, column);
-    if (parent.matched == nullptr || here != parent.matched)
+    bool agree = parent.matched != nullptr && here == parent.matched;
+    if (!agree && parent.matched != nullptr && std::strcmp(reference.matched, "platform") == 0)
+      agree = same_platform(here, parent.matched);
+    if (!agree)
       row.fail(Error("23514", std::string(row.table()) + "." + reference.matched + " differs from that of " +
                                   reference.name + " " + std::to_string(id))
                    .hint(std::string("Take the ") + reference.matched + " of the row in " + reference.table + "."),

@@ -55,6 +55,14 @@ CREATE TABLE nexus.attached_triggers (
 );
 GRANT SELECT ON nexus.attached_triggers TO PUBLIC;
 
+-- Functions that are not for everybody, by name: their file revokes them from PUBLIC, attach() grants them.
+CREATE TABLE nexus.attached_functions (
+  function_name name NOT NULL,
+  role_name name NOT NULL,
+  PRIMARY KEY (function_name, role_name)
+);
+GRANT SELECT ON nexus.attached_functions TO PUBLIC;
+
 CREATE FUNCTION nexus.attached_schema() RETURNS name LANGUAGE plpgsql STABLE PARALLEL SAFE
   SET search_path = pg_catalog, pg_temp AS $$
 DECLARE

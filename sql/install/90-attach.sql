@@ -88,13 +88,10 @@ CREATE TABLE nexus.attachment_grants (
 );
 SELECT pg_catalog.pg_extension_config_dump('nexus.attachment_grants', '');
 
--- Functions that are not for everybody: attach grants them, each engine's file may add rows.
-CREATE TABLE nexus.attached_functions (
-  function_signature text NOT NULL,    -- as regprocedure takes it
-  role_name name NOT NULL,
-  PRIMARY KEY (function_signature, role_name)
-);
-GRANT SELECT ON nexus.attached_functions TO PUBLIC;
+-- What changes the learned model is the background's to do: a user's call could pose as any author.
+INSERT INTO nexus.attached_functions (function_name, role_name)
+SELECT f, r FROM pg_catalog.unnest(ARRAY['learn_post', 'fold_hashtag_stats', 'rebuild_hashtag_model']) AS f,
+  pg_catalog.unnest(ARRAY['nexus_worker', 'nexus_owner']) AS r;
 
 -- GRANT, and remember it unless the role had the privilege before.
 CREATE FUNCTION nexus.attach_grant(object_kind text, object_name text, privilege text, column_name name, grantee name)
@@ -274,8 +271,12 @@ BEGIN
   FOR made IN SELECT DISTINCT role_name FROM nexus.attached_rights ORDER BY 1 LOOP
     PERFORM nexus.attach_grant('SCHEMA', quote_ident(schema), 'USAGE', '', made.role_name);
   END LOOP;
-  FOR made IN SELECT * FROM nexus.attached_functions ORDER BY function_signature, role_name LOOP
-    PERFORM nexus.attach_grant('FUNCTION', made.function_signature, 'EXECUTE', '', made.role_name);
+  FOR made IN
+    SELECT format('nexus.%I(%s)', p.proname, oidvectortypes(p.proargtypes)) AS signature, f.role_name
+    FROM nexus.attached_functions f JOIN pg_proc p ON p.proname = f.function_name AND p.pronamespace = 'nexus'::regnamespace
+    ORDER BY 1, 2
+  LOOP
+    PERFORM nexus.attach_grant('FUNCTION', made.signature, 'EXECUTE', '', made.role_name);
   END LOOP;
   FOR made IN
     SELECT table_name FROM nexus.attached_tables JOIN pg_class c ON c.oid = format('%I.%I', schema, table_name)::regclass

@@ -93,7 +93,8 @@ SELECT t, rule, pg_catalog.string_to_array(needs, ' ')::name[], shown, condition
   ('post_schedules', 'post_schedules_retry_nonneg', 'retry_count', 'retry_count', 'r.retry_count < 0'),
   ('platform_posts', 'platform_posts_platform_slug', 'platform', 'platform', 'r.platform !~ ''^[a-z][a-z0-9_]{0,31}$'''),
   ('platform_posts', 'platform of account_id', 'platform account_id', 'platform',
-    'EXISTS (SELECT FROM %1$I.social_accounts a WHERE a.id = r.account_id AND a.platform <> r.platform)'),
+    'EXISTS (SELECT FROM %1$I.social_accounts a WHERE a.id = r.account_id AND a.platform <> r.platform
+      AND NOT EXISTS (SELECT FROM nexus.platforms x WHERE ARRAY[a.platform, r.platform]::text[] <@ (x.aliases || x.slug)))'),
   ('platform_posts', 'platform_posts_published_pair', 'status published_at platform_post_id', 'status',
     'r.status = ''published'' AND (r.published_at IS NULL OR r.platform_post_id IS NULL)'),
   ('platform_posts', 'platform_posts_scheduled_has_time', 'status scheduled_at', 'status', 'r.status = ''scheduled'' AND r.scheduled_at IS NULL'),

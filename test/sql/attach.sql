@@ -54,8 +54,9 @@ CREATE TRIGGER own_trigger BEFORE INSERT ON niches FOR EACH ROW EXECUTE FUNCTION
 CREATE TEMP TABLE before AS SELECT * FROM pg_temp.state() AS line;
 \set QUIET off
 SELECT nexus.attach('public');
-CREATE TEMP TABLE attached (line text);
-INSERT INTO attached SELECT * FROM pg_temp.state();
+\set QUIET on
+CREATE TEMP TABLE attached AS SELECT * FROM pg_temp.state() AS line;
+\set QUIET off
 SELECT split_part(line, ' ', 1) AS kind, count(*) > 0 AS made FROM (SELECT * FROM attached EXCEPT SELECT * FROM before) d GROUP BY 1 ORDER BY 1;
 SELECT count(*) AS registered, count(t.oid) AS made FROM nexus.attached_triggers a
   LEFT JOIN pg_trigger t ON t.tgname = a.trigger_name AND t.tgrelid = a.table_name::regclass AND t.tgenabled = 'O'
@@ -73,6 +74,28 @@ SELECT nexus.detach('public');
 SELECT * FROM (SELECT * FROM before EXCEPT ALL SELECT * FROM pg_temp.state()) a UNION ALL (SELECT * FROM pg_temp.state() EXCEPT ALL SELECT * FROM before);
 SELECT count(*) FROM nexus.attachment_grants;
 SELECT count(*) FROM nexus.attachment_tables;
+ROLLBACK;
+
+-- Rows from before are neither read nor changed by attach; what is wrong in them is refused when they are changed.
+\set QUIET on
+BEGIN;
+SELECT FROM nexus.detach('public');
+INSERT INTO projects (id, name, type, status, updated_at) SELECT i, 'old', 'video', NULL, '2020-01-01' FROM generate_series(900001, 900003) i;
+INSERT INTO users (id, email, password, first_name, last_name) VALUES ('old', 'old@example.org', 'clear text', 'O', 'O');
+UPDATE projects SET user_id = 'old' WHERE id > 900001;
+CREATE TEMP VIEW tuples AS SELECT ctid::text AS place, xmin::text AS writer, id FROM projects UNION ALL SELECT ctid::text, xmin::text, 0 FROM users;
+CREATE TEMP TABLE before AS SELECT * FROM tuples;
+SET CONSTRAINTS ALL IMMEDIATE;
+SELECT FROM nexus.attach('public');
+\set QUIET off
+SELECT count(*) AS rewritten FROM (SELECT * FROM before EXCEPT SELECT * FROM tuples) d;
+UPDATE projects SET name = 'new' WHERE id = 900002 RETURNING status, updated_at > '2021-01-01' AS moved;
+UPDATE projects SET status = 'archived' WHERE id = 900002 RETURNING status;
+UPDATE users SET first_name = 'New' WHERE id = 'old' RETURNING first_name;
+SAVEPOINT s;
+UPDATE projects SET name = 'new' WHERE id = 900001;
+ROLLBACK TO s;
+UPDATE projects SET name = 'new', user_id = 'old' WHERE id = 900001 RETURNING user_id;
 ROLLBACK;
 
 -- The report: one row that says against each rule, on tables without their constraints.

@@ -19,7 +19,8 @@ INSERT INTO projects (id, user_id, name, type) VALUES (900001, 'ann', 'a', 'vide
 INSERT INTO content (id, user_id, project_id, title, platform, content_type)
 VALUES (900001, 'ann', 900001, 'a', 'bluesky', 'text'), (900002, 'bob', 900002, 'b', 'bluesky', 'text');
 INSERT INTO social_accounts (id, user_id, platform, account_id, account_name)
-VALUES (900001, 'ann', 'bluesky', 'a', 'A'), (900002, 'bob', 'bluesky', 'b', 'B'), (900003, 'ann', 'mastodon', 'a', 'A');
+VALUES (900001, 'ann', 'bluesky', 'a', 'A'), (900002, 'bob', 'bluesky', 'b', 'B'), (900003, 'ann', 'mastodon', 'a', 'A'),
+  (900004, 'ann', 'x', 'a', 'A');
 INSERT INTO social_posts (id, user_id, title, caption, content_type) VALUES (900001, 'ann', 'a', 'text', 'post'), (900002, 'bob', 'b', 'text', 'post');
 INSERT INTO ai_generation_tasks (id, user_id, task_type, prompt) VALUES (900001, 'ann', 'caption', 'p'), (900002, 'bob', 'caption', 'p');
 \set QUIET off
@@ -38,6 +39,7 @@ SELECT pg_temp.try(s) FROM unnest(ARRAY[
   'INSERT INTO platform_posts (social_post_id, account_id, platform) VALUES (900001, 900002, ''bluesky'')',
   'INSERT INTO platform_posts (social_post_id, account_id, platform) VALUES (900001, 999999, ''bluesky'')',
   'INSERT INTO platform_posts (social_post_id, account_id, platform) VALUES (900001, 900003, ''bluesky'')',
+  'INSERT INTO platform_posts (social_post_id, account_id, platform) VALUES (900001, 900004, ''twitter'')',
   'INSERT INTO post_schedules (social_post_id, account_id, platform, scheduled_at) VALUES (900001, 900002, ''bluesky'', now() + interval ''1 day'')',
   'INSERT INTO post_schedules (id, social_post_id, account_id, platform, scheduled_at) VALUES (900001, 900001, 900001, ''bluesky'', now() + interval ''1 day'')',
   'INSERT INTO platform_posts (social_post_id, account_id, platform, schedule_id) VALUES (900002, 900002, ''bluesky'', 900001)',
@@ -101,8 +103,15 @@ UPDATE social_accounts SET is_active = false, refresh_token = NULL, access_token
 SELECT pg_temp.try(s) FROM unnest(ARRAY[
   'UPDATE post_schedules SET timezone = ''Mars/Base'' WHERE id = 900001',
   'UPDATE post_schedules SET timezone = ''America/New_York'' WHERE id = 900001',
+  'UPDATE post_schedules SET scheduled_at = ''infinity'' WHERE id = 900001',
+  'UPDATE post_schedules SET series_end_date = ''infinity'' WHERE id = 900001',
   'UPDATE post_schedules SET recurrence = ''FREQ=DAILY'' WHERE id = 900001',
-  'UPDATE post_schedules SET recurrence = ''weekdays'' WHERE id = 900001'
+  'UPDATE post_schedules SET recurrence = ''weekdays'' WHERE id = 900001',
+  'UPDATE post_schedules SET recurrence = ''custom'' WHERE id = 900001',
+  'UPDATE post_schedules SET rrule = ''FREQ=DAILY'' WHERE id = 900001',
+  'UPDATE post_schedules SET recurrence = ''custom'', rrule = ''FREQ=DAILYISH'' WHERE id = 900001',
+  'UPDATE post_schedules SET recurrence = ''custom'', rrule = ''FREQ=MONTHLY;BYMONTHDAY=32'' WHERE id = 900001',
+  'UPDATE post_schedules SET recurrence = ''custom'', rrule = ''FREQ=MONTHLY;BYMONTHDAY=-1'' WHERE id = 900001'
 ]) WITH ORDINALITY AS t(s, n) ORDER BY n;
 
 -- An edit makes the next revision and sends an approved post back.

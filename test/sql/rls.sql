@@ -152,7 +152,7 @@ SELECT tablename, role, action, count(*) FROM pg_policies, unnest(roles) AS role
 WHERE schemaname = 'public' GROUP BY 1, 2, 3 HAVING count(*) > 1;
 SELECT r, t, c FROM (VALUES ('nexus_app'), ('nexus_anon')) AS v(r), (VALUES ('users', 'password'), ('social_accounts', 'access_token'),
   ('social_accounts', 'refresh_token'), ('sessions', 'sid')) AS s(t, c) WHERE has_column_privilege(r, t, c, 'SELECT');
-SELECT p.oid::regprocedure AS open_to_all FROM pg_proc p WHERE p.pronamespace = 'nexus'::regnamespace AND p.prosecdef AND p.prorettype <> 'trigger'::regtype
+SELECT p.oid::regprocedure AS open_to_all FROM pg_proc p WHERE p.pronamespace = 'nexus'::regnamespace AND p.prosecdef AND p.provolatile = 'v' AND p.prorettype <> 'trigger'::regtype
   AND has_function_privilege('nexus_anon', p.oid, 'EXECUTE') ORDER BY 1;
 SELECT c.oid::regclass AS writable FROM pg_class c WHERE c.relnamespace = 'nexus'::regnamespace AND c.relkind IN ('r', 'p', 'S')
   AND CASE c.relkind WHEN 'S' THEN has_sequence_privilege('nexus_app', c.oid, 'USAGE, UPDATE') ELSE has_table_privilege('nexus_app', c.oid, 'INSERT, UPDATE, DELETE, TRUNCATE') END;

@@ -29,9 +29,7 @@ int digits(int delta, int bias) {
   }
 }
 
-}  // namespace
-
-int punycode_label_size(std::string_view label, int limit) {
+int part_size(std::string_view label, int limit) {
   std::vector<int> points;
   int basic = 0;
   for (std::size_t at = 0; at < label.size();) {
@@ -64,6 +62,22 @@ int punycode_label_size(std::string_view label, int limit) {
     ++n;
   }
   return size;
+}
+
+}  // namespace
+
+int punycode_label_size(std::string_view label, int limit) {
+  int size = 0;
+  std::size_t part = 0;
+  for (std::size_t at = 0; at < label.size() && size <= limit;) {
+    Decoded character = decode_at(label, at);
+    if (character.code == 0x3002 || character.code == 0xFF0E || character.code == 0xFF61) {
+      size += part_size(label.substr(part, at - part), limit) + 1;
+      part = at + character.size;
+    }
+    at += character.size;
+  }
+  return size + part_size(label.substr(part), limit);
 }
 
 }  // namespace nexus::text

@@ -53,6 +53,11 @@ bool is_query_end(char32_t c) {
   return is_ascii_alnum(c) || one_of(c, "-_&=#/");
 }
 
+/// Starts a character that is a surrogate pair in UTF-16.
+bool is_pair(char first) {
+  return static_cast<unsigned char>(first) >= 0xF0;
+}
+
 char32_t at(std::string_view text, std::size_t where) {
   return decode_at(text, where).code;
 }
@@ -90,9 +95,10 @@ std::size_t path_end(std::string_view text, std::size_t slash) {
   for (std::size_t next = end; next < text.size();) {
     Decoded character = decode_at(text, next);
     if (character.code == '(') {
+      bool joined = next == end;  // a group ends a path only if what is before it could
       next = skip_parentheses(text, next);
       if (next == 0) break;
-      end = next;
+      if (joined) end = next;
     } else if (is_path_character(character.code)) {
       next += character.size;
       if (is_path_end(character.code)) end = next;
@@ -122,6 +128,14 @@ bool labels_fit(std::string_view domain) {
   }
 }
 
+/// The text without the first half of the surrogate pair it starts with.
+std::string second_half(std::string_view text) {
+  Decoded pair = decode_at(text, 0);
+  std::string result;
+  append(result, 0xDC00 | (pair.code & 0x3FF));
+  return result.append(text.substr(pair.size));
+}
+
 std::int64_t utf16_length(std::string_view text) {
   return std::count_if(text.begin(), text.end(), [](char c) { return !is_continuation(c); }) +
          std::count_if(text.begin(), text.end(), [](char c) { return static_cast<unsigned char>(c) >= 0xF0; });
@@ -135,10 +149,19 @@ bool XUrls::may_start(std::size_t where) const {
   return before >= consumed_ && may_precede(at(text_, before));
 }
 
-std::size_t XUrls::first_start(std::size_t from, std::size_t to) const {
-  for (; from < to; from += decode_at(text_, from).size)
-    if (is_domain_character(at(text_, from)) && may_start(from)) return from;
-  return kNone;
+XUrls::Start XUrls::first_start(std::size_t from, std::size_t to) const {
+  // A domain prefers to have something in front of it, even where it could start with the text.
+  if (from == 0 && may_precede(at(text_, 0))) {
+    std::size_t second = decode_at(text_, 0).size;
+    if (is_pair(text_[0])) return {kNone, 0, true};
+    if (second < to && is_domain_character(at(text_, second))) return {kNone, second};
+  }
+  for (; from < to; from += decode_at(text_, from).size) {
+    if (!is_domain_character(at(text_, from))) continue;
+    if (may_start(from)) return {kNone, from};
+    if (is_pair(text_[from])) return {kNone, from, true};
+  }
+  return {};
 }
 
 std::size_t XUrls::protocol_before(std::size_t domain) const {
@@ -161,15 +184,15 @@ XUrls::Start XUrls::find_start(std::size_t dot) const {
       label = before;
     }
     if (label == end || !is_domain_character(at(text_, previous(text_, end)))) break;
-    std::size_t domain = first_start(label, end);
-    if (domain != kNone) start.domain = domain;
+    Start here = first_start(label, end);
+    if (here.domain != kNone) start = here;
     if (!is_domain_character(at(text_, label))) break;
     if (label > bound && text_[label - 1] == '.') {
       end = label - 1;
       continue;
     }
     std::size_t protocol = protocol_before(label);
-    if (protocol != kNone) start = {protocol, label};
+    if (protocol != kNone) start = {protocol, label, false};
     break;
   }
   return start;
@@ -213,7 +236,7 @@ void XUrls::at_dot(std::size_t dot, std::vector<Span> &found, Interrupt &interru
     std::size_t free = dot;
     while (free > start.domain && text_[free - 1] != '.' && text_[free - 1] != '_') --free;
     if (free > start.domain && text_[free - 1] == '_') {
-      start = {kNone, first_start(free, dot)};
+      start = first_start(free, dot);
       if (start.domain == kNone) {
         fence_ = dot + 1;
         return;
@@ -237,7 +260,9 @@ void XUrls::take(Start start, std::size_t domain_end, std::vector<Span> &found) 
   consumed_ = end;
   std::string_view domain = text_.substr(start.domain, domain_end - start.domain);
   std::int64_t protocol_size = start.protocol == kNone ? 8 : static_cast<std::int64_t>(start.domain - start.protocol);
-  if (!labels_fit(domain) || protocol_size + utf16_length(text_.substr(begin, end - begin)) > kMaxUrl) return;
+  if (!(start.inside ? labels_fit(second_half(domain)) : labels_fit(domain)) ||
+      protocol_size + utf16_length(text_.substr(begin, end - begin)) > kMaxUrl)
+    return;
   if (start.protocol != kNone) {
     if (domain.substr(0, 4) == "xn--") {  // then the rest of the domain has to be Latin too
       std::vector<Span> latin;
@@ -255,7 +280,7 @@ void XUrls::take(Start start, std::size_t domain_end, std::vector<Span> &found) 
       }
     }
     found.push_back({EntityKind::url, begin, end});
-  } else if (bare_ && (begin == 0 || !one_of(at(text_, previous(text_, begin)), "-_./"))) {
+  } else if (bare_ && (start.inside || begin == 0 || !one_of(at(text_, previous(text_, begin)), "-_./"))) {
     take_bare(start.domain, domain_end, path ? end : 0, found);
   }
 }

@@ -22,13 +22,16 @@ class XUrls {
  private:
   static constexpr std::size_t kNone = std::string_view::npos;
 
+  /// The rules are written for UTF-16: a domain may also start between the halves of a surrogate pair (`inside`), with
+  /// the first half in front of it.
   struct Start {
     std::size_t protocol = kNone, domain = kNone;
+    bool inside = false;
   };
 
   bool may_start(std::size_t where) const;
   /// The first place of a label, or of the part of it from `from` on, at which a domain may start.
-  std::size_t first_start(std::size_t from, std::size_t to) const;
+  Start first_start(std::size_t from, std::size_t to) const;
   /// Where the protocol starts that stands in front of `domain`.
   std::size_t protocol_before(std::size_t domain) const;
   /// The leftmost place from which labels lead up to `dot`.

@@ -15,23 +15,23 @@ namespace nexus::validation {
 
 /// An attached file, as far as its facts are known. The views belong to the caller.
 struct Media {
-  std::optional<std::string_view> media_type, mime_type, alt_text;
-  std::optional<double> file_size, width, height, duration;  ///< bytes, pixels, seconds
+  std::optional<std::string_view> media_type = {}, mime_type = {}, alt_text = {};
+  std::optional<double> file_size = {}, width = {}, height = {}, duration = {};  ///< bytes, pixels, seconds
 };
 
 /// A further part of a thread.
 struct Part {
-  std::optional<std::string_view> caption;
-  std::vector<Media> media;
+  std::optional<std::string_view> caption = {};
+  std::vector<Media> media = {};
 };
 
 /// A post before it is one. All texts are valid UTF-8 that the caller keeps alive.
 struct Draft {
-  std::optional<std::string_view> title, caption, description, script, content_type;
-  std::vector<std::string_view> hashtags;
-  std::vector<Media> media;
+  std::optional<std::string_view> title = {}, caption = {}, description = {}, script = {}, content_type = {};
+  std::vector<std::string_view> hashtags = {};
+  std::vector<Media> media = {};
   bool media_known = true;  ///< false where the media are kept elsewhere: rules on their number then say nothing
-  std::vector<Part> thread;
+  std::vector<Part> thread = {};
 };
 
 /// Something to know about a draft: what, where, how much, and by which rule.

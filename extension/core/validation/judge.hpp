@@ -18,7 +18,7 @@ namespace nexus::validation {
 
 /// Whose overrides hold, and on which day (of the count that the rules' dates use).
 struct Circumstances {
-  std::optional<std::string_view> user_id, account_id;
+  std::optional<std::string_view> user_id = {}, account_id = {};
   std::int32_t today = 0;
 };
 

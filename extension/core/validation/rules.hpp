@@ -72,28 +72,28 @@ enum class MediaFilter : std::uint8_t { all, none, any, image, still, gif, video
 
 /// One row of nexus.platform_rules.
 struct Rule {
-  std::string rule_id;
+  std::string rule_id = {};
   Field field = Field::other;
-  std::string content_type;  ///< empty: for all
+  std::string content_type = {};  ///< empty: for all
   MediaFilter when_media = MediaFilter::all;
   RuleKind kind = RuleKind::info;
   Unit unit = Unit::none;
-  std::optional<double> min, max;
-  std::vector<std::string> list;
+  std::optional<double> min = {}, max = {};
+  std::vector<std::string> list = {};
   double white_space_cost = 0;
   Severity severity = Severity::error;
-  std::string source;
+  std::string source = {};
   std::int32_t valid_from = std::numeric_limits<std::int32_t>::min();  ///< days of the same count as `today`
   std::int32_t valid_to = std::numeric_limits<std::int32_t>::max();    ///< the last day
 };
 
 /// What replaces parts of a rule for everybody, one user or one account (a Mastodon server with a limit of its own).
 struct Override {
-  std::string rule_id;
-  std::optional<double> min, max;
-  std::vector<std::string> list;     ///< empty: as in the rule
-  std::optional<Severity> severity;  ///< as in the rule if not given
-  bool off = false;                  ///< the rule does not apply
+  std::string rule_id = {};
+  std::optional<double> min = {}, max = {};
+  std::vector<std::string> list = {};     ///< empty: as in the rule
+  std::optional<Severity> severity = {};  ///< as in the rule if not given
+  bool off = false;                       ///< the rule does not apply
 };
 
 struct Platform {
