@@ -28,8 +28,9 @@ void counter(std::string_view bytes) {
   CounterState state = CounterState::decode(bytes);
   require(state.encode() == bytes);
   state.summary();
-  if (state.to_text().find('=', 20) != std::string::npos)
-    require(CounterState::from_text(state.to_text()).encode() == bytes);
+  // Whether an empty state would take seq does not stand in its text, because nothing depends on it.
+  CounterState back = CounterState::from_text(state.to_text());
+  require(state.empty() ? back.empty() : back.encode() == bytes);
 }
 
 void sample(std::string_view bytes) {
