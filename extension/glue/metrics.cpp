@@ -6,9 +6,9 @@
 #include "core/metrics/clip.hpp"
 #include "glue/datum.hpp"
 #include "glue/metrics_numeric.hpp"
+#include "glue/metrics_state.hpp"
 
 extern "C" {
-#include "libpq/pqformat.h"
 #include "utils/fmgrprotos.h"
 #include "utils/numeric.h"
 }
@@ -23,7 +23,10 @@ Datum numeric_datum(Wide value) {
     auto narrow = static_cast<int64>(value);
     return call([narrow] { return NumericGetDatum(int64_to_numeric(narrow)); });
   }
-  std::string digits = metrics::to_string(value);
+  return numeric_datum(metrics::to_string(value));
+}
+
+Datum numeric_datum(const std::string &digits) {
   const char *text = digits.c_str();
   return call([text] {
     return DirectFunctionCall3(numeric_in, CStringGetDatum(text), ObjectIdGetDatum(InvalidOid), Int32GetDatum(-1));
@@ -32,31 +35,10 @@ Datum numeric_datum(Wide value) {
 
 namespace {
 
-std::string_view bytes_arg(FunctionCallInfo fcinfo, int index) {
-  return call([fcinfo, index]() -> std::string_view {
-    struct varlena *packed = PG_GETARG_VARLENA_PP(index);
-    return {VARDATA_ANY(packed), VARSIZE_ANY_EXHDR(packed)};
-  });
-}
-
-Datum bytes_datum(std::string_view bytes) {
-  return call(
-      [bytes] { return PointerGetDatum(cstring_to_text_with_len(bytes.data(), static_cast<int>(bytes.size()))); });
-}
-
-MemoryContext aggregate_context(FunctionCallInfo fcinfo) {
-  MemoryContext context;
-  if (AggCheckCallContext(fcinfo, &context) == 0) throw Error("0A000", "this function is called by an aggregate only");
-  return context;
-}
-
 /// The running state in argument 0, or a new one.
 Totals *running(FunctionCallInfo fcinfo) {
   if (!PG_ARGISNULL(0)) return reinterpret_cast<Totals *>(PG_GETARG_POINTER(0));
-  MemoryContext context = aggregate_context(fcinfo);
-  void *memory = MemoryContextAllocExtended(context, sizeof(Totals), MCXT_ALLOC_NO_OOM);
-  if (memory == nullptr) throw std::bad_alloc();
-  return ::new (memory) Totals();
+  return place_in<Totals>(aggregate_context(fcinfo));
 }
 
 metrics::Weights weights_arg(FunctionCallInfo fcinfo, int index) {
@@ -143,11 +125,7 @@ NEXUS_FUNCTION(nexus_metrics_agg_serialize) {
 }
 
 NEXUS_FUNCTION(nexus_metrics_agg_deserialize) {
-  MemoryContext context = aggregate_context(fcinfo);
-  Totals totals = Totals::decode(bytes_arg(fcinfo, 0));
-  void *memory = MemoryContextAllocExtended(context, sizeof(Totals), MCXT_ALLOC_NO_OOM);
-  if (memory == nullptr) throw std::bad_alloc();
-  PG_RETURN_POINTER(::new (memory) Totals(totals));
+  PG_RETURN_POINTER(place_in<Totals>(aggregate_context(fcinfo), Totals::decode(bytes_arg(fcinfo, 0))));
 }
 
 NEXUS_FUNCTION(nexus_metrics_agg_final) {
@@ -156,23 +134,15 @@ NEXUS_FUNCTION(nexus_metrics_agg_final) {
 }
 
 NEXUS_FUNCTION(nexus_metrics_state_in) {
-  const char *text = PG_GETARG_CSTRING(0);
-  return bytes_datum(Totals::from_text(text).encode());
+  return bytes_datum(Totals::from_text(PG_GETARG_CSTRING(0)).encode());
 }
 
 NEXUS_FUNCTION(nexus_metrics_state_out) {
-  std::string text = Totals::decode(bytes_arg(fcinfo, 0)).to_text();
-  const char *characters = text.c_str();
-  return call([characters] { return CStringGetDatum(pstrdup(characters)); });
+  return cstring_datum(Totals::decode(bytes_arg(fcinfo, 0)).to_text());
 }
 
 NEXUS_FUNCTION(nexus_metrics_state_recv) {
-  auto bytes = call([fcinfo]() -> std::string_view {
-    auto *message = reinterpret_cast<StringInfo>(PG_GETARG_POINTER(0));
-    int size = message->len - message->cursor;
-    return {pq_getmsgbytes(message, size), static_cast<size_t>(size)};
-  });
-  return bytes_datum(Totals::decode(bytes).encode());
+  return bytes_datum(Totals::decode(message_arg(fcinfo)).encode());
 }
 
 NEXUS_FUNCTION(nexus_metrics_state_send) {

@@ -3,6 +3,7 @@
 
 #include "core/metrics/sample.hpp"
 #include "glue/datum.hpp"
+#include "glue/metrics_numeric.hpp"
 #include "glue/settings.hpp"
 
 extern "C" {
@@ -14,7 +15,6 @@ extern "C" {
 namespace nexus::pg {
 
 using metrics::Scalar;
-
 
 namespace {
 
@@ -106,11 +106,7 @@ std::optional<Datum> optional_int4(const std::optional<std::int32_t> &value) {
 }
 std::optional<Datum> optional_decimal(const std::optional<std::string_view> &value) {
   if (!value) return std::nullopt;
-  std::string digits(*value);
-  const char *text = digits.c_str();
-  return call([text] {
-    return DirectFunctionCall3(numeric_in, CStringGetDatum(text), ObjectIdGetDatum(InvalidOid), Int32GetDatum(-1));
-  });
+  return numeric_datum(std::string(*value));
 }
 
 }  // namespace

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <optional>
+#include <string>
 
 #include "core/metrics/wide.hpp"
 #include "glue/guard.hpp"
@@ -9,6 +10,8 @@
 namespace nexus::pg {
 
 Datum numeric_datum(metrics::Wide value);
+/// From decimal digits as numeric_in reads them.
+Datum numeric_datum(const std::string &digits);
 
 inline std::optional<Datum> optional_numeric(std::optional<metrics::Wide> value) {
   if (!value) return std::nullopt;

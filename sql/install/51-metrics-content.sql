@@ -53,12 +53,24 @@ BEGIN
       SELECT DISTINCT ON (content_id, platform, captured_at, source) *
       FROM judged WHERE fault IS NULL
       ORDER BY content_id, platform, captured_at, source, index DESC
+    ), fresh AS (
+      -- What is there already is left out here: a conflict would lock the row, and a lock is a write.
+      SELECT s.*
+      FROM settled s LEFT JOIN LATERAL (
+        SELECT o.* FROM %1$I.content_metrics o
+        WHERE o.content_id = s.content_id AND o.platform = s.platform AND o.captured_at = s.captured_at AND o.source = s.source
+        LIMIT 1) m ON true
+      WHERE m.id IS NULL
+        OR (m.views, m.likes, m.comments, m.shares, m.saves, m.reach, m.clicks, m.watch_time_seconds, m.impressions,
+            m.followers_gained, m.platform_post_row_id, m.revenue)
+          IS DISTINCT FROM (s.views, s.likes, s.comments, s.shares, s.saves, s.reach, s.clicks, s.watch_time_seconds,
+            s.impressions, s.followers_gained, s.platform_post_row_id, s.revenue)
     ), written AS (
       INSERT INTO %1$I.content_metrics AS m (content_id, platform, captured_at, source, views, likes, comments, shares,
         saves, reach, clicks, watch_time_seconds, impressions, followers_gained, platform_post_row_id, revenue, last_updated)
       SELECT content_id, platform, captured_at, source, views, likes, comments, shares,
         saves, reach, clicks, watch_time_seconds, impressions, followers_gained, platform_post_row_id, revenue, $2
-      FROM settled
+      FROM fresh ORDER BY content_id, platform, captured_at, source
       ON CONFLICT (content_id, platform, captured_at, source) DO UPDATE SET
         views = excluded.views, likes = excluded.likes, comments = excluded.comments, shares = excluded.shares,
         saves = excluded.saves, reach = excluded.reach, clicks = excluded.clicks,

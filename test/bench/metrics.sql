@@ -53,7 +53,8 @@ SELECT what, c.* FROM (VALUES
     format('SELECT count(t) FROM (SELECT sum(views), sum(likes), sum(comments), sum(shares), sum(saves), sum(reach), sum(clicks) FROM samples %s) t', grouping)) c;
 
 INSERT INTO nexus.attachment (schema_name) SELECT 'public' WHERE NOT EXISTS (SELECT FROM nexus.attachment);
-INSERT INTO users (id, email, password, first_name, last_name) VALUES ('bench', 'bench@example.org', 'x', 'B', 'B');
+INSERT INTO users (id, email, password, first_name, last_name) VALUES ('bench', 'bench@example.org',
+  '$argon2id$v=19$m=19456,t=2,p=1$bWV0cmljc21ldHJpY3M$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA', 'B', 'B');
 CREATE TEMP TABLE posts AS WITH made AS (
   INSERT INTO content (user_id, title, platform, content_type) SELECT 'bench', 'b' || g, 'youtube', 'video'
   FROM generate_series(1, 500) g RETURNING id) SELECT row_number() OVER () AS n, id FROM made;

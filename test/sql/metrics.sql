@@ -99,3 +99,64 @@ SELECT * FROM nexus.heatmap('{2025-03-09 06:30Z,2025-03-09 07:30Z,2025-03-10 04:
 SELECT * FROM nexus.heatmap('{2025-03-09 06:30Z}', '{5,6}', '{100}', 'UTC');
 SELECT * FROM nexus.heatmap('{infinity}', '{5}', '{100}', 'UTC');
 SELECT * FROM nexus.heatmap('{2025-03-09 06:30Z,2025-03-09 06:30Z}', '{9223372036854775807,1}', '{1,1}', 'UTC');
+
+-- Counters: three policies, one instant twice, any order, any partition.
+SELECT p, nexus.delta(s), nexus.rate(s), nexus.num_samples(s), nexus.num_resets(s), nexus.num_corrections(s), nexus.num_changes(s)
+FROM unnest(ARRAY['reset', 'nonneg', 'correction', 'correction:0.2']) p, LATERAL (
+  SELECT nexus.counter_agg(t, v, p) AS s FROM (VALUES
+    ('2025-01-01 00:00Z'::timestamptz, 10), ('2025-01-01 00:01Z', 20), ('2025-01-01 00:02Z', 15), ('2025-01-01 00:03Z', NULL),
+    ('2025-01-01 00:04Z', 50), ('2025-01-01 00:05Z', 3)) r(t, v)) x;
+SELECT nexus.first_time(s), nexus.first_value(s), nexus.last_time(s), nexus.last_value(s), nexus.delta(s)
+FROM (SELECT nexus.counter_agg(t, v) AS s FROM (VALUES
+  ('2025-01-02'::timestamptz, 12.5), ('2025-01-01', 10.25), ('2025-01-02', 13)) r(t, v)) x;
+SELECT nexus.delta(s) AS largest_seq FROM (SELECT nexus.counter_agg(t, v, 'correction', q) AS s FROM (VALUES
+  ('2025-01-02'::timestamptz, 12::bigint, 9::bigint), ('2025-01-02', 99, 3), ('2025-01-01', 10, 1)) r(t, v, q)) x;
+SELECT nexus.delta(s) AS beyond_bigint FROM (SELECT nexus.counter_agg('2025-01-01'::timestamptz + g * interval '1 s',
+  CASE WHEN g % 2 = 0 THEN 9223372036854775807 ELSE 1 END, 'reset') AS s FROM generate_series(1, 6) g) x;
+SELECT nexus.counter_agg(now(), 1) FROM generate_series(1, 0);
+SELECT nexus.delta(s) IS NULL AS no_delta, nexus.num_samples(s), nexus.rate(s) IS NULL AS no_rate
+FROM (SELECT nexus.counter_agg(now(), NULL::bigint) AS s) x;
+SELECT nexus.counter_agg('2025-01-01'::timestamptz, 1, 'maximum');
+SELECT nexus.counter_agg('2025-01-01'::timestamptz, 1, NULL);
+SELECT nexus.counter_agg('2025-01-01'::timestamptz, 1, p) FROM unnest(ARRAY['reset', 'nonneg']) p;
+SELECT nexus.counter_agg('2025-01-01'::timestamptz, 1, 'reset', NULL);
+SELECT nexus.counter_agg('infinity'::timestamptz, 1);
+SELECT nexus.counter_agg('2025-01-01'::timestamptz, 'NaN'::numeric);
+SELECT nexus.rollup(s) FROM unnest(ARRAY['v1 reset scale=0 1=5', 'v1 nonneg scale=0 2=6']::nexus.counter_state[]) s;
+SELECT nexus.rollup(s) FROM unnest(ARRAY['v1 reset scale=0 3=7 1=5', NULL, 'v1 reset scale=1 2=65']::nexus.counter_state[]) s;
+SELECT 'v1 reset scale=0 1'::nexus.counter_state;
+CREATE TEMP TABLE kept_counters AS SELECT g % 7 AS k, nexus.counter_agg('2025-01-01'::timestamptz + g * interval '1 min', g * 3 % 100, 'reset') AS s
+  FROM generate_series(1::bigint, 200) g GROUP BY 1;
+CREATE TEMP TABLE copied_counters (LIKE kept_counters);
+\copy kept_counters TO 'results/counter_state.bin' WITH (FORMAT binary)
+\copy copied_counters FROM 'results/counter_state.bin' WITH (FORMAT binary)
+SELECT count(*) AS states, count(*) FILTER (WHERE a.s::text = b.s::text) AS same FROM kept_counters a JOIN copied_counters b USING (k);
+SELECT nexus.rollup(s)::text = (SELECT nexus.counter_agg('2025-01-01'::timestamptz + g * interval '1 min', g * 3 % 100, 'reset')::text
+  FROM generate_series(1::bigint, 200) g) AS interleaved FROM kept_counters;
+
+-- Beside the plain query: dedup, lag, sum; with and without workers.
+BEGIN;
+CREATE TABLE public.counter_parallel AS
+  SELECT g % 5 AS k, '2025-01-01'::timestamptz + (g * 7919 % 30000) * interval '1 s' AS t, (g * 104729 % 1000)::bigint AS v, g AS q
+  FROM generate_series(1::bigint, 40000) g;
+ANALYZE public.counter_parallel;
+SET LOCAL parallel_setup_cost = 0;
+SET LOCAL parallel_tuple_cost = 0;
+SET LOCAL min_parallel_table_scan_size = 0;
+SET LOCAL max_parallel_workers_per_gather = 2;
+EXPLAIN (COSTS OFF) SELECT nexus.counter_agg(t, v, 'reset', q) FROM public.counter_parallel;
+SELECT nexus.counter_agg(t, v, 'reset', q)::text AS two_workers FROM public.counter_parallel \gset
+SET LOCAL max_parallel_workers_per_gather = 0;
+SELECT nexus.counter_agg(t, v, 'reset', q)::text = :'two_workers' AS same FROM public.counter_parallel;
+SELECT count(*) AS series, count(*) FILTER (WHERE nexus.delta(a.s) = b.delta) AS equal
+FROM (SELECT k, nexus.counter_agg(t, v, 'reset', q) AS s FROM public.counter_parallel GROUP BY k) a
+JOIN (SELECT k, sum(CASE WHEN before IS NULL THEN 0 WHEN v >= before THEN v - before ELSE v END) AS delta
+  FROM (SELECT k, v, lag(v) OVER (PARTITION BY k ORDER BY t) AS before
+    FROM (SELECT DISTINCT ON (k, t) * FROM public.counter_parallel ORDER BY k, t, q DESC) d) l
+  GROUP BY k) b USING (k);
+ROLLBACK;
+
+SELECT interpolate, b.* FROM unnest(ARRAY[false, true]) interpolate, nexus.counter_by_bucket(
+  '{2025-03-08 17:00Z,2025-03-10 17:00Z,2025-03-09 17:00Z,2025-03-09 17:00Z}', '{100,148,500,124}', 'day', 'America/New_York', 'reset', interpolate) b;
+SELECT * FROM nexus.counter_by_bucket('{2025-03-08 17:00Z}', '{1,2}', 'day', 'UTC');
+SELECT * FROM nexus.counter_by_bucket('{1000-03-08 17:00Z,2025-03-08 17:00Z}', '{1,2}', 'hour', 'UTC', 'reset', true);

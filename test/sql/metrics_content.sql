@@ -13,8 +13,9 @@ BEGIN
       format(made.definition, 'public.content_metrics'), made.function_name);
   END LOOP;
 END $$;
-INSERT INTO users (id, email, password, first_name, last_name) VALUES
-  ('m1', 'm1@example.org', 'x', 'M', 'One'), ('m2', 'm2@example.org', 'x', 'M', 'Two');
+INSERT INTO users (id, email, password, first_name, last_name)
+SELECT u, u || '@example.org', '$argon2id$v=19$m=19456,t=2,p=1$bWV0cmljc21ldHJpY3M$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA', 'M', u
+FROM unnest(ARRAY['m1', 'm2']) u;
 INSERT INTO content (id, user_id, title, platform, content_type) VALUES
   (901, 'm1', 'One', 'youtube', 'video'), (902, 'm1', 'Two', 'youtube', 'video'), (903, 'm2', 'Three', 'youtube', 'video');
 
@@ -37,6 +38,10 @@ SELECT inserted, updated, unchanged, rejected FROM batch;
 SELECT e.* FROM batch, jsonb_to_recordset(errors) e(index int, field text, code text, message text);
 SELECT content_id, platform, captured_at, source, views, likes, revenue, engagement_rate
 FROM content_metrics WHERE content_id BETWEEN 901 AND 903 ORDER BY captured_at;
+
+-- The content knows when it was last measured, where the schema keeps that.
+SELECT bool_and(CASE WHEN to_jsonb(c) ? 'last_measured_at'
+  THEN to_jsonb(c)->>'last_measured_at' = '2025-03-02T10:00:00' ELSE true END) AS last_measured FROM content c WHERE id = 901;
 
 -- A replay changes nothing, a revision replaces the sample.
 SELECT * FROM nexus.ingest_metrics($$[

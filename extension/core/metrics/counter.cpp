@@ -51,6 +51,14 @@ Policy Policy::parse(std::string_view text) {
   return policy;
 }
 
+std::optional<Policy> Policy::stored(std::uint8_t kind, std::optional<std::uint64_t> kept) {
+  if (kind > static_cast<std::uint8_t>(Kind::correction) || kept.value_or(0) > kBillion) return std::nullopt;
+  Policy policy;
+  policy.kind_ = static_cast<Kind>(kind);
+  if (kept) policy.kept_ = static_cast<std::int64_t>(*kept);
+  return policy;
+}
+
 std::string Policy::name() const {
   if (kind_ == Kind::reset) return "reset";
   if (kind_ == Kind::nonneg) return "nonneg";

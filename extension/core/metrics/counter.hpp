@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -26,6 +27,9 @@ class Policy {
   Policy() = default;
   /// Takes the names above; anything else, or a THETA outside [0, 1] or with more than nine decimals, is 22023.
   static Policy parse(std::string_view text);
+
+  /// The policy with that number of its kind and, for a correction, that kept() part; nothing if there is none such.
+  static std::optional<Policy> stored(std::uint8_t kind, std::optional<std::uint64_t> kept);
 
   /// `reset`, `nonneg` or `correction:0.5`: equal policies have equal names.
   std::string name() const;

@@ -1,0 +1,117 @@
+#ifdef POSTGRES_H
+#error "core headers come before PostgreSQL's"
+#endif
+#pragma once
+
+#include <cstdint>
+#include <memory_resource>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/metrics/bucket.hpp"
+#include "core/metrics/counter.hpp"
+#include "core/metrics/wide.hpp"
+
+namespace nexus::metrics {
+
+/// An exact decimal: `digits` times 10 to the power of -`scale`.
+struct Decimal {
+  Wide digits = 0;
+  int scale = 0;
+};
+constexpr int kMostScale = 12;
+
+/// Reads `-12.50` as {-125, 1}; 22003 for NaN, infinities, more than kMostScale decimals or beyond kLargestValue.
+Decimal parse_decimal(std::string_view text);
+/// "-12.5", as numeric_in takes it.
+std::string to_string(const Decimal &value);
+
+/// What became of one counter between its first and its last sample.
+struct CounterSummary {
+  std::int64_t samples = 0, resets = 0, corrections = 0, changes = 0;
+  Instant first_time = 0, last_time = 0;
+  Decimal first_value, last_value;
+  Decimal delta;
+
+  /// Increase a second; nothing for fewer than two instants.
+  std::optional<double> rate() const;
+};
+
+/// The samples of one counter: the state of counter_agg. Keeps them all, so that states whose time ranges interleave
+/// merge to the same answer in any order; stored it takes some five bytes a sample.
+///
+///     CounterState state;
+///     state.use(Policy::parse("reset"), false);
+///     state.add(t1, {20, 0}); state.add(t2, {15, 0});
+///     state.summary().delta.digits == 15
+///
+/// Of samples at one instant the one with the largest `seq` counts, among equals and without `seq` the last one given.
+class CounterState {
+ public:
+  explicit CounterState(std::pmr::memory_resource *memory = std::pmr::get_default_resource()) : points_(memory) {}
+
+  /// Sets policy and use of `seq` before the first sample; 22023 if the state already has others.
+  void use(const Policy &policy, bool has_seq);
+  void add(Instant at, const Decimal &value, std::int64_t seq = 0);
+  /// Takes the samples of `other` as given after those here; 22023 if it has another policy or use of `seq`.
+  void merge(const CounterState &other);
+
+  bool empty() const { return points_.empty(); }
+  CounterSummary summary();
+
+  /// Gives each sample in order of time to `on_sample(at, step)`; the first one's step is 0.
+  template <class OnSample>
+  void each(OnSample &&on_sample) {
+    settle();
+    for (std::size_t i = 0; i < points_.size(); ++i)
+      on_sample(points_[i].at,
+                i == 0 ? Step{0, StepKind::same} : step(policy_, points_[i - 1].value, points_[i].value));
+  }
+  /// Deltas of each() are in units of 10 to the power of -scale().
+  int scale() const { return scale_; }
+
+  /// The stored form: version, policy, scale, then differences of time, value and seq. Equal states have equal bytes.
+  std::string encode();
+  /// Throws XX001 for damaged bytes and 0A000 for a format that is not ours; never reads outside `bytes`.
+  static CounterState decode(std::string_view bytes,
+                             std::pmr::memory_resource *memory = std::pmr::get_default_resource());
+
+  /// The readable form: `v1 correction:0.5 scale=0 794744502000000=100 794744503000000=130`, each sample as
+  /// microseconds since 2000 = digits, with @seq behind where the state has it.
+  std::string to_text();
+  /// Throws 22P02 for any other form.
+  static CounterState from_text(std::string_view text);
+
+ private:
+  struct Point {
+    Instant at;
+    std::int64_t seq;
+    PackedWide value;
+  };
+
+  void settle();
+  void rescale(int scale);
+
+  std::pmr::vector<Point> points_;
+  Policy policy_;
+  bool has_seq_ = false, settled_ = true;
+  int scale_ = 0;
+};
+
+/// The increase of one bucket; digits in units of 10 to the power of -scale.
+struct BucketDelta {
+  Instant bucket;
+  Decimal delta;
+};
+
+/// The increases of a counter by bucket. Steps: an increment belongs to the bucket of its later sample, and every
+/// bucket with a sample is given. Interpolated: the curve of increments, straight between samples, read at the edges of
+/// all buckets from the first sample to the last, to twelve decimals; more than kMostBuckets are 54000. Both add up to
+/// the same total.
+std::vector<BucketDelta> bucket_steps(CounterState &state, Buckets buckets);
+std::vector<BucketDelta> bucket_interpolation(CounterState &state, Buckets buckets);
+constexpr std::size_t kMostBuckets = 1000000;
+
+}  // namespace nexus::metrics
