@@ -113,7 +113,7 @@ CREATE FUNCTION nexus.suggest_hashtags(body text, platform text DEFAULT NULL, us
   niche text DEFAULT NULL, max_count integer DEFAULT 10, exclude text[] DEFAULT '{}')
   RETURNS TABLE (hashtag text, score double precision, relevance double precision, trend double precision,
     engagement double precision, affinity double precision, competition double precision, uses bigint, evidence jsonb)
-  LANGUAGE c STABLE PARALLEL RESTRICTED SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+  LANGUAGE c STABLE PARALLEL RESTRICTED SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET enable_seqscan = off
   ROWS 10 COST 10000
   AS 'MODULE_PATHNAME', 'nexus_suggest_hashtags';
 COMMENT ON FUNCTION nexus.suggest_hashtags(text, text, text, text, integer, text[]) IS
