@@ -68,6 +68,9 @@ void HashtagStore::open() {
   bool in_recovery = now.integer(0, 8) != 0;
   std::int64_t own_xact = now.integer(0, 9);
 
+  // A fold of this transaction may be undone, and its tag numbers given again.
+  if (post_tags_may_be_undone_) post_tags_.clear();
+  post_tags_may_be_undone_ = own_xact != 0;
   bool over = memory_ > static_cast<std::size_t>(hashtag_cache_size) * 1024;
   if (relation != relation_ || over) forget();
   // Snapshots of one server are ordered: this one is older where it has a lower bound, or more that still runs.
