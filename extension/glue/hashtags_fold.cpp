@@ -49,7 +49,8 @@ LearnedPost post_of(const SpiRows &rows, std::uint64_t row) {
 void write_features(const Batch &batch, std::int64_t generation) {
   static SpiStatement stored(
       "SELECT k.i, f.tags, p.chunk, p.block FROM unnest($1::text[]) WITH ORDINALITY k(feature, i)"
-      "  JOIN nexus.hashtag_features f ON f.feature = k.feature COLLATE \"C\""
+      "  CROSS JOIN LATERAL (SELECT * FROM nexus.hashtag_features f WHERE f.feature = k.feature COLLATE \"C\" LIMIT 1) "
+      "f"
       "  LEFT JOIN LATERAL (SELECT chunk, block FROM nexus.hashtag_postings WHERE feature_id = f.feature_id"
       "                      ORDER BY chunk DESC LIMIT 1) p ON true",
       {TEXTARRAYOID});
@@ -141,11 +142,11 @@ void write_tags(const Batch &batch) {
       " ON CONFLICT (tag_id, spelling) DO UPDATE SET posts = s.posts + EXCLUDED.posts",
       {INT8ARRAYOID, TEXTARRAYOID, INT8ARRAYOID});
   static SpiStatement totals(
-      "UPDATE nexus.hashtag_tags t SET posts = t.posts + k.posts, authors = t.authors + k.authors,"
+      "UPDATE nexus.hashtag_tags t SET posts = t.posts + $2, authors = t.authors + $3,"
       "   display = (SELECT s.spelling FROM nexus.hashtag_spellings s WHERE s.tag_id = t.tag_id"
       "               ORDER BY s.posts DESC, s.spelling COLLATE \"C\" LIMIT 1)"
-      "  FROM unnest($1::integer[], $2::bigint[], $3::bigint[]) k(tag_id, posts, authors) WHERE t.tag_id = k.tag_id",
-      {INT8ARRAYOID, INT8ARRAYOID, INT8ARRAYOID});
+      " WHERE t.tag_id = $1",
+      {INT4OID, INT8OID, INT8OID});
 
   std::map<std::uint32_t, std::int64_t> new_authors;
   std::vector<std::int64_t> ids, authors, counts;
@@ -173,15 +174,9 @@ void write_tags(const Batch &batch) {
     }
   if (ids.empty()) return;
   spellings.write({bigint_array_datum(ids), text_array_datum(spelt), bigint_array_datum(counts)});
-  ids.clear();
-  counts.clear();
-  authors.clear();
-  for (const auto &[tag, use] : batch.tags()) {
-    ids.push_back(tag);
-    counts.push_back(static_cast<std::int64_t>(use.posts));
-    authors.push_back(new_authors[tag]);
-  }
-  totals.write({bigint_array_datum(ids), bigint_array_datum(counts), bigint_array_datum(authors)});
+  for (const auto &[tag, use] : batch.tags())
+    totals.write({Int32GetDatum(static_cast<std::int32_t>(tag)), Int64GetDatum(static_cast<std::int64_t>(use.posts)),
+                  Int64GetDatum(new_authors[tag])});
 }
 
 void write_counts(const Batch &batch, std::int64_t generation) {
@@ -204,7 +199,7 @@ std::int64_t fold_batch(std::int64_t generation) {
       {INT8OID});
   static SpiStatement new_tags(
       "INSERT INTO nexus.hashtag_tags (canonical, display) SELECT k.tag, k.tag FROM unnest($1::text[]) k(tag)"
-      " WHERE NOT EXISTS (SELECT FROM nexus.hashtag_tags t WHERE t.canonical = k.tag COLLATE \"C\")",
+      " WHERE (SELECT t.tag_id FROM nexus.hashtag_tags t WHERE t.canonical = k.tag COLLATE \"C\") IS NULL",
       {TEXTARRAYOID});
   static SpiStatement tag_ids("SELECT tag_id, canonical FROM nexus.hashtag_tags WHERE canonical = ANY ($1)",
                               {TEXTARRAYOID});
@@ -213,8 +208,8 @@ std::int64_t fold_batch(std::int64_t generation) {
       " INSERT INTO nexus.hashtag_posts (post, posted_at, author, platform, niche, length, terms, tags, spellings,"
       "   impressions, engagements)"
       " SELECT m.post, m.posted_at, m.author, m.platform, m.niche, m.length, m.terms,"
-      "   ARRAY(SELECT t.tag_id FROM unnest(m.tags) WITH ORDINALITY k(tag, i)"
-      "           JOIN nexus.hashtag_tags t ON t.canonical = k.tag COLLATE \"C\" ORDER BY k.i),"
+      "   ARRAY(SELECT (SELECT t.tag_id FROM nexus.hashtag_tags t WHERE t.canonical = k.tag COLLATE \"C\")"
+      "           FROM unnest(m.tags) WITH ORDINALITY k(tag, i) ORDER BY k.i),"
       "   m.spellings, m.impressions, m.engagements FROM moved m ORDER BY m.post",
       {INT8ARRAYOID});
 

@@ -68,6 +68,9 @@ void HashtagStore::open() {
   bool in_recovery = now.integer(0, 8) != 0;
   std::int64_t own_xact = now.integer(0, 9);
 
+  // A fold of this transaction may be undone, and its tag numbers given again.
+  if (post_tags_may_be_undone_) post_tags_.clear();
+  post_tags_may_be_undone_ = own_xact != 0;
   bool over = memory_ > static_cast<std::size_t>(hashtag_cache_size) * 1024;
   if (relation != relation_ || over) forget();
   // Snapshots of one server are ordered: this one is older where it has a lower bound, or more that still runs.
@@ -151,14 +154,17 @@ hashtags::Corpus HashtagStore::corpus() const {
   return {posts_ + fresh_.posts(), length_sum_ + fresh_.length_sum()};
 }
 
+// The LATERAL ... LIMIT 1 of the statements below make the planner look each key up by index, whatever it believes
+// about the size of tables that a fold has just filled.
 std::vector<Feature> HashtagStore::features(const std::vector<std::string> &keys) {
   static SpiStatement changed(
       "SELECT k.i, f.feature_id, coalesce(f.generation, 0), f.posts,"
       "       CASE WHEN f.generation IS DISTINCT FROM k.generation THEN f.tags END, t.tag_id"
       "  FROM unnest($1::text[], $2::bigint[]) WITH ORDINALITY k(feature, generation, i)"
-      "  LEFT JOIN nexus.hashtag_features f ON f.feature = k.feature COLLATE \"C\""
-      "  LEFT JOIN nexus.hashtag_tags t ON left(k.feature, 1) = 'w' AND t.canonical = substr(k.feature, 2) COLLATE "
-      "\"C\"",
+      "  LEFT JOIN LATERAL (SELECT * FROM nexus.hashtag_features f WHERE f.feature = k.feature COLLATE \"C\" LIMIT 1) f"
+      "    ON true"
+      "  LEFT JOIN LATERAL (SELECT tag_id FROM nexus.hashtag_tags t WHERE left(k.feature, 1) = 'w'"
+      "                       AND t.canonical = substr(k.feature, 2) COLLATE \"C\" LIMIT 1) t ON true",
       {TEXTARRAYOID, INT8ARRAYOID});
   std::vector<std::string_view> stale;
   std::vector<std::int64_t> generations;

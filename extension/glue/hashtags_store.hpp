@@ -76,6 +76,7 @@ class HashtagStore {
   std::unordered_map<std::string, StoredFeature> features_;
   std::unordered_map<std::uint32_t, StoredTag> tags_;
   std::unordered_map<std::uint64_t, std::vector<std::uint32_t>> post_tags_;
+  bool post_tags_may_be_undone_ = false;
 
   hashtags::Batch fresh_;
   std::map<std::string, std::uint32_t, std::less<>> fresh_keys_;  // canonical -> key of tags no fold has seen

@@ -113,7 +113,7 @@ CREATE FUNCTION nexus.suggest_hashtags(body text, platform text DEFAULT NULL, us
   niche text DEFAULT NULL, max_count integer DEFAULT 10, exclude text[] DEFAULT '{}')
   RETURNS TABLE (hashtag text, score double precision, relevance double precision, trend double precision,
     engagement double precision, affinity double precision, competition double precision, uses bigint, evidence jsonb)
-  LANGUAGE c STABLE PARALLEL RESTRICTED SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+  LANGUAGE c STABLE PARALLEL RESTRICTED SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET jit = off
   ROWS 10 COST 10000
   AS 'MODULE_PATHNAME', 'nexus_suggest_hashtags';
 COMMENT ON FUNCTION nexus.suggest_hashtags(text, text, text, text, integer, text[]) IS
@@ -127,14 +127,14 @@ trend, engagement and competition are NULL: they are not computed yet. uses: lea
 22023 for max_count outside 1 to 200, 42501 for another user's user_id, 54000 when more than nexus.hashtag_max_unfolded posts wait for fold_hashtag_stats().$$;
 
 CREATE FUNCTION nexus.fold_hashtag_stats() RETURNS bigint
-  LANGUAGE c VOLATILE PARALLEL UNSAFE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+  LANGUAGE c VOLATILE PARALLEL UNSAFE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET jit = off
   AS 'MODULE_PATHNAME', 'nexus_fold_hashtag_stats';
 COMMENT ON FUNCTION nexus.fold_hashtag_stats() IS
   'Adds the learned posts that wait in nexus.hashtag_delta to the packed counts and returns how many; 0 while another session folds. Answers do not depend on it, their speed does: call it every few seconds while posts are learned.';
 REVOKE EXECUTE ON FUNCTION nexus.fold_hashtag_stats() FROM PUBLIC;
 
 CREATE FUNCTION nexus.rebuild_hashtag_model() RETURNS bigint
-  LANGUAGE c VOLATILE PARALLEL UNSAFE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+  LANGUAGE c VOLATILE PARALLEL UNSAFE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET jit = off
   AS 'MODULE_PATHNAME', 'nexus_rebuild_hashtag_model';
 COMMENT ON FUNCTION nexus.rebuild_hashtag_model() IS
   'Counts all folded posts again from nexus.hashtag_posts, and returns how many; waits for a running fold. For damaged blocks, and to prove that counts are exact.';
