@@ -190,7 +190,7 @@ void Connection::flush(Clock::time_point deadline) {
 void Connection::wait(short events, Clock::time_point deadline) const {
   while (true) {
     const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - Clock::now()).count();
-    if (left <= 0) throw ConnectionLost("the server did not answer in time");
+    if (left <= 0) throw NoAnswer("the server did not answer in time");
     pollfd watched{socket(), events, 0};
     const int ready = poll(&watched, 1, static_cast<int>(std::min<long long>(left, 60000)));
     if (ready > 0) return;
