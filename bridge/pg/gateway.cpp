@@ -38,8 +38,9 @@ KeeperOptions keeper_options(const Settings &settings) {
 }
 
 CallResult result_of(const std::vector<Row> &rows) {
-  if (rows.size() != 1 || rows[0].size() != 5) throw HttpError(500, "XX000", "the call gave no answer");
+  if (rows.size() != 1 || rows[0].size() != 6) throw HttpError(500, "XX000", "the call gave no answer");
   const Row &row = rows[0];
+  if (row[5] == "false") throw answer_too_large();
   CallResult result;
   if (row[0]) result.total = std::stoll(*row[0]);
   result.rows = std::stoll(row[1].value());

@@ -37,6 +37,7 @@ my @cases = (
 	[ 'NUL', $bridge->rpc('echo', '{"t": "\u0000"}'), 400, '22P05', 'unsupported Unicode escape sequence' ],
 	[ '10 MB', $bridge->rpc('echo', '{"t": "' . 'x' x 10_000_000 . '"}'), 413, 'HTTP413', 'too large' ],
 	[ 'an answer beyond the limit', $bridge->get('/rpc/many?n=10000'), 500, 'HTTP500', 'limit' ],
+	[ 'an answer far beyond it', $bridge->get('/rpc/many?n=300000'), 500, 'HTTP500', 'limit' ],
 	[ 'another path', $bridge->get('/posts'), 404, 'PGRST125', 'Invalid path' ],
 	[ 'another method', $bridge->request('DELETE', '/rpc/add'), 405, 'PGRST101', 'DELETE' ],
 	[ 'unknown content type', $bridge->request('POST', '/rpc/add', '<a/>', 'Content-Type' => 'application/xml'), 400, 'PGRST102', 'application/xml' ],
