@@ -131,4 +131,8 @@ HttpError unavailable(std::string code, std::string message, std::optional<std::
   return answer;
 }
 
+HttpError answer_too_large() {
+  return HttpError(500, "HTTP500", "The answer is too large").with_hint("Ask for fewer rows with limit and offset.");
+}
+
 }  // namespace nexus::bridge

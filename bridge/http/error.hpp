@@ -66,4 +66,7 @@ HttpError from_database(const DatabaseError &error, bool anonymous);
 /// The database cannot be reached or went away in the middle: 503 with Retry-After.
 HttpError unavailable(std::string code, std::string message, std::optional<std::string> details = std::nullopt);
 
+/// The answer is beyond max-response: 500 with what to do.
+HttpError answer_too_large();
+
 }  // namespace nexus::bridge

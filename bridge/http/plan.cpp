@@ -298,6 +298,7 @@ Plan plan_call(const Settings &settings, const CataloguePtr &catalogue, const ht
   plan.identity = identity;
   plan.head = request.method == "HEAD";
   plan.schema = choose_schema(settings, request);
+  plan.max_response = settings.max_response;
   plan.preferences = parse_preferences(header_values(request, "Prefer"));
   Query query = parse_query(query_string(request), reads);
   const Body body = reads ? Body{} : read_body(request);

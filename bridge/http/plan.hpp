@@ -51,6 +51,7 @@ struct Plan {
   std::optional<Statement> timezone;
   std::string pre_request;  ///< SQL, or empty
   Statement call;
+  std::size_t max_response = 0;
 
   Media media;
   Preferences preferences;

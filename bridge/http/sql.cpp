@@ -29,10 +29,13 @@ class CallWriter {
     } else {
       sql += "pgrst_page AS (" + page + (function_.set ? paging() : "") + ")";
     }
-    sql += counted ? " SELECT (SELECT pg_catalog.count(*) FROM pgrst_source)::text" : " SELECT NULL::text";
-    sql += ", pg_catalog.count(*)::text, " + body_sql() +
-           ", nullif(pg_catalog.current_setting('response.headers', true), '')"
-           ", nullif(pg_catalog.current_setting('response.status', true), '') FROM pgrst_page";
+    const std::string total = counted ? "(SELECT pg_catalog.count(*) FROM pgrst_source)::text" : "NULL::text";
+    const std::string limit = call_.bind(std::to_string(plan_.max_response), kInt8);
+    sql += " SELECT total, amount, CASE WHEN pg_catalog.octet_length(body) <= " + limit +
+           " THEN body END, headers, status, (pg_catalog.octet_length(body) <= " + limit + ")::text FROM (SELECT " +
+           total + " AS total, pg_catalog.count(*)::text AS amount, " + body_sql() +
+           " AS body, nullif(pg_catalog.current_setting('response.headers', true), '') AS headers"
+           ", nullif(pg_catalog.current_setting('response.status', true), '') AS status FROM pgrst_page) pgrst_answer";
     call_.sql = std::move(sql);
   }
 

@@ -16,7 +16,8 @@ struct BoundArgument {
 /// Completes `plan.call`: the call, the rows chosen from it, and the body as the media asks for. The parameters that
 /// the arguments use are bound already; `from` is what unpacks a JSON body, or empty. Throws 400 for unknown columns.
 ///
-/// The statement gives one row of text: total | null, number of rows, body, response.headers, response.status.
+/// The statement gives one row of text: total | null, number of rows, body, response.headers, response.status, and
+/// whether the body is within `plan.max_response`; one that is not stays in the server.
 void write_call(Plan &plan, const std::vector<BoundArgument> &arguments, const std::string &from);
 
 }  // namespace nexus::bridge

@@ -13,6 +13,7 @@
 #include <cerrno>
 #include <cstring>
 #include <ctime>
+#include <thread>
 
 #include "bridge/http/answer.hpp"
 #include "bridge/http/error.hpp"
@@ -244,9 +245,16 @@ int Front::open(const std::string &host, int port) {
   return port;
 }
 
+void Front::serve() {
+  listen_after_bind();
+  served_ = true;
+}
+
 void Front::close() {
   closing_ = true;
-  release_.raise(1);
+  release_.raise();
+  // stop() would do nothing, and serve() never end, before it has begun.
+  while (!is_running() && !served_) std::this_thread::sleep_for(std::chrono::milliseconds(1));
   stop();
 }
 
@@ -323,9 +331,7 @@ std::string Front::answer(httplib::Request &&request, bool last) {
     parsed.remote_addr = std::move(request.remote_addr);
   });
   if (whole) return out;
-  HttpError error(500, "HTTP500", "The answer is too large");
-  error.hint = "Ask for fewer rows with limit and offset.";
-  const std::string body = error_body(error);
+  const std::string body = error_body(answer_too_large());
   return "HTTP/1.1 500 Internal Server Error\r\nContent-Type: application/json; charset=utf-8\r\nContent-Length: " +
          std::to_string(body.size()) + "\r\nConnection: close\r\n\r\n" + body;
 }

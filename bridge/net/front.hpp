@@ -30,7 +30,7 @@ class Front : public httplib::Server {
   int open(const std::string &host, int port);
 
   /// Serves until close() and until the last answer is out.
-  bool serve() { return listen_after_bind(); }
+  void serve();
 
   /// Takes no further connection, lets idle ones go, and answers what is in work with `Connection: close`.
   void close();
@@ -47,7 +47,7 @@ class Front : public httplib::Server {
   const Handle handle_;
   Signal release_;
   std::atomic<std::size_t> waiting_{0};
-  std::atomic<bool> closing_{false}, aborting_{false};
+  std::atomic<bool> closing_{false}, aborting_{false}, served_{false};
 };
 
 }  // namespace nexus::bridge::net

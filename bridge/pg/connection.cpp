@@ -60,10 +60,11 @@ DatabaseError error_of(const PGresult *result, Step step) {
 
 Connection::Connection(const std::string &uri, Clock::time_point deadline)
     : created_(Clock::now()), last_used_(created_) {
-  constexpr std::array<const char *, 6> kNames{"dbname",  "fallback_application_name", "client_encoding",
-                                               "options", "tcp_user_timeout",          nullptr};
-  const std::array<const char *, 6> values{uri.c_str(), "creatornexus-bridge", "UTF8", "-c timezone=UTC", "10000",
-                                           nullptr};
+  // What stands before dbname is a default that the connection string may replace; what stands behind it is fixed.
+  constexpr std::array<const char *, 6> kNames{"options",         "tcp_user_timeout",          "dbname",
+                                               "client_encoding", "fallback_application_name", nullptr};
+  const std::array<const char *, 6> values{"-c timezone=UTC",     "10000", uri.c_str(), "UTF8",
+                                           "creatornexus-bridge", nullptr};
   connection_.reset(PQconnectStartParams(kNames.data(), values.data(), 1));
   if (!connection_ || PQstatus(connection_.get()) == CONNECTION_BAD) lost();
   PostgresPollingStatusType status = PGRES_POLLING_WRITING;
@@ -190,7 +191,7 @@ void Connection::flush(Clock::time_point deadline) {
 void Connection::wait(short events, Clock::time_point deadline) const {
   while (true) {
     const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - Clock::now()).count();
-    if (left <= 0) throw ConnectionLost("the server did not answer in time");
+    if (left <= 0) throw NoAnswer("the server did not answer in time");
     pollfd watched{socket(), events, 0};
     const int ready = poll(&watched, 1, static_cast<int>(std::min<long long>(left, 60000)));
     if (ready > 0) return;

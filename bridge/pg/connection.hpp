@@ -21,6 +21,11 @@ struct ConnectionLost : std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
+/// The server was silent beyond the deadline.
+struct NoAnswer : ConnectionLost {
+  using ConnectionLost::ConnectionLost;
+};
+
 /// One row of an answer; a null pointer in libpq becomes nothing here.
 using Row = std::vector<std::optional<std::string>>;
 

@@ -11,6 +11,9 @@ using std::chrono::seconds;
 // What a server may take beyond the statement timeout before the connection counts as lost.
 constexpr auto kGrace = seconds(5);
 
+// How often a request that only reads is tried on another connection when the server ended the one it was sent on.
+constexpr int kRetries = 2;
+
 PoolOptions pool_options(const Settings &settings) {
   PoolOptions options;
   options.uri = settings.db_uri;
@@ -35,8 +38,9 @@ KeeperOptions keeper_options(const Settings &settings) {
 }
 
 CallResult result_of(const std::vector<Row> &rows) {
-  if (rows.size() != 1 || rows[0].size() != 5) throw HttpError(500, "XX000", "the call gave no answer");
+  if (rows.size() != 1 || rows[0].size() != 6) throw HttpError(500, "XX000", "the call gave no answer");
   const Row &row = rows[0];
+  if (row[5] == "false") throw answer_too_large();
   CallResult result;
   if (row[0]) result.total = std::stoll(*row[0]);
   result.rows = std::stoll(row[1].value());
@@ -54,6 +58,20 @@ Gateway::Gateway(const Settings &settings)
       keeper_(keeper_options(settings), [this] { pool_.reachable(); }) {}
 
 void Gateway::run(const Plan &plan, const std::function<void(CallResult)> &accept) {
+  for (int tries = 0;; ++tries) {
+    try {
+      return run_once(plan, accept);
+    } catch (const ConnectionLost &error) {
+      spdlog::warn("connection lost in a request: {}", error.what());
+      const bool silent = dynamic_cast<const NoAnswer *>(&error) != nullptr;
+      if (!plan.read_only || silent || tries == kRetries) {
+        throw unavailable("PGRST001", "Database client error. Retrying the connection.");
+      }
+    }
+  }
+}
+
+void Gateway::run_once(const Plan &plan, const std::function<void(CallResult)> &accept) {
   const Statement begin{plan.read_only ? "BEGIN ISOLATION LEVEL READ COMMITTED READ ONLY"
                                        : "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE",
                         {}};
@@ -68,24 +86,19 @@ void Gateway::run(const Plan &plan, const std::function<void(CallResult)> &accep
   stages.push_back({&plan.call, Step::kCall});
 
   Pool::Lease connection = pool_.acquire();
+  const auto deadline = [this] { return Clock::now() + statement_timeout_ + kGrace; };
   try {
-    const auto deadline = [this] { return Clock::now() + statement_timeout_ + kGrace; };
-    try {
-      accept(result_of(connection->pipeline(stages, deadline())));
-      if (plan.rollback) {
-        connection->pipeline({{&constraints, Step::kEnd}, {&rollback, Step::kEnd}}, deadline());
-      } else {
-        connection->pipeline({{&commit, Step::kEnd}}, deadline());
-      }
-    } catch (const ConnectionLost &) {
-      throw;
-    } catch (...) {
-      connection->pipeline({{&rollback, Step::kEnd}}, deadline());
-      throw;
+    accept(result_of(connection->pipeline(stages, deadline())));
+    if (plan.rollback) {
+      connection->pipeline({{&constraints, Step::kEnd}, {&rollback, Step::kEnd}}, deadline());
+    } else {
+      connection->pipeline({{&commit, Step::kEnd}}, deadline());
     }
-  } catch (const ConnectionLost &error) {
-    spdlog::warn("connection lost in a request: {}", error.what());
-    throw unavailable("PGRST001", "Database client error. Retrying the connection.");
+  } catch (const ConnectionLost &) {
+    throw;
+  } catch (...) {
+    connection->pipeline({{&rollback, Step::kEnd}}, deadline());
+    throw;
   }
 }
 

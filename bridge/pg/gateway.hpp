@@ -21,6 +21,8 @@ class Gateway : public Database {
   void cancel_all() { pool_.cancel_all(); }
 
  private:
+  void run_once(const Plan &plan, const std::function<void(CallResult)> &accept);
+
   const std::chrono::milliseconds statement_timeout_;
   Pool pool_;
   Keeper keeper_;
