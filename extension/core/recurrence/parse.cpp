@@ -69,13 +69,16 @@ int number_of(std::string_view digits) {
   return value;
 }
 
-/// User text as an error may show it: shortened on a character border.
+/// The beginning of user text, cut on a character border.
+std::string_view beginning(std::string_view text) {
+  std::size_t end = std::min<std::size_t>(text.size(), 40);
+  while (end < text.size() && end > 0 && (static_cast<unsigned char>(text[end]) & 0xC0) == 0x80) --end;
+  return text.substr(0, end);
+}
+/// User text as an error may show it.
 std::string shown(std::string_view text) {
-  constexpr std::size_t kShown = 40;
-  if (text.size() <= kShown) return "\"" + std::string(text) + "\"";
-  std::size_t end = kShown;
-  while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xC0) == 0x80) --end;
-  return "\"" + std::string(text.substr(0, end)) + "...\"";
+  std::string_view start = beginning(text);
+  return "\"" + std::string(start) + (start.size() < text.size() ? "...\"" : "\"");
 }
 
 /// A list part of numbers: how wide, between what, and whether a sign is allowed (then 1 to max and -max to -1).
@@ -112,6 +115,8 @@ class Parser {
       begin = end + 1;
     }
     check_combinations();
+    std::stable_sort(findings_.begin(), findings_.end(),
+                     [](const Finding &a, const Finding &b) { return a.start_char < b.start_char; });
     return rule_;
   }
 
@@ -155,7 +160,7 @@ class Parser {
     std::string_view name = part.substr(0, equals);
     int known = index_of(kPartNames, name);
     if (known < 0) {
-      refuse_at(start, std::string(name.substr(0, 40)), "unknown rule part " + shown(name),
+      refuse_at(start, std::string(beginning(name)), "unknown rule part " + shown(name),
                 "RFC 5545 knows FREQ, UNTIL, COUNT, INTERVAL, the BY parts and WKST; or use an alias such as weekly.");
       return;
     }
