@@ -24,6 +24,8 @@ using recurrence::LocalTime;
 /// From PostgreSQL's epoch, 2000-01-01, to the core's, 1970-01-01.
 constexpr std::int64_t kEpochShift = INT64CONST(946684800) * 1000000;
 
+constexpr std::size_t kMaxExrules = 100;
+
 LocalTime local_time(Timestamp value, const char *argument) {
   if (value < recurrence::kMinLocal - kEpochShift || value > recurrence::kMaxLocal - kEpochShift)
     throw Error("22008", std::string(argument) + " must lie in the years 1 to 9999");
@@ -89,9 +91,12 @@ bool read_schedule(FunctionCallInfo fcinfo, Positions at, Expansion &expansion) 
   schedule.dtstart = local_time(DatumGetTimestamp(fcinfo->args[1].value), "dtstart");
   schedule.rdates = local_times(fcinfo, at.rdate, "rdate");
   schedule.exdates = local_times(fcinfo, at.rdate + 1, "exdate");
-  if (!fcinfo->args[at.rdate + 2].isnull)
-    for (std::string_view text : text_array_arg(fcinfo, at.rdate + 2, "exrule"))
-      schedule.exrules.push_back(rule_of(text, at.tz < 0));
+  if (fcinfo->args[at.rdate + 2].isnull) return true;
+  // Each of them is walked beside the rule: their number multiplies the work.
+  std::vector<std::string_view> exrules = text_array_arg(fcinfo, at.rdate + 2, "exrule");
+  if (exrules.size() > kMaxExrules)
+    throw Error("54000", "exrule must not have more than " + std::to_string(kMaxExrules) + " rules");
+  for (std::string_view text : exrules) schedule.exrules.push_back(rule_of(text, at.tz < 0));
   return true;
 }
 
@@ -111,24 +116,34 @@ void open_set(Expansion &expansion, Instant from, Instant to) {
   expansion.set.emplace(expansion.schedule, expansion.rules(), from, to, max_occurrences, interrupt());
 }
 
-/// Reads the arguments of occurrences() or local_occurrences(); `after` is the position of that one, followed by
-/// before, inclusive and max_count. False where there is nothing to expand: `left` is then 0.
+/// Opens the set between after and before; `after` is the position of that argument, followed by before and inclusive.
+void open_between(FunctionCallInfo fcinfo, int after, Expansion &expansion) {
+  const int before = after + 1;
+  Instant from = bound(fcinfo, after, recurrence::kMinInstant), to = bound(fcinfo, before, recurrence::kMaxInstant);
+  if (!flag(fcinfo, after + 2)) {
+    if (!fcinfo->args[after].isnull) ++from;
+    if (!fcinfo->args[before].isnull) --to;
+  }
+  expansion.set.emplace(expansion.schedule, expansion.rules(), from, to, max_occurrences, interrupt());
+}
+
+/// Reads the arguments of occurrences() or local_occurrences(). False where there is nothing to expand: `left` is 0.
 bool open_window(FunctionCallInfo fcinfo, Positions at, int after, Expansion &expansion) {
   if (!read_schedule(fcinfo, at, expansion)) return false;
-  const int before = after + 1, inclusive = after + 2, max_count = after + 3;
+  const int max_count = after + 3;
   expansion.left = PG_INT64_MAX;
   if (!fcinfo->args[max_count].isnull) expansion.left = DatumGetInt32(fcinfo->args[max_count].value);
   if (expansion.left < 0) throw invalid_argument("max_count must not be negative");
-  bool closed = flag(fcinfo, inclusive);
-  Instant from = bound(fcinfo, after, recurrence::kMinInstant), to = bound(fcinfo, before, recurrence::kMaxInstant);
-  if (!closed && !fcinfo->args[after].isnull) ++from;
-  if (!closed && !fcinfo->args[before].isnull) --to;
-  open_set(expansion, from, to);
+  open_between(fcinfo, after, expansion);
   return true;
 }
 
+Error too_many(const char *remedy) {
+  return Error("NX011", "the rule has more than " + std::to_string(max_occurrences) + " occurrences here").hint(remedy);
+}
+
 /// The rows of occurrences() and local_occurrences(), one for each call: LIMIT ends the expansion early.
-Datum expand(FunctionCallInfo fcinfo, Positions at, int after, const char *remedy) {
+Datum expand(FunctionCallInfo fcinfo, Positions at, int after) {
   FuncCallContext *context;
   if (SRF_IS_FIRSTCALL()) {
     context = call([&] { return SRF_FIRSTCALL_INIT(); });
@@ -144,8 +159,7 @@ Datum expand(FunctionCallInfo fcinfo, Positions at, int after, const char *remed
     return call([&]() -> Datum { SRF_RETURN_DONE(context); });
   }
   if (expansion->returned == max_occurrences)
-    throw Error("NX011", "the rule has more than " + std::to_string(max_occurrences) + " occurrences here")
-        .hint(remedy);
+    throw too_many("Give before or max_count, or raise nexus.max_occurrences.");
   --expansion->left;
   ++expansion->returned;
   Timestamp value = *next - kEpochShift;
@@ -192,8 +206,6 @@ std::optional<double> estimate_rows(SupportRequestRows *request) {
   return estimate;
 }
 
-constexpr const char *kBoundIt = "Give before or max_count, or raise nexus.max_occurrences.";
-
 Datum instant_or_null(FunctionCallInfo fcinfo, std::optional<Instant> instant) {
   if (!instant) PG_RETURN_NULL();
   PG_RETURN_TIMESTAMPTZ(*instant - kEpochShift);
@@ -202,11 +214,11 @@ Datum instant_or_null(FunctionCallInfo fcinfo, std::optional<Instant> instant) {
 }  // namespace
 
 NEXUS_FUNCTION(nexus_occurrences) {
-  return expand(fcinfo, {.tz = 2, .rdate = 7}, 3, kBoundIt);
+  return expand(fcinfo, {.tz = 2, .rdate = 7}, 3);
 }
 
 NEXUS_FUNCTION(nexus_local_occurrences) {
-  return expand(fcinfo, {.tz = -1, .rdate = 6}, 2, kBoundIt);
+  return expand(fcinfo, {.tz = -1, .rdate = 6}, 2);
 }
 
 NEXUS_FUNCTION(nexus_next_occurrence) {
@@ -225,6 +237,16 @@ NEXUS_FUNCTION(nexus_previous_occurrence) {
   if (!fcinfo->args[3].isnull && !flag(fcinfo, 4)) --to;
   open_set(expansion, recurrence::kMinInstant, recurrence::kMaxInstant);
   return instant_or_null(fcinfo, expansion.set->last(to));
+}
+
+NEXUS_FUNCTION(nexus_occurrence_count) {
+  Expansion expansion;
+  if (!read_schedule(fcinfo, {.tz = 2, .rdate = 6}, expansion)) PG_RETURN_NULL();
+  open_between(fcinfo, 3, expansion);
+  std::int64_t count = 0;
+  while (expansion.set->next())
+    if (++count > max_occurrences) throw too_many("Give before, or raise nexus.max_occurrences.");
+  PG_RETURN_INT64(count);
 }
 
 NEXUS_FUNCTION(nexus_is_occurrence) {

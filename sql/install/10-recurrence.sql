@@ -45,6 +45,15 @@ CREATE FUNCTION nexus.previous_occurrence(
 COMMENT ON FUNCTION nexus.previous_occurrence(text, timestamp, text, timestamptz, boolean, timestamp[], timestamp[], text[]) IS
 $$The last occurrence before an instant (or at it, if inclusive), NULL when there is none. before NULL means from the end of the rule. Arguments and errors as for occurrences().$$;
 
+CREATE FUNCTION nexus.occurrence_count(
+  rrule text, dtstart timestamp, tz text DEFAULT 'UTC', after timestamptz DEFAULT NULL, before timestamptz DEFAULT NULL,
+  inclusive boolean DEFAULT false, rdate timestamp[] DEFAULT '{}', exdate timestamp[] DEFAULT '{}',
+  exrule text[] DEFAULT '{}')
+  RETURNS bigint LANGUAGE c STABLE PARALLEL SAFE
+  AS 'MODULE_PATHNAME', 'nexus_occurrence_count';
+COMMENT ON FUNCTION nexus.occurrence_count(text, timestamp, text, timestamptz, timestamptz, boolean, timestamp[], timestamp[], text[]) IS
+$$How many occurrences lie between two instants. Arguments and errors as for occurrences(); more than nexus.max_occurrences is NX011.$$;
+
 CREATE FUNCTION nexus.is_occurrence(
   rrule text, dtstart timestamp, at timestamptz, tz text DEFAULT 'UTC',
   rdate timestamp[] DEFAULT '{}', exdate timestamp[] DEFAULT '{}', exrule text[] DEFAULT '{}')

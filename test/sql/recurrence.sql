@@ -41,6 +41,9 @@ SELECT nexus.next_occurrence('yearly', '2000-01-01') > now() AS by_default_after
 SELECT nexus.is_occurrence('FREQ=DAILY', '2026-03-06 02:30', '2026-03-08 07:30Z', 'America/New_York') AS moved,
   nexus.is_occurrence('FREQ=DAILY', '2026-03-06 02:30', '2026-03-09 07:30Z', 'America/New_York') AS off_by_the_hour,
   nexus.is_occurrence('FREQ=DAILY', '2026-03-06 02:30', '2026-03-08 07:30Z', 'America/New_York', exdate => '{2026-03-08 02:30}') AS excluded;
+SELECT nexus.occurrence_count('weekdays', '2026-01-01 09:00', 'Europe/Berlin', '2026-03-01Z', '2026-04-01Z') AS march,
+  nexus.occurrence_count('FREQ=DAILY;COUNT=5', '2026-01-01 09:00', exdate => '{2026-01-02 09:00}') AS four,
+  nexus.occurrence_count('FREQ=DAILY', '2026-01-01 09:00', 'UTC', '2026-01-01 09:00Z', '2026-01-03 09:00Z', true) AS inclusive;
 
 -- NULL in, nothing out.
 SELECT count(*) FROM nexus.occurrences(NULL, '2026-01-01');
@@ -91,6 +94,8 @@ SELECT * FROM nexus.occurrences('daily', '2026-01-01');
 SELECT count(*) FROM nexus.occurrences('FREQ=DAILY;COUNT=3', '2026-01-01');
 SELECT nexus.local_occurrences('daily', '2026-01-01') LIMIT 2;
 SELECT nexus.next_occurrence('daily', '2026-01-01', after => '2026-01-01', exrule => '{daily}');
+SELECT nexus.occurrence_count('daily', '2026-01-01');
+SELECT nexus.occurrence_count('daily', '2026-01-01', exrule => array_fill('daily'::text, '{101}'));
 RESET nexus.max_occurrences;
 
 -- UNTIL in another form than DTSTART is taken, unless the setting is on.

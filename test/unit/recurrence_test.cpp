@@ -161,6 +161,29 @@ TEST(Recurrence, GapTimesAreSortedAndMerged) {
   EXPECT_EQ(list(order, 3, &berlin), (Texts{"2026-03-29 01:30", "2026-03-29 01:40", "2026-03-30 00:20"}));
 }
 
+TEST(WallClock, ResolvesBothWaysAndBoundsSearches) {
+  nexus::test::TableZone berlin = nexus::test::berlin_2026(), apia = nexus::test::apia_2011();
+  for (const auto &[zone, from] : {std::pair<const Zone *, LocalTime>(&berlin, at(2026, 3, 27)),
+                                   {&berlin, at(2026, 10, 23)},
+                                   {&apia, at(2011, 12, 28)}}) {
+    WallClock clock(zone);
+    std::vector<std::pair<LocalTime, Instant>> all;
+    for (LocalTime local = from; local < from + 4 * kDay; local += 10 * kMinute) {
+      WallClock::Resolved resolved = clock.resolve(local);
+      ASSERT_EQ(clock.local(resolved.instant), resolved.wall);
+      ASSERT_GE(resolved.wall, local);
+      all.emplace_back(local, resolved.instant);
+    }
+    for (const auto &[unused, bound] : all) {
+      LocalTime earliest = clock.earliest(bound), latest = clock.latest(bound);
+      for (const auto &[local, instant] : all) {
+        ASSERT_TRUE(local >= earliest || instant < bound) << shown(local);
+        ASSERT_TRUE(local <= latest || instant > bound) << shown(local);
+      }
+    }
+  }
+}
+
 TEST(Recurrence, ADayThatAZoneSkipped) {
   nexus::test::TableZone apia = nexus::test::apia_2011();
   EXPECT_EQ(list(schedule("FREQ=DAILY;COUNT=4", at(2011, 12, 29, 9)), 9, &apia),

@@ -67,6 +67,7 @@ std::optional<LocalTime> RuleIterator::next() {
       if (!load_next_period()) break;
       continue;
     }
+    interrupt_.poll();
     LocalTime time = periods_.at(position_++);
     if (time <= previous_) continue;
     if (time > end_) break;
