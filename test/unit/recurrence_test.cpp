@@ -224,6 +224,10 @@ TEST(Recurrence, SeekingEqualsWalking) {
                          "FREQ=YEARLY;BYWEEKNO=1,52,53;BYDAY=MO,SU;COUNT=120",
                          "FREQ=HOURLY;INTERVAL=5;BYDAY=TU",
                          "FREQ=MINUTELY;INTERVAL=45;BYHOUR=1,2,3;COUNT=400",
+                         "FREQ=MINUTELY;INTERVAL=45;BYHOUR=1,2,3;BYDAY=SA;COUNT=81",
+                         "FREQ=SECONDLY;INTERVAL=20;BYHOUR=0,3;BYMINUTE=30;BYSECOND=0,20;BYMONTH=1;COUNT=120",
+                         "FREQ=HOURLY;INTERVAL=6;BYMINUTE=1,2,3;BYSETPOS=1,-1;BYMONTH=1,2;COUNT=450",
+                         "FREQ=SECONDLY;INTERVAL=1000;BYSECOND=0,10;BYDAY=MO,FR;COUNT=300",
                          "FREQ=MONTHLY;BYDAY=MO,TU,WE,TH,FR;BYSETPOS=1,-1;BYHOUR=2,3"};
   nexus::test::TableZone berlin = nexus::test::berlin_2026();
   std::mt19937 random(7);

@@ -201,20 +201,24 @@ bool Periods::fill(std::int64_t k) {
       break;
   }
   total_ = bases_.size() * times_.size();
-  if (!rule_.by_set_pos.empty()) select_positions();
+  if (!rule_.by_set_pos.empty()) {
+    selected_ = positions(total_);
+    if (selected_.empty()) total_ = 0;
+  }
   return true;
 }
 
-/// BYSETPOS counts in the whole period (3.3.10: "the set starts at the beginning of the interval").
-void Periods::select_positions() {
+/// What BYSETPOS leaves of a period with `count` values. It counts in the whole period (3.3.10: "the set starts at the
+/// beginning of the interval").
+std::vector<std::size_t> Periods::positions(std::size_t count) const {
+  std::vector<std::size_t> indexes;
   for (int position : rule_.by_set_pos) {
-    auto count = static_cast<std::int64_t>(total_);
-    std::int64_t index = position > 0 ? position - 1 : count + position;
-    if (index >= 0 && index < count) selected_.push_back(static_cast<std::size_t>(index));
+    std::int64_t index = position > 0 ? position - 1 : static_cast<std::int64_t>(count) + position;
+    if (index >= 0 && index < static_cast<std::int64_t>(count)) indexes.push_back(static_cast<std::size_t>(index));
   }
-  std::sort(selected_.begin(), selected_.end());
-  selected_.erase(std::unique(selected_.begin(), selected_.end()), selected_.end());
-  if (selected_.empty()) total_ = 0;
+  std::sort(indexes.begin(), indexes.end());
+  indexes.erase(std::unique(indexes.begin(), indexes.end()), indexes.end());
+  return indexes;
 }
 
 std::size_t Periods::lower_bound(LocalTime from) const {
@@ -389,14 +393,43 @@ std::optional<std::int64_t> Periods::next_unit(std::int64_t unit, int step, Inte
     return step > 0 ? *match * per_day : (*match + 1) * per_day - 1;
   }
   if (rule_.frequency == Frequency::kDaily) return unit + step;
-  auto leave = [&](std::int64_t size) {
-    std::int64_t begin = floor_div(unit, size) * size;
-    return step > 0 ? begin + size : begin - 1;
+  // The next value that a filter allows within the unit above it, or the border of that unit.
+  auto leave = [&](std::uint64_t mask, std::int64_t value, std::int64_t size, std::int64_t above) {
+    std::int64_t begin = floor_div(unit, above) * above, values = above / size;
+    do value += step;
+    while (value >= 0 && value < values && !has_bit(mask, value));
+    return begin + (step > 0 ? value * size : (value + 1) * size - 1);
   };
   std::int64_t second = floor_mod(unit, per_day) * (unit_us_ / kSecond);
-  if (!has_bit(hours_, second / 3600)) return leave(per_hour);
-  if (per_minute > 0 && !has_bit(minutes_, second / 60 % 60)) return leave(per_minute);
+  if (!has_bit(hours_, second / 3600)) return leave(hours_, second / 3600, per_hour, per_day);
+  if (per_minute > 0 && !has_bit(minutes_, second / 60 % 60))
+    return leave(minutes_, second / 60 % 60, per_minute, per_hour);
+  if (rule_.frequency == Frequency::kSecondly && !has_bit(seconds_, second % 60))
+    return leave(seconds_, second % 60, 1, per_minute);
   return unit + step;
+}
+
+/// Where the steps of a sub-daily rule fall on the same times every day, each matching day has as many values: counts
+/// days instead of steps.
+std::int64_t Periods::skip_days(std::int64_t from, std::int64_t k, std::int64_t target, std::int64_t &left,
+                                Interrupt &interrupt) const {
+  if (rule_.frequency >= Frequency::kDaily) return k;
+  const std::int64_t per_day = kDay / unit_us_;
+  auto day_of = [&](std::int64_t period) { return floor_div(start_ + period * rule_.interval, per_day); };
+  Day day = day_of(k);
+  const Day end = day_of(target);
+  if (per_day % rule_.interval != 0 || day_of(from) == day || day >= end) return k;
+  std::int64_t each = 0;
+  for (std::int64_t unit = floor_mod(start_, rule_.interval); unit < per_day; unit += rule_.interval)
+    each += unit_matches(unit) ? 1 : 0;
+  each *= static_cast<std::int64_t>(rule_.by_set_pos.empty() ? times_.size() : positions(times_.size()).size());
+  for (; day < end; ++day) {
+    interrupt.poll();
+    if (!day_matches(day)) continue;
+    if (left <= each) break;
+    left -= each;
+  }
+  return floor_div(day * per_day - start_ + rule_.interval - 1, rule_.interval);
 }
 
 std::optional<std::int64_t> Periods::after_empty(std::int64_t k, Interrupt &interrupt) const {

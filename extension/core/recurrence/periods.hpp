@@ -46,6 +46,10 @@ class Periods {
   std::optional<std::int64_t> before_empty(std::int64_t k, Interrupt &interrupt) const;
   std::int64_t cycle() const { return cycle_; }
 
+  /// For counting: from period k, the first not empty after `from`, goes on by whole days as long as they lie before
+  /// period `target` and hold fewer than `left` values, which it takes off `left`. Returns the period it came to.
+  std::int64_t skip_days(std::int64_t from, std::int64_t k, std::int64_t target, std::int64_t &left,
+                         Interrupt &interrupt) const;
   /// How many values each full period has, where all have the same number.
   std::optional<std::size_t> constant_size();
 
@@ -64,7 +68,7 @@ class Periods {
   std::optional<Day> matching_day(Day from, int step, Interrupt &interrupt) const;
   bool unit_matches(std::int64_t unit) const;
   std::optional<std::int64_t> next_unit(std::int64_t unit, int step, Interrupt &interrupt) const;
-  void select_positions();
+  std::vector<std::size_t> positions(std::size_t count) const;
 
   const Rule &rule_;
   std::int64_t start_ = 0;    // DTSTART's unit: its day, first day of its week, month or year number, hour, minute ...

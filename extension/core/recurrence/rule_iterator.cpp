@@ -143,7 +143,13 @@ std::size_t RuleIterator::count_before(std::int64_t target) {
       remaining_ -= whole * each;
       period_ += whole;
     }
-    if (!load_next_period()) {
+    const std::int64_t from = period_;
+    bool more = load_next_period();
+    if (more) {
+      std::int64_t period = periods_.skip_days(from, period_, target, remaining_, interrupt_);
+      if (period != period_) more = periods_.fill(period_ = period);
+    }
+    if (!more) {
       count_applied_ = true;
       return 0;
     }
