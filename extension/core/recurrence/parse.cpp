@@ -69,28 +69,31 @@ int number_of(std::string_view digits) {
   return value;
 }
 
-/// User text as an error may show it: shortened on a character border.
+/// The beginning of user text, cut on a character border.
+std::string_view beginning(std::string_view text) {
+  std::size_t end = std::min<std::size_t>(text.size(), 40);
+  while (end < text.size() && end > 0 && (static_cast<unsigned char>(text[end]) & 0xC0) == 0x80) --end;
+  return text.substr(0, end);
+}
+/// User text as an error may show it.
 std::string shown(std::string_view text) {
-  constexpr std::size_t kShown = 40;
-  if (text.size() <= kShown) return "\"" + std::string(text) + "\"";
-  std::size_t end = kShown;
-  while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xC0) == 0x80) --end;
-  return "\"" + std::string(text.substr(0, end)) + "...\"";
+  std::string_view start = beginning(text);
+  return "\"" + std::string(start) + (start.size() < text.size() ? "...\"" : "\"");
 }
 
 /// A list part of numbers: how wide, between what, and whether a sign is allowed (then 1 to max and -max to -1).
 struct NumberList {
-  Part part;
   std::vector<int> Rule::*list;
-  std::size_t digits;
+  Part part;
+  int digits;
   int min, max;
   bool is_signed;
 };
 constexpr NumberList kNumberLists[] = {
-    {kBySecond, &Rule::by_second, 2, 0, 60, false},    {kByMinute, &Rule::by_minute, 2, 0, 59, false},
-    {kByHour, &Rule::by_hour, 2, 0, 23, false},        {kByMonthDay, &Rule::by_month_day, 2, 1, 31, true},
-    {kByYearDay, &Rule::by_year_day, 3, 1, 366, true}, {kByWeekNo, &Rule::by_week_no, 2, 1, 53, true},
-    {kByMonth, &Rule::by_month, 2, 1, 12, false},      {kBySetPos, &Rule::by_set_pos, 3, 1, 366, true}};
+    {&Rule::by_second, kBySecond, 2, 0, 60, false},    {&Rule::by_minute, kByMinute, 2, 0, 59, false},
+    {&Rule::by_hour, kByHour, 2, 0, 23, false},        {&Rule::by_month_day, kByMonthDay, 2, 1, 31, true},
+    {&Rule::by_year_day, kByYearDay, 3, 1, 366, true}, {&Rule::by_week_no, kByWeekNo, 2, 1, 53, true},
+    {&Rule::by_month, kByMonth, 2, 1, 12, false},      {&Rule::by_set_pos, kBySetPos, 3, 1, 366, true}};
 
 class Parser {
  public:
@@ -112,6 +115,8 @@ class Parser {
       begin = end + 1;
     }
     check_combinations();
+    std::stable_sort(findings_.begin(), findings_.end(),
+                     [](const Finding &a, const Finding &b) { return a.start_char < b.start_char; });
     return rule_;
   }
 
@@ -155,7 +160,7 @@ class Parser {
     std::string_view name = part.substr(0, equals);
     int known = index_of(kPartNames, name);
     if (known < 0) {
-      refuse_at(start, std::string(name.substr(0, 40)), "unknown rule part " + shown(name),
+      refuse_at(start, std::string(beginning(name)), "unknown rule part " + shown(name),
                 "RFC 5545 knows FREQ, UNTIL, COUNT, INTERVAL, the BY parts and WKST; or use an alias such as weekly.");
       return;
     }
@@ -276,7 +281,8 @@ class Parser {
       std::string_view digits = value;
       bool minus = list.is_signed && digits.starts_with('-');
       if (minus || (list.is_signed && digits.starts_with('+'))) digits.remove_prefix(1);
-      int number = all_digits(digits) && digits.size() <= list.digits ? number_of(digits) : -1;
+      int number =
+          all_digits(digits) && digits.size() <= static_cast<std::size_t>(list.digits) ? number_of(digits) : -1;
       if (number < list.min || number > list.max) {
         std::string range = std::to_string(list.min) + " to " + std::to_string(list.max);
         if (list.is_signed) range += " or -" + std::to_string(list.max) + " to -1";

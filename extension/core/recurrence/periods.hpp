@@ -46,13 +46,16 @@ class Periods {
   std::optional<std::int64_t> before_empty(std::int64_t k, Interrupt &interrupt) const;
   std::int64_t cycle() const { return cycle_; }
 
+  /// For counting: from period k, the first not empty after `from`, goes on by whole days as long as they lie before
+  /// period `target` and hold fewer than `left` values, which it takes off `left`. Returns the period it came to.
+  std::int64_t skip_days(std::int64_t from, std::int64_t k, std::int64_t target, std::int64_t &left,
+                         Interrupt &interrupt) const;
   /// How many values each full period has, where all have the same number.
   std::optional<std::size_t> constant_size();
 
  private:
   using YearMask = std::array<std::uint64_t, 6>;  // a bit for each day of a year
 
-  bool is_sub_daily() const { return rule_.frequency < Frequency::kDaily; }
   void set_time_lists(LocalTime dtstart);
   bool reaches_a_time() const;
   void fill_month(std::int64_t year, int month, Day first, const YearMask *mask);
@@ -60,15 +63,17 @@ class Periods {
   YearMask year_mask(std::int64_t year, Day first) const;
   std::uint32_t month_days(std::int64_t year, int month, int weekday_of_first) const;
   bool day_matches(Day day) const;
+  bool date_matches(Day day) const;
+  bool some_day_matches() const;
   std::optional<Day> matching_day(Day from, int step, Interrupt &interrupt) const;
   bool unit_matches(std::int64_t unit) const;
   std::optional<std::int64_t> next_unit(std::int64_t unit, int step, Interrupt &interrupt) const;
-  void select_positions();
+  std::vector<std::size_t> positions(std::size_t count) const;
 
   const Rule &rule_;
   std::int64_t start_ = 0;    // DTSTART's unit: its day, first day of its week, month or year number, hour, minute ...
   std::int64_t cycle_ = 0;    // after so many periods the calendar repeats
-  std::int64_t unit_us_ = 0;  // length of a unit of a sub-daily rule
+  std::int64_t unit_us_ = 0;  // length of a unit where that is a day or less
   // What the rule leaves to DTSTART is filled in here.
   std::uint32_t months_ = 0;            // bit m for month m
   std::vector<int> month_days_;         // BYMONTHDAY
@@ -77,7 +82,7 @@ class Periods {
   bool has_weekdays_ = false, year_ordinals_ = false, needs_year_mask_ = false;
   std::uint64_t seconds_ = 0, minutes_ = 0;  // filters of sub-daily rules
   std::uint32_t hours_ = 0;
-  bool empty_ = false;            // no step ever meets the time filters
+  bool empty_ = false;            // no step meets the time filters, or no position exists
   std::vector<LocalTime> times_;  // offsets from a base
   // The current period.
   std::vector<LocalTime> bases_;  // starts of the days (or of the one sub-daily unit) it yields

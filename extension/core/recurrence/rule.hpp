@@ -24,7 +24,10 @@ enum class Skip : std::uint8_t { kOmit, kForward, kBackward };
 struct WeekdayValue {
   int ordinal;
   int weekday;  // 0 is Monday
-  auto operator<=>(const WeekdayValue &) const = default;
+  bool operator==(const WeekdayValue &) const = default;
+  bool operator<(const WeekdayValue &other) const {
+    return ordinal != other.ordinal ? ordinal < other.ordinal : weekday < other.weekday;
+  }
 };
 
 /// UNTIL keeps the form it was written in, because the form says how to compare.

@@ -12,34 +12,33 @@ RuleIterator::RuleIterator(const Rule &rule, LocalTime dtstart, LocalTime end, I
       end_(std::min(end, kMaxLocal)),
       count_applied_(!rule.count),
       remaining_(rule.count.value_or(0)),
+      from_(dtstart),
       previous_(dtstart - 1) {
   last_period_ = periods_.index_of(end_);
 }
 
 void RuleIterator::seek(LocalTime from) {
-  finished_ = false;
-  started_ = false;
-  if (from <= dtstart_) {
-    from = dtstart_;
-    remaining_ = rule_.count.value_or(0);
-  } else {
-    apply_count();
-  }
-  previous_ = from - 1;
-  if (from > end_) {
-    finished_ = true;
-    return;
-  }
-  period_ = periods_.index_of(from);
-  // A day that SKIP=FORWARD moved out of a month lies in the next one.
-  if (rule_.skip == Skip::kForward) --period_;
-  period_ = std::max<std::int64_t>(period_, 0);
-  if (!periods_.fill(period_)) {
-    finished_ = true;
-    return;
-  }
+  from = std::max(from, dtstart_);
+  from_ = from;
+  previous_ = dtstart_ - 1;
   started_ = true;
+  finished_ = true;
+  if (from > end_) return;
+  std::int64_t target = periods_.index_of(from);
+  // A day that SKIP=FORWARD moved out of a month lies in the next one.
+  if (rule_.skip == Skip::kForward) target = std::max<std::int64_t>(target - 1, 0);
+  std::size_t first = 0;
+  if (!count_applied_) first = count_before(target);
+  if (count_applied_) {
+    if (from > end_ || !periods_.fill(target)) return;
+    period_ = target;
+  }
+  finished_ = false;
   position_ = periods_.lower_bound(from);
+  if (count_applied_) return;
+  // Two periods may lie before `from` here and share a day: next() counts them off one by one.
+  if (rule_.skip == Skip::kForward) position_ = first;
+  remaining_ -= static_cast<std::int64_t>(position_ - first);
 }
 
 bool RuleIterator::load_next_period() {
@@ -62,28 +61,35 @@ bool RuleIterator::load_next_period() {
 }
 
 std::optional<LocalTime> RuleIterator::next() {
-  if (!started_ && !finished_) seek(dtstart_);
+  if (!started_) seek(dtstart_);
   while (!finished_) {
     if (position_ >= periods_.size()) {
       if (!load_next_period()) break;
       continue;
     }
+    interrupt_.poll();
     LocalTime time = periods_.at(position_++);
     if (time <= previous_) continue;
     if (time > end_) break;
     if (!count_applied_ && remaining_-- == 0) break;
     previous_ = time;
-    return time;
+    if (time >= from_) return time;
   }
   finished_ = true;
   return std::nullopt;
 }
 
 std::optional<LocalTime> RuleIterator::last(LocalTime to) {
-  apply_count();
+  started_ = true;
   finished_ = true;
   to = std::min(to, end_);
   if (to < dtstart_) return std::nullopt;
+  if (!count_applied_ && periods_.index_of(to) > counted_through_) {
+    std::int64_t target = periods_.index_of(to);
+    count_before(target);
+    counted_through_ = target;
+    to = std::min(to, end_);
+  }
   std::int64_t empty = 0;
   for (std::int64_t period = periods_.index_of(to); period >= 0 && empty <= periods_.cycle();) {
     interrupt_.poll(4);
@@ -107,40 +113,49 @@ std::optional<LocalTime> RuleIterator::last(LocalTime to) {
   return std::nullopt;
 }
 
-/// COUNT ends the rule at its last counted instance. Once that is known, every search can ignore COUNT.
-void RuleIterator::apply_count() {
-  if (count_applied_) return;
-  LocalTime last = last_counted();
-  count_applied_ = true;
-  end_ = std::min(end_, last);
-  last_period_ = periods_.index_of(end_);
-}
-
-LocalTime RuleIterator::last_counted() {
-  std::int64_t left = *rule_.count;
+/// Counts the instances before period `target` off COUNT, into remaining_, and loads that period (or, if it is empty,
+/// the next that is not); returns where its uncounted instances begin. If COUNT or the rule ends by then, end_ becomes
+/// the last instance, count_applied_ is set and COUNT need not be thought of again.
+std::size_t RuleIterator::count_before(std::int64_t target) {
+  remaining_ = *rule_.count;
   std::optional<std::size_t> size = periods_.constant_size();
-  if (size && *size == 0) return dtstart_ - 1;
-  if (!periods_.fill(0)) return dtstart_ - 1;
-  std::size_t skipped = periods_.lower_bound(dtstart_);
-  std::int64_t in_first = static_cast<std::int64_t>(periods_.size() - skipped);
-  if (left <= in_first) return periods_.at(skipped + static_cast<std::size_t>(left) - 1);
-  left -= in_first;
   period_ = 0;
-  if (size) {
-    auto each = static_cast<std::int64_t>(*size);
-    std::int64_t period = 1 + (left - 1) / each;
-    if (period > last_period_ || !periods_.fill(period)) return end_;
-    return periods_.at(static_cast<std::size_t>((left - 1) % each));
+  if (!periods_.fill(0)) {
+    count_applied_ = true;
+    return 0;
   }
-  LocalTime counted = in_first > 0 ? periods_.at(periods_.size() - 1) : dtstart_ - 1;
-  while (load_next_period()) {
-    std::size_t first = rule_.skip == Skip::kForward ? periods_.lower_bound(counted + 1) : 0;
+  std::size_t first = periods_.lower_bound(dtstart_);
+  LocalTime counted = dtstart_ - 1;
+  while (true) {
     auto count = static_cast<std::int64_t>(periods_.size() - first);
-    if (left <= count) return periods_.at(first + static_cast<std::size_t>(left) - 1);
-    left -= count;
-    counted = periods_.at(periods_.size() - 1);
+    if (remaining_ <= count) {
+      end_ = std::min(end_, periods_.at(first + static_cast<std::size_t>(remaining_) - 1));
+      last_period_ = periods_.index_of(end_);
+      count_applied_ = true;
+      return 0;
+    }
+    if (period_ >= target) return first;
+    remaining_ -= count;
+    if (periods_.size() > 0) counted = periods_.at(periods_.size() - 1);
+    if (size && *size > 0) {
+      auto each = static_cast<std::int64_t>(*size);
+      std::int64_t whole = std::min(target - period_ - 1, (remaining_ - 1) / each);
+      remaining_ -= whole * each;
+      period_ += whole;
+    }
+    const std::int64_t from = period_;
+    bool more = load_next_period();
+    if (more) {
+      std::int64_t period = periods_.skip_days(from, period_, target, remaining_, interrupt_);
+      if (period != period_) more = periods_.fill(period_ = period);
+    }
+    if (!more) {
+      count_applied_ = true;
+      return 0;
+    }
+    // SKIP=FORWARD can give the first of a month twice; it counts once.
+    first = rule_.skip == Skip::kForward ? periods_.lower_bound(counted + 1) : 0;
   }
-  return end_;
 }
 
 }  // namespace nexus::recurrence

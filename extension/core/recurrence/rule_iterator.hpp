@@ -13,7 +13,7 @@ namespace nexus::recurrence {
 
 /// Walks the instances of a rule: those of its periods that are not before DTSTART, as many as COUNT allows, up to an
 /// end that the caller derives from UNTIL (what UNTIL means depends on the zone). Reaching a point costs the same
-/// wherever it lies, except that a COUNT over periods of unequal size is counted period by period once.
+/// wherever it lies, except that COUNT over periods of unequal size is counted period by period up to there.
 ///
 ///     RuleIterator iterator(rule, dtstart, kMaxLocal, interrupt);
 ///     iterator.seek(to_day(2026, 6, 1) * kDay);
@@ -34,8 +34,7 @@ class RuleIterator {
 
  private:
   bool load_next_period();
-  void apply_count();
-  LocalTime last_counted();
+  std::size_t count_before(std::int64_t target);
 
   const Rule &rule_;
   Periods periods_;
@@ -44,10 +43,12 @@ class RuleIterator {
   std::int64_t last_period_ = 0;  // later ones begin after end_
   std::int64_t period_ = 0;
   std::size_t position_ = 0;
+  std::int64_t counted_through_ = -1;  // COUNT does not end before the end of this period
   bool started_ = false, finished_ = false;
   bool count_applied_ = false;  // COUNT has been turned into an earlier end_
   std::int64_t remaining_ = 0;  // of COUNT, while walking from DTSTART
-  LocalTime previous_;          // what next() returned last: SKIP=FORWARD can repeat a day
+  LocalTime from_;              // next() returns nothing earlier
+  LocalTime previous_;          // the last instance seen: SKIP=FORWARD can repeat a day
 };
 
 }  // namespace nexus::recurrence
