@@ -80,7 +80,9 @@ std::vector<Entity> entities(std::string_view utf8, Dialect dialect, Interrupt i
     throw Error("0A000", "entities of dialect \"mastodon\" are not supported yet").hint("Use dialect x or bluesky.");
   std::vector<Entity> result;
   Ruler ruler(utf8);
-  for (const Span &span : dialect == Dialect::x ? x_spans(utf8, interrupt) : bluesky_spans(utf8, interrupt)) {
+  std::vector<Span> spans = dialect == Dialect::x ? x_spans(utf8, interrupt) : bluesky_spans(utf8, interrupt);
+  result.reserve(spans.size());
+  for (const Span &span : spans) {
     interrupt.poll(16);
     Entity entity;
     entity.kind = span.kind;
