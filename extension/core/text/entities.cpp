@@ -5,6 +5,7 @@
 #include "core/error.hpp"
 #include "core/text/normalize.hpp"
 #include "core/text/spans.hpp"
+#include "core/text/url_characters.hpp"
 #include "core/text/utf8.hpp"
 
 namespace nexus::text {
@@ -38,12 +39,6 @@ void ascii_case(std::string &text, char first, char last, int shift) {
     if (c >= first && c <= last) c = static_cast<char>(c + shift);
 }
 
-bool has_protocol(std::string_view url) {
-  std::string start(url.substr(0, 8));
-  ascii_case(start, 'A', 'Z', 'a' - 'A');
-  return start == "https://" || start.substr(0, 7) == "http://";
-}
-
 std::string canonical(EntityKind kind, const std::string &value) {
   std::string result = value;
   switch (kind) {
@@ -57,7 +52,7 @@ std::string canonical(EntityKind kind, const std::string &value) {
       ascii_case(result, 'a', 'z', 'A' - 'a');
       return result;
     case EntityKind::url:
-      return has_protocol(value) ? value : "https://" + value;
+      return protocol_size(value) != 0 ? value : "https://" + value;
   }
   return result;
 }
