@@ -7,6 +7,8 @@
 #include <string>
 
 #include "core/error.hpp"
+#include "core/text/normalize.hpp"
+#include "core/text/stats.hpp"
 
 using nexus::text::Dialect;
 using nexus::text::entities;
@@ -97,13 +99,15 @@ TEST(Entities, UnknownDialects) {
 TEST(Entities, LinearOnHostileText) {
   using Clock = std::chrono::steady_clock;
   for (std::string piece : {"#", "@", "a.", "http://", "(((", "a_b.com.", "-a.com", "t.co/(", "#a", "@a", "co.", "@a.b",
-                            "http://a.co/(", "\u0301", "1.2_", "日.com", "#日", "$A "}) {
+                            "http://a.co/(", "\u0301\u0323", "\u0F73", "1.2_", "日.com", "#日", "$A "}) {
     for (Dialect dialect : {Dialect::x, Dialect::bluesky}) {
       auto seconds = [&](std::size_t size) {
         std::string text;
         while (text.size() < size) text += piece;
         auto start = Clock::now();
         entities(text, dialect);
+        nexus::text::text_stats(text);
+        nexus::text::canonical_hashtag(text);
         return std::chrono::duration<double>(Clock::now() - start).count();
       };
       seconds(1000);
