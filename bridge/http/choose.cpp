@@ -10,10 +10,11 @@ namespace nexus::bridge {
 namespace {
 
 constexpr double kNearEnough = 0.33;
+constexpr std::size_t kMostNames = 1000;       // no function takes as many arguments
 constexpr std::size_t kLongestCompared = 256;  // bounds the edit distance, which takes the product of both lengths
 
 bool takes_names(const Function &function, const std::vector<std::string> &names) {
-  if (function.has_unnamed_argument()) return false;
+  if (function.has_unnamed_argument() || names.size() > kMostNames) return false;
   for (const auto &name : names) {
     if (std::none_of(function.arguments.begin(), function.arguments.end(),
                      [&](const Argument &argument) { return argument.name == name; })) {
@@ -162,6 +163,9 @@ Choice choose_function(const Catalogue &catalogue, const std::string &schema, co
         if (type == "json" || type == "jsonb") candidates.push_back(&function);
       }
     }
+  }
+  if (candidates.empty() && given.names.size() > kMostNames) {
+    throw HttpError(400, "PGRST102", "The request names more than " + std::to_string(kMostNames) + " arguments");
   }
   if (candidates.empty()) throw not_found(catalogue, schema, name, given, functions);
   if (candidates.size() > 1) throw ambiguous(candidates);

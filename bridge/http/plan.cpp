@@ -3,6 +3,7 @@
 #include <httplib.h>
 
 #include <algorithm>
+#include <unordered_set>
 
 #include "bridge/http/choose.hpp"
 #include "bridge/http/error.hpp"
@@ -126,19 +127,18 @@ Body read_body(const httplib::Request &request) {
 }
 
 std::vector<std::string> unique_keys(const Pairs &pairs) {
+  std::unordered_set<std::string> seen;
   std::vector<std::string> keys;
   for (const auto &[key, value] : pairs) {
-    if (std::find(keys.begin(), keys.end(), key) == keys.end()) keys.push_back(key);
+    if (seen.insert(key).second) keys.push_back(key);
   }
   return keys;
 }
 
 void keep_columns(const std::optional<std::vector<std::string>> &columns, std::vector<std::string> &keys) {
   if (!columns) return;
-  keys.erase(std::remove_if(keys.begin(), keys.end(),
-                            [&](const std::string &key) {
-                              return std::find(columns->begin(), columns->end(), key) == columns->end();
-                            }),
+  const std::unordered_set<std::string> kept(columns->begin(), columns->end());
+  keys.erase(std::remove_if(keys.begin(), keys.end(), [&](const std::string &key) { return kept.count(key) == 0; }),
              keys.end());
 }
 

@@ -26,6 +26,7 @@ using Clock = std::chrono::steady_clock;
 
 constexpr int kBacklog = 4096;
 constexpr auto kLinger = std::chrono::seconds(2);
+constexpr auto kWelcome = std::chrono::milliseconds(500);
 constexpr std::size_t kLingerBytes = std::size_t{16} << 20;
 constexpr std::size_t kSlowestBody = 10240;  // bytes a second
 constexpr const char *kConstantHead = "GET / HTTP/1.1\r\n\r\n";
@@ -252,7 +253,7 @@ void Front::serve() {
 
 void Front::close() {
   closing_ = true;
-  release_.raise();
+  release_.hold();
   // stop() would do nothing, and serve() never end, before it has begun.
   while (!is_running() && !served_) std::this_thread::sleep_for(std::chrono::milliseconds(1));
   stop();
@@ -274,12 +275,13 @@ void Front::serve_connection(socket_t socket) {
   const std::string peer = remote_address(socket);
   Wire wire(socket, aborting_);
   for (bool first = true, last = false; !last; first = false) {
-    // A connection that has had its answer holds its worker only while nobody else wants it.
+    // A connection without a request holds its worker only while nobody else wants it; a new one gets a moment.
     if (wire.buffer.empty()) {
-      const bool idle = !first;
-      if (idle && closing_) return;
-      const auto limit = idle ? options_.idle_timeout : options_.head_timeout;
-      const Wait woken = wire.wait(POLLIN, Clock::now() + limit, idle ? &release_ : nullptr);
+      if (!first && closing_) return;
+      Wait woken = first ? wire.wait(POLLIN, Clock::now() + kWelcome) : Wait::kTimeout;
+      if (woken == Wait::kTimeout) {
+        woken = wire.wait(POLLIN, Clock::now() + (first ? options_.head_timeout : options_.idle_timeout), &release_);
+      }
       if (woken == Wait::kTimeout) return;
       if (woken == Wait::kReleased) {
         if (closing_ || release_.take()) return;

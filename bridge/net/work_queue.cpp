@@ -11,13 +11,28 @@ Signal::~Signal() {
   close(fd_);
 }
 
-void Signal::raise(unsigned count) {
-  eventfd_write(fd_, count);
+void Signal::raise(std::size_t most) {
+  if (count_ >= most) return;
+  ++count_;
+  eventfd_write(fd_, 1);
 }
 
 bool Signal::take() {
   eventfd_t one = 0;
-  return eventfd_read(fd_, &one) == 0;
+  if (held_ || eventfd_read(fd_, &one) != 0) return false;
+  --count_;
+  return true;
+}
+
+void Signal::clear() {
+  while (take()) {
+  }
+}
+
+void Signal::hold() {
+  constexpr eventfd_t kMoreThanIsTaken = 1U << 20;  // a clear() that has begun may still take a few
+  held_ = true;
+  eventfd_write(fd_, kMoreThanIsTaken);
 }
 
 WorkQueue::WorkQueue(std::size_t threads, std::size_t capacity, Signal &release, std::atomic<std::size_t> &waiting)
@@ -34,7 +49,7 @@ void WorkQueue::enqueue(std::function<void()> task) {
   emptied_.wait(lock, [this] { return tasks_.size() < capacity_ || stopping_; });
   tasks_.push_back(std::move(task));
   waiting_ = tasks_.size();
-  if (tasks_.size() > free_workers_) release_.raise();
+  if (tasks_.size() > free_workers_) release_.raise(tasks_.size());
   filled_.notify_one();
 }
 
@@ -59,6 +74,7 @@ void WorkQueue::work() {
     auto task = std::move(tasks_.front());
     tasks_.pop_front();
     waiting_ = tasks_.size();
+    if (tasks_.empty()) release_.clear();
     emptied_.notify_one();
     lock.unlock();
     task();

@@ -12,7 +12,7 @@
 
 namespace nexus::bridge::net {
 
-/// A counter that poll() can watch: readable while it is above zero.
+/// How many idle connections should be let go; poll() can watch it: readable while it is above zero.
 class Signal {
  public:
   Signal();
@@ -20,13 +20,20 @@ class Signal {
   Signal(const Signal &) = delete;
   Signal &operator=(const Signal &) = delete;
 
-  void raise(unsigned count = 1);
+  /// Adds one unless there are `most` already.
+  void raise(std::size_t most);
   /// Takes one; false when another thread was faster.
   bool take();
+  /// Takes all back.
+  void clear();
+  /// Stays above zero for good.
+  void hold();
   int fd() const { return fd_; }
 
  private:
   int fd_;
+  std::atomic<std::size_t> count_{0};
+  std::atomic<bool> held_{false};
 };
 
 /// The workers of a server: a bounded number of threads before a bounded queue of accepted connections. A connection

@@ -41,6 +41,7 @@ my @cases = (
 	[ 'another path', $bridge->get('/posts'), 404, 'PGRST125', 'Invalid path' ],
 	[ 'another method', $bridge->request('DELETE', '/rpc/add'), 405, 'PGRST101', 'DELETE' ],
 	[ 'unknown content type', $bridge->request('POST', '/rpc/add', '<a/>', 'Content-Type' => 'application/xml'), 400, 'PGRST102', 'application/xml' ],
+	[ 'a hundred thousand arguments', $bridge->request('POST', '/rpc/add', join('&', map { "k$_=" } 1 .. 100_000), 'Content-Type' => 'application/x-www-form-urlencoded'), 400, 'PGRST102', 'more than 1000 arguments' ],
 	[ 'unknown column', $bridge->get('/rpc/many?n=1&order=x'), 400, '42703', 'does not exist' ],
 );
 for (@cases)
@@ -103,6 +104,12 @@ my $start = time;
 is($bridge->get('/rpc/add?a=1&b=2')->{status}, 200, 'an answer beside idle connections');
 cmp_ok(time - $start, '<', 1, 'within a second');
 close($_) for @idle;
+my @silent = map { $bridge->connect } 1 .. 12;
+sleep 0.3;
+$start = time;
+is($bridge->get('/rpc/add?a=1&b=2')->{status}, 200, 'an answer beside connections that say nothing');
+cmp_ok(time - $start, '<', 4, 'within seconds');
+close($_) for @silent;
 
 is($bridge->get('/rpc/add?a=1&b=2')->{content}, '3', 'still at work');
 is($bridge->stop, 0, 'and ends in order');
