@@ -24,6 +24,9 @@ inline constexpr std::int64_t kDay = 24 * kHour;
 inline constexpr int kMinYear = 1;
 inline constexpr int kMaxYear = 9999;
 
+/// After 400 years the Gregorian calendar repeats, weekdays included.
+inline constexpr std::int64_t kDaysPerCycle = 146097;
+
 /// Quotient rounded towards minus infinity: floor_div(-1, 7) is -1.
 constexpr std::int64_t floor_div(std::int64_t value, std::int64_t by) {
   return value / by - (value % by < 0 ? 1 : 0);

@@ -14,6 +14,13 @@
 
 namespace nexus::recurrence {
 
+namespace detail {
+template <class Mask>
+constexpr bool has_bit(Mask mask, std::int64_t bit) {
+  return (mask >> bit & 1) != 0;
+}
+}  // namespace detail
+
 /// The table of RFC 5545 3.3.10: which days and times of a period the BY parts expand to or leave over.
 ///
 /// Period 0 holds DTSTART, period k begins k * INTERVAL units later; every period is reached by arithmetic alone. One
