@@ -1,4 +1,5 @@
-// metrics_series: the samples of one content through core/metrics/series. Reads with the caller's rights.
+// metrics_series and metric_drops: the samples of one content through core/metrics/series, read with the caller's
+// rights.
 #include "core/metrics/series.hpp"
 
 #include <string>
@@ -50,13 +51,27 @@ struct Window {
   Datum parameters[3];  // content_id, after, before
 };
 
-bool content_is_visible(const std::string &schema, Window window) {
+/// Arguments 0 to 2; a missing bound is open.
+Window window_args(FunctionCallInfo fcinfo) {
+  require_arg(fcinfo, 0, "content_id");
+  return {{Int32GetDatum(PG_GETARG_INT32(0)),
+           TimestampGetDatum(PG_ARGISNULL(1) ? DT_NOBEGIN : PG_GETARG_TIMESTAMPTZ(1)),
+           TimestampGetDatum(PG_ARGISNULL(2) ? DT_NOEND : PG_GETARG_TIMESTAMPTZ(2))}};
+}
+
+/// The attached schema; NX003 where the caller cannot see the content, in the same words whether it exists or not.
+std::string schema_of_content(Window window) {
+  std::string schema = attached_schema();
   SPIPlanPtr plan = kept_plan("SELECT FROM " + schema + ".content WHERE id = $1");
-  return call([plan, &window] {
+  bool visible = call([plan, &window] {
     if (SPI_execute_plan(plan, window.parameters, nullptr, true, 1) != SPI_OK_SELECT)
       elog(ERROR, "content cannot be read");
     return SPI_processed > 0;
   });
+  if (!visible)
+    throw Error("NX003",
+                "content " + std::to_string(DatumGetInt32(window.parameters[0])) + " does not exist or is not yours");
+  return schema;
 }
 
 /// The samples in the window, platform by platform in order of time and arrival. Each platform begins with a row
@@ -106,8 +121,10 @@ Snapshot read_snapshot(HeapTuple row, TupleDesc descriptor) {
   });
 }
 
-/// Feeds the samples to `series`, a thousand rows at a time, so that a long history needs no more memory than a short.
-void read_samples(const std::string &schema, Window window, metrics::Series &series) {
+/// Gives each platform's last counters before the window to `on_platform(platform, counters)`, then its samples to
+/// `on_sample(at, counters)`: a thousand rows at a time, so that a long history needs no more memory than a short one.
+template <class OnPlatform, class OnSample>
+void read_samples(const std::string &schema, Window window, OnPlatform &&on_platform, OnSample &&on_sample) {
   constexpr long kFetch = 1000;
   SPIPlanPtr plan = kept_plan(samples_query(schema));
   Portal portal = call([plan, &window] { return SPI_cursor_open(nullptr, plan, window.parameters, nullptr, true); });
@@ -117,9 +134,9 @@ void read_samples(const std::string &schema, Window window, metrics::Series &ser
     for (uint64 i = 0; i < rows->numvals; ++i) {
       Snapshot snapshot = read_snapshot(rows->vals[i], rows->tupdesc);
       if (snapshot.before_window)
-        series.begin(snapshot.counters());
+        on_platform(snapshot.platform, snapshot.counters());
       else
-        series.add(snapshot.at, snapshot.counters());
+        on_sample(snapshot.at, snapshot.counters());
     }
     more = rows->numvals > 0;
     call([rows] { SPI_freetuptable(rows); });
@@ -130,22 +147,18 @@ void read_samples(const std::string &schema, Window window, metrics::Series &ser
 }  // namespace
 
 NEXUS_FUNCTION(nexus_metrics_series) {
-  require_arg(fcinfo, 0, "content_id");
   require_arg(fcinfo, 3, "unit");
   metrics::Unit unit = metrics::parse_unit(text_arg(fcinfo, 3));
   const metrics::ZoneRules &rules = zone_rules(PG_ARGISNULL(4) ? "UTC" : text_arg(fcinfo, 4));
-  int32 content_id = PG_GETARG_INT32(0);
-  Window window = {{Int32GetDatum(content_id),
-                    TimestampGetDatum(PG_ARGISNULL(1) ? DT_NOBEGIN : PG_GETARG_TIMESTAMPTZ(1)),
-                    TimestampGetDatum(PG_ARGISNULL(2) ? DT_NOEND : PG_GETARG_TIMESTAMPTZ(2))}};
+  Window window = window_args(fcinfo);
   Rows rows(fcinfo);
   metrics::Series series(metrics::Buckets(unit, rules), metrics::Policy());
 
   call([] { SPI_connect(); });
-  const std::string schema = attached_schema();
-  if (!content_is_visible(schema, window))
-    throw Error("NX003", "content " + std::to_string(content_id) + " does not exist or is not yours");
-  read_samples(schema, window, series);
+  read_samples(
+      schema_of_content(window), window,
+      [&series](std::string_view, const metrics::Counters &before) { series.begin(before); },
+      [&series](Timestamp at, const metrics::Counters &counters) { series.add(at, counters); });
   call([] { SPI_finish(); });
 
   for (const metrics::SeriesBucket &bucket : series.finish()) {
@@ -155,6 +168,32 @@ NEXUS_FUNCTION(nexus_metrics_series) {
               increment(comments), increment(shares), increment(saves), increment(reach), increment(clicks),
               increment(watch_time_seconds), optional_float8(bucket.engagement_rate)});
   }
+  return Datum(0);
+}
+
+NEXUS_FUNCTION(nexus_metric_drops) {
+  Window window = window_args(fcinfo);
+  Rows rows(fcinfo);
+  std::string platform;
+  std::optional<metrics::Drops> drops;
+  auto write = [&] {
+    if (!drops) return;
+    for (const metrics::Drop &drop : drops->finish())
+      rows.add({text_datum(platform), text_datum(metrics::kMetricNames[static_cast<size_t>(drop.metric)]),
+                TimestampTzGetDatum(drop.at), numeric_datum(drop.before), numeric_datum(drop.now),
+                text_datum(drop.kind == metrics::StepKind::correction ? "correction" : "reset")});
+  };
+  call([] { SPI_connect(); });
+  read_samples(
+      schema_of_content(window), window,
+      [&](std::string_view next, const metrics::Counters &before) {
+        write();
+        platform = next;
+        drops.emplace(metrics::Policy(), before);
+      },
+      [&drops](Timestamp at, const metrics::Counters &counters) { drops->add(at, counters); });
+  write();
+  call([] { SPI_finish(); });
   return Datum(0);
 }
 

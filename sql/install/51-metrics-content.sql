@@ -120,3 +120,10 @@ CREATE FUNCTION nexus.metrics_series(content_id integer, after timestamptz DEFAU
   AS 'MODULE_PATHNAME', 'nexus_metrics_series';
 COMMENT ON FUNCTION nexus.metrics_series(integer, timestamptz, timestamptz, text, text) IS
   'What one content gained in each local hour, day, week or month of tz (UTC if NULL), from samples with after <= captured_at < before; NULL is open. Samples are cumulative: an increment goes from one sample of a platform to its next, belongs to the bucket of the later one, and starts from the last sample before the window where there is one. Without any earlier sample the increment is NULL, not 0. At one instant the last arrival counts. A decrease to half or more is a correction by the platform (negative increment), to less a reset of the counter. Platforms are added up. engagement_rate is likes + comments + shares + saves gained over reach gained, or over views gained for a platform that gives no reach; NULL where that is unknown or not above 0. Only buckets with a sample are returned. NX003 where the content does not exist or is not the caller''s.';
+
+CREATE FUNCTION nexus.metric_drops(content_id integer, after timestamptz DEFAULT NULL, before timestamptz DEFAULT NULL)
+  RETURNS TABLE (platform text, metric text, captured_at timestamptz, value_before numeric, value numeric, kind text)
+  LANGUAGE c STABLE PARALLEL SAFE ROWS 10 SET search_path = pg_catalog, pg_temp
+  AS 'MODULE_PATHNAME', 'nexus_metric_drops';
+COMMENT ON FUNCTION nexus.metric_drops(integer, timestamptz, timestamptz) IS
+  'Where a cumulative counter of one content fell, in samples with after <= captured_at < before: a correction by the platform (half or more is left) or a reset. Such samples are stored as they come; this is how they are flagged, always by what is stored now. NX003 where the content does not exist or is not the caller''s.';

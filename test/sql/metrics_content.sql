@@ -89,6 +89,9 @@ SELECT bucket, bucket_end, views FROM nexus.metrics_series(902, '2025-03-09', '2
 SELECT bucket, bucket_end, views FROM nexus.metrics_series(902, unit => 'month', tz => 'Asia/Kathmandu');
 SELECT count(*) AS empty FROM nexus.metrics_series(902, '2025-04-01', '2025-03-01');
 SELECT count(*) AS none_yet FROM nexus.metrics_series(903);
+-- Decreases are stored, and flagged.
+SELECT * FROM nexus.metric_drops(902);
+SELECT count(*) FROM nexus.metric_drops(902, '2025-03-11', '2025-03-12');
 -- Increments of all buckets add up to what one bucket says.
 SELECT sum(views) = (SELECT views FROM nexus.metrics_series(902, unit => 'month')) AS adds_up FROM nexus.metrics_series(902, unit => 'hour');
 SAVEPOINT s;
@@ -118,6 +121,8 @@ SELECT inserted, rejected, errors FROM nexus.ingest_metrics($$[
   {"content_id": 903, "platform": "x", "captured_at": "2025-03-01T10:00:00Z", "views": 1}]$$);
 SAVEPOINT s;
 SELECT * FROM nexus.metrics_series(903);
+ROLLBACK TO s;
+SELECT * FROM nexus.metric_drops(903);
 ROLLBACK TO s;
 RESET ROLE;
 

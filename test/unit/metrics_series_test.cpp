@@ -143,3 +143,20 @@ TEST(MetricsSeries, EngagementRate) {
   EXPECT_FALSE(buckets[1].engagement_rate);
   EXPECT_FALSE(buckets[2].engagement_rate);
 }
+
+TEST(MetricsDrops, FindsThemInOrder) {
+  Drops drops(Policy(), views_likes_reach(100, 50, std::nullopt));
+  drops.add(1, views_likes_reach(110, 49, 7));
+  drops.add(2, views_likes_reach(60, 0, 7));
+  drops.add(3, views_likes_reach(70, std::nullopt, 6));
+  drops.add(3, views_likes_reach(70, std::nullopt, 8));  // settles that instant: no drop
+  auto found = drops.finish();
+  ASSERT_EQ(found.size(), 3U);
+  EXPECT_EQ(found[0].at, 1);
+  EXPECT_EQ(found[0].metric, Metric::likes);
+  EXPECT_EQ(found[0].kind, StepKind::correction);
+  EXPECT_EQ(found[1].metric, Metric::views);
+  EXPECT_TRUE(found[1].before == 110 && found[1].now == 60);
+  EXPECT_EQ(found[2].metric, Metric::likes);
+  EXPECT_EQ(found[2].kind, StepKind::reset);
+}

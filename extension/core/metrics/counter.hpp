@@ -65,7 +65,7 @@ Step step(const Policy &policy, Wide before, Wide now);
 /// Turns samples in order of time into steps. Of several samples at one instant the last one given counts.
 ///
 ///     CounterFold fold{Policy()};
-///     auto print = [](Instant at, const Step &step) { ... };
+///     auto print = [](Instant at, Wide before, Wide now, const Step &step) { ... };
 ///     fold.add(t1, 10, print); fold.add(t2, 15, print); fold.finish(print);      // one step: t2, 5
 class CounterFold {
  public:
@@ -94,7 +94,7 @@ class CounterFold {
  private:
   template <class OnStep>
   void settle(OnStep &&on_step) {
-    if (has_base_) on_step(at_, step(policy_, base_, sample_));
+    if (has_base_) on_step(at_, base_, sample_, step(policy_, base_, sample_));
     base(sample_);
   }
 

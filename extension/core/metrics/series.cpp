@@ -1,5 +1,8 @@
 #include "core/metrics/series.hpp"
 
+#include <algorithm>
+#include <utility>
+
 namespace nexus::metrics {
 
 void Series::begin(const Counters &before) {
@@ -14,7 +17,7 @@ void Series::add(Instant at, const Counters &counters) {
   current_[bucket.start].end = bucket.end;
   for (std::size_t i = 0; i < kMetrics; ++i) {
     if (!counters[i]) continue;
-    folds_[i].add(at, *counters[i], [this, i](Instant when, const Step &step) {
+    folds_[i].add(at, *counters[i], [this, i](Instant when, Wide, Wide, const Step &step) {
       current_[buckets_.at(when).start].increments.add(static_cast<Metric>(i), step.delta);
     });
   }
@@ -22,7 +25,7 @@ void Series::add(Instant at, const Counters &counters) {
 
 void Series::end_series() {
   for (std::size_t i = 0; i < folds_.size(); ++i)
-    folds_[i].finish([this, i](Instant when, const Step &step) {
+    folds_[i].finish([this, i](Instant when, Wide, Wide, const Step &step) {
       current_[buckets_.at(when).start].increments.add(static_cast<Metric>(i), step.delta);
     });
   Metric below = Metric::views;
@@ -43,6 +46,33 @@ void Series::end_series() {
   }
   current_.clear();
   folds_.clear();
+}
+
+Drops::Drops(const Policy &policy, const Counters &before) : folds_(kMetrics, CounterFold(policy)) {
+  for (std::size_t i = 0; i < kMetrics; ++i)
+    if (before[i]) folds_[i].base(*before[i]);
+}
+
+void Drops::keep(std::size_t metric, Instant at, Wide before, Wide now, const Step &step) {
+  if (step.kind == StepKind::correction || step.kind == StepKind::reset)
+    drops_.push_back({at, static_cast<Metric>(metric), before, now, step.kind});
+}
+
+void Drops::add(Instant at, const Counters &counters) {
+  for (std::size_t i = 0; i < kMetrics; ++i)
+    if (counters[i])
+      folds_[i].add(at, *counters[i], [this, i](Instant when, Wide before, Wide now, const Step &step) {
+        keep(i, when, before, now, step);
+      });
+}
+
+std::vector<Drop> Drops::finish() {
+  for (std::size_t i = 0; i < kMetrics; ++i)
+    folds_[i].finish(
+        [this, i](Instant when, Wide before, Wide now, const Step &step) { keep(i, when, before, now, step); });
+  std::sort(drops_.begin(), drops_.end(),
+            [](const Drop &a, const Drop &b) { return a.at != b.at ? a.at < b.at : a.metric < b.metric; });
+  return std::move(drops_);
 }
 
 std::vector<SeriesBucket> Series::finish() {

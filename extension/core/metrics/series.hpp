@@ -62,4 +62,28 @@ class Series {
   std::map<Instant, Sums> current_, all_;
 };
 
+/// A counter that fell: `before` is its last known value, `now` the one at `at`.
+struct Drop {
+  Instant at;
+  Metric metric;
+  Wide before, now;
+  StepKind kind;  // correction or reset
+};
+
+/// Finds the decreases of one series, whose samples come as Series takes them.
+class Drops {
+ public:
+  explicit Drops(const Policy &policy, const Counters &before = {});
+
+  void add(Instant at, const Counters &counters);
+  /// In order of time, then of metric.
+  std::vector<Drop> finish();
+
+ private:
+  void keep(std::size_t metric, Instant at, Wide before, Wide now, const Step &step);
+
+  std::vector<CounterFold> folds_;
+  std::vector<Drop> drops_;
+};
+
 }  // namespace nexus::metrics
