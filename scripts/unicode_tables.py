@@ -16,12 +16,13 @@ GRAPHEME_BREAK = ["Other", "CR", "LF", "Control", "Extend", "ZWJ", "Regional_Ind
                   "L", "V", "T", "LV", "LVT"]
 PICTOGRAPHIC = 1 << 4
 CONJUNCT_CONSONANT, CONJUNCT_EXTEND, CONJUNCT_LINKER = 1 << 5, 2 << 5, 3 << 5
-NFC_CHECK = 1 << 7
+NFC_OPEN = 1 << 7
 X_TAG_LETTER = 1 << 8
 X_TAG_OTHER = 1 << 9
 WORD = 1 << 10
 PUNCTUATION = 1 << 11
 EMOJI_START = 1 << 12
+COMBINING = 1 << 13
 
 # X's tag characters are those of Unicode 7.0 and these signs.
 X_AGE = (7, 0)
@@ -129,11 +130,11 @@ def words(sequences):
     for c, value in conjuncts().items():
         word[c] |= value
     for c, value in property_of("extracted/DerivedCombiningClass.txt").items():
-        word[c] |= NFC_CHECK if value != "0" else 0
+        word[c] |= COMBINING if value != "0" else 0
     for first, last, values in fields("DerivedNormalizationProps.txt"):
         if values[0] == "NFC_QC":
             for c in range(first, last + 1):
-                word[c] |= NFC_CHECK
+                word[c] |= NFC_OPEN
     for c in property_of("DerivedCoreProperties.txt", "Alphabetic"):
         word[c] |= WORD
     for c, category in property_of("extracted/DerivedGeneralCategory.txt").items():
@@ -174,7 +175,8 @@ def main():
 
     print("// Made by scripts/unicode_tables.py from the Unicode Character Database.")
     print(f'constexpr char kUnicodeVersion[] = "{version()}";')
-    table("std::uint8_t" if len(blocks) <= 256 else "std::uint16_t", "kBlockOf", index)
+    assert len(blocks) <= 256, "kBlockOf needs a wider type, here and in unicode.hpp"
+    table("std::uint8_t", "kBlockOf", index)
     table("std::uint16_t", "kWords", [w for block in blocks for w in block])
     print(f"constexpr std::uint16_t kEmojiRoot = {root};")
     table("EmojiNode", "kEmojiNodes", [f"{{{n[0]}, {n[1]}, {str(n[2]).lower()}}}" for n in nodes])

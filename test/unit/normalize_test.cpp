@@ -1,6 +1,10 @@
 #include "core/text/normalize.hpp"
 
 #include <gtest/gtest.h>
+#include <utf8proc.h>
+
+#include <cstdlib>
+#include <random>
 
 using nexus::text::canonical_hashtag;
 using nexus::text::fold;
@@ -9,6 +13,21 @@ using nexus::text::nfc;
 TEST(Normalize, Nfc) {
   EXPECT_EQ(nfc("Cafe\u0301"), "Café");
   EXPECT_EQ(nfc("plain"), "plain");
+}
+
+/// Mapping only where it may matter gives what mapping everything gives.
+TEST(Normalize, NfcAgreesWithUtf8proc) {
+  const std::string pieces[] = {"a",      "e",      "\u0301", "\u0323", "\u1100", "\u1161",
+                                "\u11A8", "\uAC00", "\u0958", "\u0915", "\u093C", "\u0344",
+                                "\u212B", "é",      "\u0F71", "\u0F73", "日",     "\u0345"};
+  std::mt19937 random(11);
+  for (int round = 0; round < 20000; ++round) {
+    std::string text;
+    for (auto n = random() % 8; n > 0; --n) text += pieces[random() % std::size(pieces)];
+    auto *whole = utf8proc_NFC(reinterpret_cast<const utf8proc_uint8_t *>(text.c_str()));
+    EXPECT_EQ(nfc(text), reinterpret_cast<const char *>(whole)) << text;
+    std::free(whole);
+  }
 }
 
 TEST(Normalize, FoldIsStable) {

@@ -4,10 +4,10 @@
 // its own; a link takes everything up to the next white space, so that no other link starts inside.
 #include <algorithm>
 
-#include "core/text/characters.hpp"
 #include "core/text/spans.hpp"
 #include "core/text/tlds.hpp"
 #include "core/text/unicode.hpp"
+#include "core/text/url_characters.hpp"
 #include "core/text/utf8.hpp"
 
 namespace nexus::text {
@@ -93,7 +93,7 @@ class Facets {
 
   void link(std::size_t start) {
     if (start < links_) return;
-    std::size_t protocol = protocol_size(start), domain_end = 0;
+    std::size_t protocol = protocol_size(text_.substr(start, 8)), domain_end = 0;
     if (protocol == 0 || start + protocol >= text_.size() || is_script_space(code(start + protocol))) {
       protocol = 0;
       domain_end = domain_end_from(start);
@@ -117,16 +117,6 @@ class Facets {
   static bool known_domain(std::string_view domain) {
     std::size_t dot = domain.rfind('.');
     return dot != std::string_view::npos && is_current_tld(domain.substr(dot + 1));
-  }
-
-  std::size_t protocol_size(std::size_t start) const {
-    for (std::string_view protocol : {"http://", "https://"}) {
-      std::string_view there = text_.substr(start, protocol.size());
-      if (std::equal(there.begin(), there.end(), protocol.begin(), protocol.end(),
-                     [](char a, char b) { return (a >= 'A' && a <= 'Z' ? a + 32 : a) == b; }))
-        return protocol.size();
-    }
-    return 0;
   }
 
   /// The end of `label.label…`, the first of which starts with a letter; 0 if there is no such thing.

@@ -8,32 +8,32 @@
 // The character classes of the link rules that are plain ranges.
 namespace nexus::text {
 
-inline bool is_x_space(char32_t c) {
+constexpr bool is_x_space(char32_t c) {
   return (c >= 0x09 && c <= 0x0D) || c == ' ' || c == 0x85 || c == 0xA0 || c == 0x1680 || c == 0x180E ||
          (c >= 0x2000 && c <= 0x200A) || c == 0x2028 || c == 0x2029 || c == 0x202F || c == 0x205F || c == 0x3000;
 }
 
 /// White space as JavaScript's regular expressions have it, which Bluesky's rules are written in.
-inline bool is_script_space(char32_t c) {
+constexpr bool is_script_space(char32_t c) {
   return c == 0xFEFF || (is_x_space(c) && c != 0x85 && c != 0x180E);
 }
 
 /// ASCII punctuation without the double quote and the grave accent.
-inline bool is_x_punctuation(char32_t c) {
+constexpr bool is_x_punctuation(char32_t c) {
   return c > ' ' && c < 0x7F && !is_ascii_alnum(c) && c != '"' && c != '`';
 }
 
 /// Characters that make a post invalid.
-inline bool is_x_invalid(char32_t c) {
+constexpr bool is_x_invalid(char32_t c) {
   return c == 0xFFFE || c == 0xFEFF || c == 0xFFFF;
 }
 
-inline bool is_direction_mark(char32_t c) {
+constexpr bool is_direction_mark(char32_t c) {
   return (c >= 0x202A && c <= 0x202E) || c == 0x061C || c == 0x200E || c == 0x200F || (c >= 0x2066 && c <= 0x2069);
 }
 
 /// Accented Latin letters and combining marks.
-inline bool is_latin_accent(char32_t c) {
+constexpr bool is_latin_accent(char32_t c) {
   if (c < 0xC0) return false;
   if (c <= 0x24F) return c != 0xD7 && c != 0xF7;
   switch (c) {
@@ -56,10 +56,10 @@ inline bool is_latin_accent(char32_t c) {
   }
 }
 
-inline bool is_hash_sign(char32_t c) {
+constexpr bool is_hash_sign(char32_t c) {
   return c == '#' || c == 0xFF03;
 }
-inline bool is_at_sign(char32_t c) {
+constexpr bool is_at_sign(char32_t c) {
   return c == '@' || c == 0xFF20;
 }
 

@@ -5,6 +5,7 @@
 #include "core/error.hpp"
 #include "core/text/normalize.hpp"
 #include "core/text/spans.hpp"
+#include "core/text/url_characters.hpp"
 #include "core/text/utf8.hpp"
 
 namespace nexus::text {
@@ -38,12 +39,6 @@ void ascii_case(std::string &text, char first, char last, int shift) {
     if (c >= first && c <= last) c = static_cast<char>(c + shift);
 }
 
-bool has_protocol(std::string_view url) {
-  std::string start(url.substr(0, 8));
-  ascii_case(start, 'A', 'Z', 'a' - 'A');
-  return start == "https://" || start.substr(0, 7) == "http://";
-}
-
 std::string canonical(EntityKind kind, const std::string &value) {
   std::string result = value;
   switch (kind) {
@@ -57,7 +52,7 @@ std::string canonical(EntityKind kind, const std::string &value) {
       ascii_case(result, 'a', 'z', 'A' - 'a');
       return result;
     case EntityKind::url:
-      return has_protocol(value) ? value : "https://" + value;
+      return protocol_size(value) != 0 ? value : "https://" + value;
   }
   return result;
 }
@@ -80,7 +75,9 @@ std::vector<Entity> entities(std::string_view utf8, Dialect dialect, Interrupt i
     throw Error("0A000", "entities of dialect \"mastodon\" are not supported yet").hint("Use dialect x or bluesky.");
   std::vector<Entity> result;
   Ruler ruler(utf8);
-  for (const Span &span : dialect == Dialect::x ? x_spans(utf8, interrupt) : bluesky_spans(utf8, interrupt)) {
+  std::vector<Span> spans = dialect == Dialect::x ? x_spans(utf8, interrupt) : bluesky_spans(utf8, interrupt);
+  result.reserve(spans.size());
+  for (const Span &span : spans) {
     interrupt.poll(16);
     Entity entity;
     entity.kind = span.kind;

@@ -36,12 +36,79 @@ class GraphemeBreaker {
 
   explicit GraphemeBreaker(GraphemeBreak last) : last_(last) {}
   bool breaks(Properties current) const;
+  static bool is_control(GraphemeBreak b) {
+    return b == GraphemeBreak::control || b == GraphemeBreak::cr || b == GraphemeBreak::lf;
+  }
 
   GraphemeBreak last_ = kStart;
   Emoji emoji_ = Emoji::none;
   Conjunct conjunct_ = Conjunct::none;
   bool odd_indicators_ = false;  // GB12, GB13: the run of regional indicators before is of odd length
 };
+
+inline bool GraphemeBreaker::breaks(Properties current) const {
+  GraphemeBreak next = current.grapheme_break();
+  if (last_ == GraphemeBreak::cr && next == GraphemeBreak::lf) return false;  // GB3
+  if (is_control(last_) || is_control(next)) return true;                     // GB4, GB5
+  switch (next) {
+    case GraphemeBreak::extend:
+    case GraphemeBreak::zwj:           // GB9
+    case GraphemeBreak::spacing_mark:  // GB9a
+      return false;
+    case GraphemeBreak::l:
+    case GraphemeBreak::lv:
+    case GraphemeBreak::lvt:
+      if (last_ == GraphemeBreak::l) return false;  // GB6
+      break;
+    case GraphemeBreak::v:
+      if (last_ == GraphemeBreak::l || last_ == GraphemeBreak::lv || last_ == GraphemeBreak::v)
+        return false;  // GB6, GB7
+      break;
+    case GraphemeBreak::t:
+      if (last_ == GraphemeBreak::lv || last_ == GraphemeBreak::v || last_ == GraphemeBreak::lvt ||
+          last_ == GraphemeBreak::t)
+        return false;  // GB7, GB8
+      break;
+    case GraphemeBreak::regional_indicator:
+      if (odd_indicators_) return false;  // GB12, GB13
+      break;
+    default:
+      break;
+  }
+  if (last_ == GraphemeBreak::prepend) return false;                                                        // GB9b
+  if (conjunct_ == Conjunct::linked && current.conjunct_break() == ConjunctBreak::consonant) return false;  // GB9c
+  return !(emoji_ == Emoji::joined && current.pictographic());                                              // GB11
+}
+
+inline bool GraphemeBreaker::starts_cluster(Properties current) {
+  bool result = breaks(current);
+  GraphemeBreak next = current.grapheme_break();
+
+  if (current.pictographic())
+    emoji_ = Emoji::pictograph;
+  else if (emoji_ == Emoji::pictograph && next == GraphemeBreak::zwj)
+    emoji_ = Emoji::joined;
+  else if (!(emoji_ == Emoji::pictograph && next == GraphemeBreak::extend))
+    emoji_ = Emoji::none;
+
+  switch (current.conjunct_break()) {
+    case ConjunctBreak::consonant:
+      conjunct_ = Conjunct::consonant;
+      break;
+    case ConjunctBreak::linker:
+      if (conjunct_ != Conjunct::none) conjunct_ = Conjunct::linked;
+      break;
+    case ConjunctBreak::extend:
+      break;
+    case ConjunctBreak::none:
+      conjunct_ = Conjunct::none;
+      break;
+  }
+
+  odd_indicators_ = next == GraphemeBreak::regional_indicator && !odd_indicators_;
+  last_ = next;
+  return result;
+}
 
 /// Code point offsets of all borders, 0 and the end included; for an empty text only 0.
 ///

@@ -3,9 +3,8 @@
 #include <algorithm>
 #include <string>
 
-#include "core/text/characters.hpp"
 #include "core/text/graphemes.hpp"
-#include "core/text/spans.hpp"
+#include "core/text/url_characters.hpp"
 #include "core/text/utf8.hpp"
 
 namespace nexus::text {
@@ -61,21 +60,21 @@ bool is_blank(std::string_view utf8) {
   return true;
 }
 
-std::int64_t mastodon_length(std::string_view utf8, Interrupt interrupt) {
+std::int64_t mastodon_length(std::string_view utf8, std::int64_t graphemes, bool at_sign, const std::vector<Span> &urls,
+                             Interrupt &interrupt) {
   if (is_blank(utf8)) return 0;
-  std::vector<Span> urls = url_spans(utf8, Dialect::mastodon, interrupt);
-  std::string counted;
-  auto url = urls.begin();
-  std::size_t sign = std::min(utf8.find('@'), utf8.size());
-  std::size_t copied = 0, at = 0;  // the text is copied up to `copied` and looked at up to `at`
+  if (urls.empty() && !at_sign) return graphemes;
+  std::string counted;  // the text with placeholders
+  std::size_t copied = 0, at = 0, sign = std::min(utf8.find('@'), utf8.size());
   auto replace = [&](std::size_t start, std::size_t end, std::string_view by) {
     counted.append(utf8, copied, start - copied).append(by);
     copied = at = end;
   };
   const std::string placeholder(kUrlLength, 'x');
+  auto url = urls.begin();
   while (true) {
     interrupt.poll();
-    while (url != urls.end() && url->start < at) ++url;
+    while (url != urls.end() && (url->start < at || protocol_size(utf8.substr(url->start, 8)) == 0)) ++url;
     std::size_t url_start = url == urls.end() ? utf8.size() : url->start;
     if (sign < at) sign = std::min(utf8.find('@', at), utf8.size());
     if (url_start == utf8.size() && sign == utf8.size()) break;
@@ -89,7 +88,7 @@ std::int64_t mastodon_length(std::string_view utf8, Interrupt interrupt) {
     else
       at = sign + 1;
   }
-  if (copied == 0) return grapheme_count(utf8);
+  if (copied == 0) return graphemes;
   counted.append(utf8, copied, utf8.size() - copied);
   return grapheme_count(counted);
 }

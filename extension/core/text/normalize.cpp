@@ -3,35 +3,93 @@
 #include <utf8proc.h>
 
 #include <algorithm>
-#include <cstdlib>
-#include <memory>
-#include <new>
+#include <vector>
 
 #include "core/error.hpp"
+#include "core/text/unicode.hpp"
+#include "core/text/utf8.hpp"
 
 namespace nexus::text {
 
 namespace {
 
+constexpr int kLongestDecomposition = 64;  // of one character; the longest known has 18
+constexpr int kCompose = UTF8PROC_STABLE | UTF8PROC_COMPOSE;
+
 bool is_ascii(std::string_view text) {
   return std::all_of(text.begin(), text.end(), [](char c) { return static_cast<unsigned char>(c) < 0x80; });
 }
 
+int combining_class(utf8proc_int32_t code) {
+  return utf8proc_get_property(code)->combining_class;
+}
+
+/// Combining marks in canonical order. (utf8proc's own ordering takes quadratic time on long runs of them.)
+void order_marks(std::vector<utf8proc_int32_t> &points) {
+  auto before = [](auto a, auto b) { return combining_class(a) < combining_class(b); };
+  for (auto at = points.begin(); at != points.end();) {
+    if (combining_class(*at) == 0) {
+      ++at;
+      continue;
+    }
+    auto end = std::find_if(at, points.end(), [](auto code) { return combining_class(code) == 0; });
+    if (!std::is_sorted(at, end, before)) std::stable_sort(at, end, before);
+    at = end;
+  }
+}
+
+/// Decomposes, orders and composes again; `options` say what else happens to each character.
 std::string map(std::string_view utf8, int options) {
-  utf8proc_uint8_t *raw = nullptr;
-  auto size = utf8proc_map(reinterpret_cast<const utf8proc_uint8_t *>(utf8.data()),
-                           static_cast<utf8proc_ssize_t>(utf8.size()), &raw, static_cast<utf8proc_option_t>(options));
-  std::unique_ptr<utf8proc_uint8_t, decltype(&std::free)> owner(raw, &std::free);
-  if (size == UTF8PROC_ERROR_NOMEM) throw std::bad_alloc();
+  auto flags = static_cast<utf8proc_option_t>(options);
+  std::vector<utf8proc_int32_t> points;
+  points.reserve(utf8.size());
+  for (std::size_t at = 0; at < utf8.size();) {
+    Decoded character = decode_at(utf8, at);
+    utf8proc_int32_t parts[kLongestDecomposition];
+    int last_class = 0;
+    auto count = utf8proc_decompose_char(static_cast<utf8proc_int32_t>(character.code), parts, kLongestDecomposition,
+                                         flags, &last_class);
+    if (count < 0 || count > kLongestDecomposition)
+      throw Error("22021", std::string("text cannot be normalised: ") + utf8proc_errmsg(count));
+    points.insert(points.end(), parts, parts + count);
+    at += character.size;
+  }
+  order_marks(points);
+  auto size = utf8proc_normalize_utf32(points.data(), static_cast<utf8proc_ssize_t>(points.size()), flags);
   if (size < 0) throw Error("22021", std::string("text cannot be normalised: ") + utf8proc_errmsg(size));
-  return {reinterpret_cast<const char *>(raw), static_cast<size_t>(size)};
+  std::string result;
+  for (utf8proc_ssize_t i = 0; i < size; ++i)
+    append(result, static_cast<char32_t>(points[static_cast<std::size_t>(i)]));
+  return result;
 }
 
 }  // namespace
 
 std::string nfc(std::string_view utf8) {
-  if (is_ascii(utf8)) return std::string(utf8);
-  return map(utf8, UTF8PROC_STABLE | UTF8PROC_COMPOSE);
+  // Only stretches around characters that may compose or be out of order are mapped; a stretch starts at a character
+  // that neither combines nor composes with what is before it.
+  std::string result;
+  std::size_t copied = 0, stretch = 0;
+  bool open = false, after_combining = false;
+  auto close = [&](std::size_t end) {
+    if (!open) return;
+    result.append(utf8, copied, stretch - copied).append(map(utf8.substr(stretch, end - stretch), kCompose));
+    copied = end;
+    open = false;
+  };
+  for (std::size_t at = 0; at < utf8.size();) {
+    Decoded character = decode_at(utf8, at);
+    Properties p = properties(character.code);
+    if (!p.nfc_open() && !p.combining()) {
+      close(at);
+      stretch = at;
+    }
+    open = open || p.nfc_open() || (p.combining() && after_combining);
+    after_combining = p.combining();
+    at += character.size;
+  }
+  close(utf8.size());
+  return result.append(utf8, copied, utf8.size() - copied);
 }
 
 std::string fold(std::string_view utf8) {
@@ -42,8 +100,8 @@ std::string fold(std::string_view utf8) {
     return lower;
   }
   // Folding can undo composition and the other way round; a second pass makes the result stable.
-  std::string once = map(utf8, UTF8PROC_STABLE | UTF8PROC_COMPOSE | UTF8PROC_COMPAT | UTF8PROC_CASEFOLD);
-  return map(once, UTF8PROC_STABLE | UTF8PROC_COMPOSE | UTF8PROC_COMPAT | UTF8PROC_CASEFOLD);
+  std::string once = map(utf8, kCompose | UTF8PROC_COMPAT | UTF8PROC_CASEFOLD);
+  return map(once, kCompose | UTF8PROC_COMPAT | UTF8PROC_CASEFOLD);
 }
 
 std::string canonical_hashtag(std::string_view tag) {

@@ -67,6 +67,8 @@ int part_size(std::string_view label, int limit) {
 }  // namespace
 
 int punycode_label_size(std::string_view label, int limit) {
+  bool ascii = std::all_of(label.begin(), label.end(), [](char c) { return static_cast<unsigned char>(c) < 0x80; });
+  if (ascii) return static_cast<int>(std::min(label.size(), static_cast<std::size_t>(limit) + 1));
   int size = 0;
   std::size_t part = 0;
   for (std::size_t at = 0; at < label.size() && size <= limit;) {

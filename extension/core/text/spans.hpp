@@ -27,7 +27,7 @@ std::vector<Span> bluesky_spans(std::string_view utf8, Interrupt &interrupt);
 /// Sorts by place; of two that overlap the one that starts first stays.
 void resolve_overlaps(std::vector<Span> &spans);
 
-/// The URLs alone, as X or Mastodon counts them 23.
-std::vector<Span> url_spans(std::string_view utf8, Dialect dialect, Interrupt &interrupt);
+/// The URLs alone, as X counts them 23.
+std::vector<Span> x_url_spans(std::string_view utf8, Interrupt &interrupt);
 
 }  // namespace nexus::text

@@ -7,7 +7,7 @@
 
 namespace nexus::text {
 
-namespace {
+namespace tables {
 
 struct EmojiNode {
   std::uint16_t first_edge, edges;
@@ -20,27 +20,24 @@ struct EmojiEdge {
 
 #include "unicode_tables.inc"
 
-}  // namespace
+}  // namespace tables
 
 std::string_view unicode_version() {
-  return kUnicodeVersion;
-}
-
-Properties properties(char32_t code) {
-  return Properties(kWords[static_cast<std::size_t>(kBlockOf[code >> 7]) << 7 | (code & 0x7F)]);
+  return tables::kUnicodeVersion;
 }
 
 std::size_t emoji_size(std::string_view text, std::size_t at) {
+  using tables::EmojiEdge, tables::EmojiNode;
   std::size_t longest = 0;
-  const EmojiNode *node = &kEmojiNodes[kEmojiRoot];
+  const EmojiNode *node = &tables::kEmojiNodes[tables::kEmojiRoot];
   for (std::size_t next = at; next < text.size() && node->edges > 0;) {
     Decoded character = decode_at(text, next);
-    const EmojiEdge *first = kEmojiEdges + node->first_edge, *last = first + node->edges;
+    const EmojiEdge *first = tables::kEmojiEdges + node->first_edge, *last = first + node->edges;
     const EmojiEdge *edge =
         std::lower_bound(first, last, character.code, [](const EmojiEdge &e, char32_t code) { return e.code < code; });
     if (edge == last || edge->code != character.code) break;
     next += character.size;
-    node = &kEmojiNodes[edge->node];
+    node = &tables::kEmojiNodes[edge->node];
     if (node->accepting) longest = next - at;
   }
   return longest;

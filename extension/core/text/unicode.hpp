@@ -41,18 +41,26 @@ class Properties {
   constexpr GraphemeBreak grapheme_break() const { return static_cast<GraphemeBreak>(word_ & 0xF); }
   constexpr bool pictographic() const { return (word_ & 1U << 4) != 0; }  ///< Extended_Pictographic
   constexpr ConjunctBreak conjunct_break() const { return static_cast<ConjunctBreak>(word_ >> 5 & 3); }
-  constexpr bool nfc_check() const { return (word_ & 1U << 7) != 0; }     ///< a text with it may not be NFC
+  constexpr bool nfc_open() const { return (word_ & 1U << 7) != 0; }      ///< NFC_Quick_Check is not Yes
   constexpr bool x_tag_letter() const { return (word_ & 1U << 8) != 0; }  ///< letter or mark, as X counts them
   constexpr bool x_tag() const { return (word_ & 3U << 8) != 0; }         ///< may stand in a hashtag on X
   constexpr bool word() const { return (word_ & 1U << 10) != 0; }         ///< alphabetic, mark, digit or connector
   constexpr bool punctuation() const { return (word_ & 1U << 11) != 0; }  ///< general category P
   constexpr bool emoji_start() const { return (word_ & 1U << 12) != 0; }  ///< emoji_size() is worth asking
+  constexpr bool combining() const { return (word_ & 1U << 13) != 0; }    ///< Canonical_Combining_Class is not 0
 
  private:
   std::uint16_t word_;
 };
 
-Properties properties(char32_t code);
+namespace tables {
+extern const std::uint8_t kBlockOf[];
+extern const std::uint16_t kWords[];
+}  // namespace tables
+
+inline Properties properties(char32_t code) {
+  return Properties(tables::kWords[static_cast<std::size_t>(tables::kBlockOf[code >> 7]) << 7 | (code & 0x7F)]);
+}
 
 /// Bytes of the longest emoji sequence of at least two code points that starts at `at`, 0 if there is none. The
 /// sequences are those that X counts as one emoji: Emoji 11.0, fully qualified, and keycaps without selector.

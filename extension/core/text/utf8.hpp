@@ -25,12 +25,13 @@ inline bool is_continuation(char byte) {
 ///
 ///     decode_at("é", 0)  // {U+00E9, 2}
 inline Decoded decode_at(std::string_view text, std::size_t at) {
+  auto ascii = static_cast<unsigned char>(text[at]);
+  if (ascii < 0x80) return {ascii, 1};
   auto byte = [&](std::size_t i) -> char32_t {
     return at + i < text.size() ? static_cast<unsigned char>(text[at + i]) : 0U;
   };
   char32_t first = byte(0);
   unsigned left = static_cast<unsigned>(text.size() - at);
-  if (first < 0x80) return {first, 1};
   if (first < 0xE0) return {(first & 0x1F) << 6 | (byte(1) & 0x3F), left < 2 ? left : 2};
   if (first < 0xF0) return {(first & 0x0F) << 12 | (byte(1) & 0x3F) << 6 | (byte(2) & 0x3F), left < 3 ? left : 3};
   return {(first & 0x07) << 18 | (byte(1) & 0x3F) << 12 | (byte(2) & 0x3F) << 6 | (byte(3) & 0x3F),
@@ -68,13 +69,13 @@ inline void append(std::string &text, char32_t code) {
   }
 }
 
-inline bool is_ascii_digit(char32_t c) {
+constexpr bool is_ascii_digit(char32_t c) {
   return c >= '0' && c <= '9';
 }
-inline bool is_ascii_letter(char32_t c) {
+constexpr bool is_ascii_letter(char32_t c) {
   return (c | 0x20) >= 'a' && (c | 0x20) <= 'z' && c < 0x80;
 }
-inline bool is_ascii_alnum(char32_t c) {
+constexpr bool is_ascii_alnum(char32_t c) {
   return is_ascii_letter(c) || is_ascii_digit(c);
 }
 

@@ -7,9 +7,9 @@
 
 #include <algorithm>
 
-#include "core/text/characters.hpp"
 #include "core/text/punycode.hpp"
 #include "core/text/tlds.hpp"
+#include "core/text/url_characters.hpp"
 
 namespace nexus::text {
 
@@ -19,53 +19,19 @@ constexpr std::int64_t kMaxUrl = 4096;  // UTF-16 units, the protocol counted on
 constexpr std::size_t kMaxSlug = 40;    // of a t.co URL
 constexpr int kMaxLabel = 63;
 
-/// May begin and end a label.
-bool is_domain_character(char32_t c) {
-  if (c < 0x80) return !is_x_punctuation(c) && !is_x_space(c);
-  return !is_x_space(c) && !is_x_invalid(c) && !is_direction_mark(c);
-}
-bool is_label_character(char32_t c) {
-  return c == '-' || c == '_' || is_domain_character(c);
-}
-bool may_precede(char32_t c) {
-  return !is_ascii_alnum(c) && !is_at_sign(c) && c != '$' && !is_hash_sign(c) && !is_x_invalid(c);
-}
-/// What a domain may consist of when there is no protocol.
-bool is_bare_character(char32_t c) {
-  return is_ascii_alnum(c) || c == '-' || is_latin_accent(c);
-}
-bool one_of(char32_t c, std::string_view set) {
-  return c < 0x80 && set.find(static_cast<char>(c)) != std::string_view::npos;
-}
-bool is_path_word(char32_t c) {
-  return is_ascii_alnum(c) || (c >= 0x400 && c <= 0x4FF) || is_latin_accent(c);
-}
-bool is_path_character(char32_t c) {
-  return is_path_word(c) || c == 0x2013 || one_of(c, "!*';:=+,.$/%#[]-_~@|&");
-}
-bool is_path_end(char32_t c) {
-  return is_path_word(c) || one_of(c, "+-=_#/");
-}
-bool is_query_character(char32_t c) {
-  return is_ascii_alnum(c) || one_of(c, "!?*'@();:&=+$/%#[]-_.,~|");
-}
-bool is_query_end(char32_t c) {
-  return is_ascii_alnum(c) || one_of(c, "-_&=#/");
-}
-
 /// Starts a character that is a surrogate pair in UTF-16.
 bool is_pair(char first) {
   return static_cast<unsigned char>(first) >= 0xF0;
 }
 
+/// Directly in front of a bare domain it makes it none.
+bool spoils_bare(char c) {
+  return c == '-' || c == '_' || c == '.' || c == '/';
+}
+
 char32_t at(std::string_view text, std::size_t where) {
   return decode_at(text, where).code;
 }
-bool equal_ignoring_case(std::string_view text, std::string_view lower) {
-  return std::equal(text.begin(), text.end(), lower.begin(), lower.end(),
-                    [](char a, char b) { return (a >= 'A' && a <= 'Z' ? a + 32 : a) == b; });
-}
-
 /// Behind the path characters from `from` on.
 std::size_t skip_path(std::string_view text, std::size_t from) {
   while (from < text.size()) {
@@ -165,10 +131,11 @@ XUrls::Start XUrls::first_start(std::size_t from, std::size_t to) const {
 }
 
 std::size_t XUrls::protocol_before(std::size_t domain) const {
-  for (std::string_view protocol : {"http://", "https://"}) {
-    if (domain < consumed_ + protocol.size()) continue;
-    std::size_t start = domain - protocol.size();
-    if (equal_ignoring_case(text_.substr(start, protocol.size()), protocol) && may_start(start)) return start;
+  if (domain < 7 || text_[domain - 1] != '/') return kNone;
+  for (std::size_t size : {std::size_t{7}, std::size_t{8}}) {
+    if (domain < consumed_ + size) continue;
+    std::size_t start = domain - size;
+    if (protocol_size(text_.substr(start, size)) == size && may_start(start)) return start;
   }
   return kNone;
 }
@@ -270,7 +237,7 @@ void XUrls::take(Start start, std::size_t domain_end, std::vector<Span> &found) 
       if (latin.empty()) return;
     }
     std::string_view rest = text_.substr(start.domain, end - start.domain);
-    if (equal_ignoring_case(rest.substr(0, 5), "t.co/")) {
+    if (starts_with_ignoring_case(rest, "t.co/")) {
       std::size_t slug = 5;
       while (slug < rest.size() && is_ascii_alnum(static_cast<unsigned char>(rest[slug]))) ++slug;
       if (slug - 5 > kMaxSlug) return;
@@ -280,7 +247,7 @@ void XUrls::take(Start start, std::size_t domain_end, std::vector<Span> &found) 
       }
     }
     found.push_back({EntityKind::url, begin, end});
-  } else if (bare_ && (start.inside || begin == 0 || !one_of(at(text_, previous(text_, begin)), "-_./"))) {
+  } else if (start.inside || begin == 0 || !spoils_bare(text_[begin - 1])) {
     take_bare(start.domain, domain_end, path ? end : 0, found);
   }
 }
@@ -308,9 +275,9 @@ void XUrls::take_bare(std::size_t domain, std::size_t domain_end, std::size_t pa
   if (path_end != 0 && found.size() > before) found.back().end = path_end;
 }
 
-std::vector<Span> url_spans(std::string_view utf8, Dialect dialect, Interrupt &interrupt) {
+std::vector<Span> x_url_spans(std::string_view utf8, Interrupt &interrupt) {
   std::vector<Span> found;
-  XUrls urls(utf8, dialect != Dialect::mastodon);
+  XUrls urls(utf8);
   for (std::size_t dot = utf8.find('.'); dot != std::string_view::npos; dot = utf8.find('.', dot + 1)) {
     interrupt.poll();
     urls.at_dot(dot, found, interrupt);

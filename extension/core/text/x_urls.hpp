@@ -11,11 +11,9 @@ namespace nexus::text {
 ///
 ///     XUrls urls(text);
 ///     urls.at_dot(dot, found, interrupt);  // appends to `found`, in text order
-///
-/// Mastodon has taken over these rules; bare domains are no URLs there.
 class XUrls {
  public:
-  explicit XUrls(std::string_view utf8, bool bare = true) : text_(utf8), bare_(bare) {}
+  explicit XUrls(std::string_view utf8) : text_(utf8) {}
 
   void at_dot(std::size_t dot, std::vector<Span> &found, Interrupt &interrupt);
 
@@ -44,7 +42,6 @@ class XUrls {
   void take_bare(std::size_t domain, std::size_t domain_end, std::size_t path_end, std::vector<Span> &found);
 
   std::string_view text_;
-  bool bare_;                 // domains without a protocol count too
   std::size_t consumed_ = 0;  // end of the last match: no other one touches what is before
   std::size_t fence_ = 0;     // no domain starts before
   struct {
