@@ -76,6 +76,28 @@ SELECT count(*) FROM nexus.attachment_grants;
 SELECT count(*) FROM nexus.attachment_tables;
 ROLLBACK;
 
+-- Rows from before are neither read nor changed by attach; what is wrong in them is refused when they are changed.
+\set QUIET on
+BEGIN;
+SELECT FROM nexus.detach('public');
+INSERT INTO projects (id, name, type, status, updated_at) SELECT i, 'old', 'video', NULL, '2020-01-01' FROM generate_series(900001, 900003) i;
+INSERT INTO users (id, email, password, first_name, last_name) VALUES ('old', 'old@example.org', 'clear text', 'O', 'O');
+UPDATE projects SET user_id = 'old' WHERE id > 900001;
+CREATE TEMP VIEW tuples AS SELECT ctid::text AS place, xmin::text AS writer, id FROM projects UNION ALL SELECT ctid::text, xmin::text, 0 FROM users;
+CREATE TEMP TABLE before AS SELECT * FROM tuples;
+SET CONSTRAINTS ALL IMMEDIATE;
+SELECT FROM nexus.attach('public');
+\set QUIET off
+SELECT count(*) AS rewritten FROM (SELECT * FROM before EXCEPT SELECT * FROM tuples) d;
+UPDATE projects SET name = 'new' WHERE id = 900002 RETURNING status, updated_at > '2021-01-01' AS moved;
+UPDATE projects SET status = 'archived' WHERE id = 900002 RETURNING status;
+UPDATE users SET first_name = 'New' WHERE id = 'old' RETURNING first_name;
+SAVEPOINT s;
+UPDATE projects SET name = 'new' WHERE id = 900001;
+ROLLBACK TO s;
+UPDATE projects SET name = 'new', user_id = 'old' WHERE id = 900001 RETURNING user_id;
+ROLLBACK;
+
 -- The report: one row that says against each rule, on tables without their constraints.
 \set QUIET on
 BEGIN;

@@ -103,6 +103,8 @@ UPDATE social_accounts SET is_active = false, refresh_token = NULL, access_token
 SELECT pg_temp.try(s) FROM unnest(ARRAY[
   'UPDATE post_schedules SET timezone = ''Mars/Base'' WHERE id = 900001',
   'UPDATE post_schedules SET timezone = ''America/New_York'' WHERE id = 900001',
+  'UPDATE post_schedules SET scheduled_at = ''infinity'' WHERE id = 900001',
+  'UPDATE post_schedules SET series_end_date = ''infinity'' WHERE id = 900001',
   'UPDATE post_schedules SET recurrence = ''FREQ=DAILY'' WHERE id = 900001',
   'UPDATE post_schedules SET recurrence = ''weekdays'' WHERE id = 900001',
   'UPDATE post_schedules SET recurrence = ''custom'' WHERE id = 900001',

@@ -129,3 +129,4 @@ ROLLBACK;
 SET ROLE nexus_app;
 SET nexus.import_mode = on;
 RESET ROLE;
+SELECT has_parameter_privilege('nexus_owner', 'nexus.import_mode', 'SET') AS owner, has_parameter_privilege('nexus_worker', 'nexus.import_mode', 'SET') AS worker;

@@ -25,6 +25,7 @@ sqitch_ok('fresh', 'verify', 'verify');
 is( $node->safe_psql('fresh', q{
 		SELECT string_agg(DISTINCT tableowner, ' ') FROM pg_tables WHERE schemaname = 'public'}),
 	'nexus_owner', 'the tables belong to nexus_owner');
+is($node->safe_psql('fresh', q{SELECT count(*) FROM nexus.enforcement}), '0', 'and the guards refuse, which is the default');
 is( $node->safe_psql('fresh', q{
 		SELECT count(*) FROM pg_constraint WHERE connamespace = 'public'::regnamespace AND NOT convalidated}),
 	'0', 'all rules are valid where there are no rows');
@@ -105,7 +106,16 @@ like($output, qr/lock timeout/, 'and says why');
 $blocker->query_safe('COMMIT');
 $blocker->quit;
 sqitch_ok('fresh', 'nothing of it stays', 'verify');
-sqitch_ok('fresh', 'and it works later', 'deploy', '--verify');
+sqitch_ok('fresh', 'and it works later', 'deploy', '--verify', '--to', '0003_hardening');
+
+# What a concurrent build left half-done is built anew, what it finished is kept.
+$node->safe_psql('fresh', q{
+	CREATE INDEX content_due_idx ON content (scheduled_at) WHERE status = 'scheduled';
+	CREATE INDEX content_tags_gin ON content USING gin (tags);
+	UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'content_due_idx'::regclass});
+my $kept = $node->safe_psql('fresh', q{SELECT 'content_tags_gin'::regclass::oid});
+sqitch_ok('fresh', 'deploy after a build that broke off', 'deploy', '--verify');
+is($node->safe_psql('fresh', q{SELECT 'content_tags_gin'::regclass::oid}), $kept, 'keeps an index that was finished');
 
 $node->stop;
 done_testing();

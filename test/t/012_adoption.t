@@ -136,6 +136,15 @@ for my $known (1, 3)
 		COMMIT}, extra_params => [ '-U', 'drizzle', '-v', 'ON_ERROR_STOP=1' ]);
 	is("$status $stdout", "0 draft\nAnna\nu3", 'the application goes on') or diag($stderr);
 
+	is($node->safe_psql($db, q{SELECT string_agg(table_name || ' ' || mode, ', ' ORDER BY table_name) FROM nexus.enforcement}),
+		'content warn, platform_posts warn, social_posts warn', 'guards warn, so that it goes on with what it writes');
+	($status, $stdout, $stderr) = $node->psql($db, q{
+		INSERT INTO content (user_id, title, platform, content_type) VALUES ('u1', '', 'instagram', 'text') RETURNING title},
+		extra_params => [ '-U', 'drizzle' ]);
+	is($status, 0, 'such as content without a title');
+	like($stderr, qr/WARNING/, 'and is told');
+	$node->safe_psql($db, q{DELETE FROM content WHERE title = ''});
+
 	# Repaired rows let a rule become valid; one that could be valid and is not is reported.
 	$node->safe_psql($db, q{SET session_replication_role = replica; UPDATE niches SET difficulty = 'hard' WHERE difficulty = 'Hard'});
 	($code, $output) = sqitch($node, $db, 'verify');
@@ -149,6 +158,23 @@ for my $known (1, 3)
 	($code, $output) = sqitch($node, $db, 'verify');
 	is($code, 0, 'which is what it was') or diag($output);
 }
+
+# A later version of the application has columns of its own; they are named, and passed over when told so.
+original_database('later', @original);
+$node->safe_psql('later', 'ALTER TABLE content ADD COLUMN day_number integer, ADD COLUMN is_paused boolean DEFAULT false;
+	ALTER TABLE users ADD COLUMN nickname text');
+sqitch($node, 'later', 'deploy', '--to', 'extension');
+sqitch($node, 'later', 'deploy', '--log-only', '--to', $original[2]);
+($code, $output) = sqitch($node, 'later', 'deploy');
+is($code, 0, 'columns of its own do not hinder the deploy') or diag($output);
+($code, $output) = sqitch($node, 'later', 'verify');
+like($output, qr/column content\.day_number, definition: expected nothing, found integer/, 'verify names them');
+my $own = 'own_columns=content.day_number, content.is_paused,users.nickname';
+($code, $output) = sqitch($node, 'later', 'verify', '--set', $own);
+is($code, 0, 'and passes over those it is told of') or diag($output);
+$node->safe_psql('later', 'ALTER TABLE content DROP COLUMN day_number, ADD COLUMN stray integer, DROP COLUMN script');
+($code, $output) = sqitch($node, 'later', 'verify', '--set', $own);
+like($output, qr/column content\.script, .*found nothing\ncolumn content\.stray, .*expected nothing/, 'but over no other');
 
 # Rows that share a new key are listed before anything is changed.
 original_database('doubled', @original);

@@ -22,6 +22,18 @@ $node->safe_psql('source', qq{
 	  VALUES (1, 'x', 1, 'published', '2026-01-01', 'r1');
 	INSERT INTO content (user_id, title, platform, content_type) VALUES ('u1', 'c1', 'x', 'text')});
 my %row = (
+	'nexus.platforms' => q{INSERT INTO nexus.platforms (slug, name) VALUES ('ours', 'Ours')},
+	'nexus.rule_sources' => q{INSERT INTO nexus.rule_sources (source_id, title, kind) VALUES ('ours', 'Ours', 'manual')},
+	'nexus.platform_rules' => q{
+		INSERT INTO nexus.platform_rules (rule_id, platform, field, kind, unit, max, severity, source)
+		  VALUES ('ours.caption', 'x', 'caption', 'text_length', 'codepoint', 100, 'warning', 'ours')},
+	'nexus.rule_overrides' => q{
+		INSERT INTO nexus.rule_overrides (scope, scope_id, rule_id, max)
+		  SELECT 'user', 'u1', rule_id, 500 FROM nexus.platform_rules ORDER BY rule_id LIMIT 1},
+	'nexus.enforcement' => q{SELECT nexus.set_enforcement('content', 'record')},
+	'nexus.findings' => q{
+		INSERT INTO nexus.findings (table_name, row_id, number, finding)
+		  VALUES ('content', 1, 1, ROW('x', 'caption.too_long', 'error', 'caption', 'm', 'h', 1, 2, 3, 4, 'r', 's'))},
 	'nexus.login_users' => q{INSERT INTO nexus.login_users VALUES ('reporting', 'u1')},
 	'nexus.jobs' => q{
 		INSERT INTO nexus.jobs (kind, ref_id) VALUES ('publish', 1), ('verify', 1), ('notify', 1);
@@ -33,11 +45,13 @@ my %row = (
 );
 $node->safe_psql('source', $row{$_}) for sort keys %row;
 
-my @tables = split /\n/, $node->safe_psql('source', q{
-	SELECT c.oid::regclass FROM pg_extension e, unnest(e.extconfig) u(oid) JOIN pg_class c USING (oid)
-	 WHERE e.extname = 'creatornexus' AND c.relkind = 'r' ORDER BY 1});
+my %condition = map { split /\|/, $_, 2 } split /\n/, $node->safe_psql('source', q{
+	SELECT c.oid::regclass, u.condition FROM pg_extension e, unnest(e.extconfig, e.extcondition) u(oid, condition) JOIN pg_class c USING (oid)
+	 WHERE e.extname = 'creatornexus' AND c.relkind = 'r'});
+my @tables = sort keys %condition;
 cmp_ok(scalar(@tables), '>=', 4, 'the extension has tables that are dumped');
-cmp_ok($node->safe_psql('source', "SELECT count(*) FROM $_"), '>', 0, "$_ has a row to be dumped (else add one to this test)") for @tables;
+cmp_ok($node->safe_psql('source', "SELECT count(*) FROM $_ $condition{$_}"), '>', 0, "$_ has a row to be dumped (else add one to this test)")
+  for @tables;
 is( $node->safe_psql('source', q{
 		SELECT string_agg(s.oid::regclass::text, ' ' ORDER BY 1)
 		  FROM pg_extension e CROSS JOIN unnest(e.extconfig) t(oid)

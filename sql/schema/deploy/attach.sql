@@ -7,4 +7,11 @@ BEGIN;
 
 SELECT nexus.attach(:'schema');
 
+-- Tables that an application brought along may hold rows, and its code may write some, that the guards would refuse. So
+-- that it goes on as it did, the guards warn there until nexus.set_enforcement says otherwise.
+SELECT nexus.set_enforcement(guarded, 'warn')
+  FROM unnest(ARRAY['content', 'social_posts', 'platform_posts']) AS guarded
+ WHERE (SELECT relowner FROM pg_class WHERE oid = 'users'::regclass) <> 'nexus_owner'::regrole
+   AND NOT EXISTS (SELECT FROM nexus.enforcement e WHERE e.table_name = guarded);
+
 COMMIT;

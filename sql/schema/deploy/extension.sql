@@ -41,6 +41,9 @@ END $$;
 
 CREATE EXTENSION IF NOT EXISTS creatornexus;
 
+-- Seeding and backfill: rows in any state, with their own updated_at. Nobody else may.
+GRANT SET ON PARAMETER nexus.import_mode TO nexus_owner;
+
 -- For PUBLIC this is granted already. By name it shows other databases of the cluster that the roles are in use.
 GRANT USAGE ON SCHEMA nexus TO nexus_owner, nexus_app, nexus_anon, nexus_worker, nexus_bridge;
 

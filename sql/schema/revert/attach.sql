@@ -6,4 +6,7 @@ BEGIN;
 
 SELECT nexus.detach(:'schema');
 
+DELETE FROM nexus.enforcement
+ WHERE mode = 'warn' AND (SELECT relowner FROM pg_class WHERE oid = 'users'::regclass) <> 'nexus_owner'::regrole;
+
 COMMIT;

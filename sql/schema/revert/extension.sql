@@ -36,6 +36,9 @@ BEGIN
   IF NOT EXISTS (SELECT FROM pg_auth_members
                   WHERE roleid::regrole::text ~ '^nexus_(owner|app|anon|worker|bridge)$'
                     AND member::regrole::text !~ '^nexus_(owner|app|anon|worker|bridge)$') THEN
+    IF to_regrole('nexus_owner') IS NOT NULL THEN
+      REVOKE SET ON PARAMETER nexus.import_mode FROM nexus_owner;
+    END IF;
     DROP ROLE IF EXISTS nexus_bridge, nexus_worker, nexus_anon, nexus_app, nexus_owner;
   ELSE
     RAISE NOTICE 'the nexus_ roles are kept: other roles are members of them';
