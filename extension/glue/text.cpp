@@ -4,6 +4,7 @@
 
 #include "core/text/entities.hpp"
 #include "core/text/graphemes.hpp"
+#include "core/text/identifiers.hpp"
 #include "core/text/normalize.hpp"
 #include "core/text/stats.hpp"
 #include "core/text/unicode.hpp"
@@ -48,6 +49,10 @@ NEXUS_FUNCTION(nexus_hashtags) {
 
 NEXUS_FUNCTION(nexus_canonical_hashtag) {
   PG_RETURN_DATUM(text_datum(text::canonical_hashtag(text_arg(fcinfo, 0))));
+}
+
+NEXUS_FUNCTION(nexus_is_valid) {
+  PG_RETURN_BOOL(text::is_valid(text_arg(fcinfo, 0), text_arg(fcinfo, 1)));
 }
 
 NEXUS_FUNCTION(nexus_grapheme_breaks) {

@@ -75,7 +75,7 @@ void judge_all(FunctionCallInfo fcinfo, bool stored, validation::Circumstances c
   DecodedDraft decoded = decode_draft(call([&] { return PG_GETARG_JSONB_P(0); }), !stored);
   if (stored && !decoded.media_given) {
     decoded.draft.media = validation::implied_media(decoded.draft.content_type.value_or(""));
-    decoded.draft.media_known = false;
+    decoded.draft.complete = false;
   }
   const RuleSet &rules = validation_rules();
   auto platforms = chosen_platforms(fcinfo, rules, decoded, stored);

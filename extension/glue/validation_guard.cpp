@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "glue/datum.hpp"
+#include "glue/settings.hpp"
 #include "glue/table_cache.hpp"
 #include "glue/validation_draft.hpp"
 #include "glue/validation_row.hpp"
@@ -19,6 +20,7 @@ extern "C" {
 #include "access/xact.h"
 #include "catalog/pg_class.h"
 #include "utils/fmgrprotos.h"
+#include "utils/lsyscache.h"
 #include "utils/rel.h"
 #include "utils/syscache.h"
 }
@@ -54,12 +56,6 @@ Occasion occasion_of(const GuardedRow &row) {
   return occasion;
 }
 
-/// Rows of the past may be brought in by whoever may set this.
-bool importing() {
-  const char *setting = call([] { return GetConfigOption("nexus.import_mode", true, false); });
-  return setting != nullptr && std::string_view(setting) == "on";
-}
-
 /// A social post also becomes scheduled by its platform posts, and those may be late.
 bool rolled_up() {
   return call([] { return DatumGetInt32(DirectFunctionCall1(pg_trigger_depth, Datum{0})); }) > 1;
@@ -74,7 +70,7 @@ void check_schedule(const GuardedRow &row, const Occasion &occasion, bool rolls_
   bool retried = before && *before == "failed";
   if (!row.changed("scheduled_at") && (!occasion.becomes || retried)) return;
   if (*at >= GetCurrentTransactionStartTimestamp() - USECS_PER_MINUTE) return;
-  if (importing() || (rolls_up && rolled_up())) return;
+  if (import_mode || (rolls_up && rolled_up())) return;
   findings.push_back(validation::row_finding("scheduled_at.past", "scheduled_at", "scheduled_at is in the past",
                                              "Choose a time to come, or publish now."));
 }
@@ -95,10 +91,31 @@ void judge_content(const GuardedRow &row, std::vector<Finding> &findings) {
   draft.content_type = row.text("content_type");
   draft.hashtags = row.texts("tags");
   draft.media = validation::implied_media(draft.content_type.value_or(""));
-  draft.media_known = false;
+  draft.complete = false;
   validation::Circumstances circumstances;
   circumstances.user_id = row.text("user_id");
   if (auto platform = row.text("platform")) judge(draft, *platform, circumstances, findings);
+}
+
+/// The author of a social post in the same schema.
+std::optional<std::string> author_of(const GuardedRow &row, std::int32_t social_post_id) {
+  Relation relation = row.relation();
+  MemoryContext caller = CurrentMemoryContext;
+  char *author = call([&]() -> char * {
+    SPI_connect();
+    Oid types[] = {INT4OID};
+    Datum values[] = {Int32GetDatum(social_post_id)};
+    const char *schema = quote_identifier(get_namespace_name(RelationGetNamespace(relation)));
+    char *query = psprintf("SELECT user_id::pg_catalog.text FROM %s.social_posts WHERE id = $1", schema);
+    if (SPI_execute_with_args(query, 1, types, values, nullptr, true, 1) != SPI_OK_SELECT)
+      elog(ERROR, "looking for the author of a post failed");
+    char *found = SPI_processed == 1 ? SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1) : nullptr;
+    if (found != nullptr) found = MemoryContextStrdup(caller, found);
+    SPI_finish();
+    return found;
+  });
+  if (author == nullptr) return std::nullopt;
+  return author;
 }
 
 /// The caption and hashtags of one account's version; what it takes over from the social post is judged there.
@@ -106,11 +123,16 @@ void judge_platform_post(const GuardedRow &row, std::vector<Finding> &findings) 
   Draft draft;
   draft.caption = row.text("caption");
   draft.hashtags = row.texts("hashtags");
-  draft.media_known = false;
+  draft.complete = false;
   if (!draft.caption && draft.hashtags.empty()) return;
   validation::Circumstances circumstances;
   std::string account;
-  if (auto id = row.integer("account_id")) circumstances.account_id = account = std::to_string(*id);
+  std::optional<std::string> author;
+  if (validation_rules().has_overrides()) {
+    if (auto id = row.integer("account_id")) circumstances.account_id = account = std::to_string(*id);
+    if (auto id = row.integer("social_post_id")) author = author_of(row, *id);
+    if (author) circumstances.user_id = *author;
+  }
   if (auto platform = row.text("platform")) judge(draft, *platform, circumstances, findings);
 }
 
@@ -271,7 +293,7 @@ Datum guard(FunctionCallInfo fcinfo, const GuardedTable &table) {
   // The platforms are not asked about a row that is refused for its size: its texts may be of any length.
   if (occasion.due && !any_error(findings)) {
     table.judge(row, findings);
-    if (any_error(findings) && importing()) return row.result();
+    if (any_error(findings) && import_mode) return row.result();
   }
   if (any_error(findings)) report(row, findings, mode == Enforcement::error ? ERROR : WARNING);
   return row.result();
@@ -305,8 +327,8 @@ constexpr std::array kPlatformPostColumns = {
     GuardedColumn{"metadata", Shape::metadata, false}, GuardedColumn{"scheduled_at", Shape::time, false},
     GuardedColumn{"published_at", Shape::time, false}, GuardedColumn{"created_at", Shape::time, false},
     GuardedColumn{"updated_at", Shape::time, false},   GuardedColumn{"platform", Shape::none, true},
-    GuardedColumn{"account_id", Shape::none, true},    GuardedColumn{"status", Shape::none, false},
-    GuardedColumn{"id", Shape::none, false},
+    GuardedColumn{"account_id", Shape::none, true},    GuardedColumn{"social_post_id", Shape::none, true},
+    GuardedColumn{"status", Shape::none, false},       GuardedColumn{"id", Shape::none, false},
 };
 
 }  // namespace

@@ -100,13 +100,19 @@ int GuardedRow::index_of(std::string_view column) const {
   return -1;
 }
 
+int GuardedRow::known(std::string_view column) const {
+  int index = index_of(column);
+  if (index < 0) throw Error("XX000", "column " + std::string(column) + " is not among the guarded ones");
+  return index;
+}
+
 AttrNumber GuardedRow::number_of(std::string_view column) const {
   int index = index_of(column);
   return index < 0 ? InvalidAttrNumber : numbers_->number[index];
 }
 
 std::optional<Datum> GuardedRow::value(TupleTableSlot *slot, int index) const {
-  if (index < 0 || numbers_->number[index] == 0) return std::nullopt;
+  if (numbers_->number[index] == 0) return std::nullopt;
   bool null = false;
   Datum datum = call([&] { return slot_getattr(slot, numbers_->number[index], &null); });
   if (null) return std::nullopt;
@@ -114,7 +120,7 @@ std::optional<Datum> GuardedRow::value(TupleTableSlot *slot, int index) const {
 }
 
 std::optional<std::string_view> GuardedRow::as_text(TupleTableSlot *slot, std::string_view column) const {
-  auto datum = value(slot, index_of(column));
+  auto datum = value(slot, known(column));
   if (!datum) return std::nullopt;
   return text_view(*datum);
 }

@@ -37,7 +37,7 @@ class GuardedRow {
   Datum result() const;  ///< for the trigger to return: the row as it came
   Relation relation() const { return trigger_->tg_relation; }
 
-  std::optional<Datum> datum(std::string_view column) const { return value(new_slot(), index_of(column)); }
+  std::optional<Datum> datum(std::string_view column) const { return value(new_slot(), known(column)); }
   std::optional<std::string_view> text(std::string_view column) const { return as_text(new_slot(), column); }
   std::optional<std::string_view> old_text(std::string_view column) const {
     return inserted() ? std::nullopt : as_text(trigger_->tg_trigslot, column);
@@ -47,7 +47,7 @@ class GuardedRow {
   std::vector<std::string_view> texts(
       std::string_view column) const;  ///< of an array; empty for what check_shape refuses
 
-  bool changed(std::string_view column) const { return changed(index_of(column)); }
+  bool changed(std::string_view column) const { return changed(known(column)); }
   bool judged_changed() const;
   AttrNumber number_of(std::string_view column) const;  ///< 0 for a name that is no guarded column
 
@@ -62,7 +62,8 @@ class GuardedRow {
   };
 
   void find_columns(FunctionCallInfo fcinfo);
-  int index_of(std::string_view column) const;
+  int index_of(std::string_view column) const;  // -1 for a name that is no guarded column
+  int known(std::string_view column) const;     // the same, but that is a fault of the guard
   bool changed(int index) const;
   TupleTableSlot *new_slot() const { return inserted() ? trigger_->tg_trigslot : trigger_->tg_newslot; }
   std::optional<Datum> value(TupleTableSlot *slot, int index) const;

@@ -39,3 +39,9 @@ CREATE FUNCTION nexus.grapheme_breaks(body text) RETURNS integer[]
   AS 'MODULE_PATHNAME', 'nexus_grapheme_breaks';
 COMMENT ON FUNCTION nexus.grapheme_breaks(text) IS
   'The borders of extended grapheme clusters (UAX #29 with rule GB9c) as numbers of characters from the start, 0 and the end included. A text may be cut there and nowhere else.';
+
+CREATE FUNCTION nexus.is_valid(kind text, value text) RETURNS boolean
+  LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE
+  AS 'MODULE_PATHNAME', 'nexus_is_valid';
+COMMENT ON FUNCTION nexus.is_valid(text, text) IS
+  'True if the value as a whole is an identifier of that kind; syntax only, nothing is looked up. Kinds: hashtag, username, list (with their sign, as X has them: #tag, @name, @name/list), url, url_without_protocol (twitter-text), handle, did, atidentifier, aturi, nsid, tid, recordkey, language, datetime (AT Protocol; a date that does not exist is not valid). Any other kind is 22023.';

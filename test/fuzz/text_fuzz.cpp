@@ -5,6 +5,7 @@
 
 #include "core/text/entities.hpp"
 #include "core/text/graphemes.hpp"
+#include "core/text/identifiers.hpp"
 #include "core/text/normalize.hpp"
 #include "core/text/stats.hpp"
 #include "core/text/utf8.hpp"
@@ -59,6 +60,10 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t *data, std::size_t size
       last = entity.end;
     }
   }
+  for (const char *kind : {"hashtag", "username", "list", "url", "url_without_protocol", "handle", "did",
+                           "atidentifier", "aturi", "nsid", "tid", "recordkey", "language", "datetime"})
+    (void)is_valid(kind, text);
+
   std::string folded = fold(text);
   require(fold(folded) == folded);
   require(nfc(nfc(text)) == nfc(text));

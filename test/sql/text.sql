@@ -28,6 +28,17 @@ FROM (VALUES (U&'e\0301🇩🇪🇫🇷한국')) v(body),
   LATERAL (SELECT at, lead(at) OVER (ORDER BY at) AS next FROM unnest(nexus.grapheme_breaks(body)) at) b
 WHERE b.next IS NOT NULL;
 
+-- Identifiers.
+SELECT kind, value, nexus.is_valid(kind, value) FROM (VALUES
+  ('hashtag', '#1st'), ('hashtag', '1st'), ('username', '@ann'), ('username', '@ann/list'), ('list', '@ann/list'),
+  ('url', 'http://☃.net/?q=1'), ('url', 'example.com'), ('url_without_protocol', 'example.com'), ('url', 'http://a b.com'),
+  ('handle', 'ann.test'), ('handle', 'ann'), ('did', 'did:plc:abc'), ('atidentifier', 'did:plc:'),
+  ('aturi', 'at://ann.test/app.bsky.feed.post/3k'), ('aturi', 'at://ann.test/'), ('nsid', 'app.bsky.feed.post'),
+  ('nsid', 'app.bsky'), ('tid', '3jzfcijpj2z2a'), ('tid', 'zzzzzzzzzzzzz'), ('recordkey', 'self'), ('recordkey', '..'),
+  ('language', 'zh-Hant-TW'), ('language', 'zh_TW'), ('datetime', '2024-02-29T12:00:00Z'),
+  ('datetime', '2023-02-29T12:00:00Z'), ('datetime', '2024-02-29 12:00:00Z')) v(kind, value);
+SELECT nexus.is_valid('isbn', '1');
+
 -- Immutable: fit for an index and a generated column.
 BEGIN;
 CREATE TABLE posts (body text, length integer GENERATED ALWAYS AS ((nexus.text_stats(body)).graphemes) STORED);
@@ -50,4 +61,4 @@ DROP TABLE long;
 SELECT p.oid::regprocedure AS not_described FROM pg_proc p
 WHERE p.pronamespace = 'nexus'::regnamespace AND p.probin IS NOT NULL AND obj_description(p.oid, 'pg_proc') IS NULL
   AND p.prosrc IN ('nexus_unicode_version', 'nexus_text_stats', 'nexus_entities', 'nexus_hashtags', 'nexus_canonical_hashtag',
-    'nexus_grapheme_breaks');
+    'nexus_grapheme_breaks', 'nexus_is_valid');

@@ -96,6 +96,16 @@ SELECT pg_temp.try($q$UPDATE platform_posts SET caption = repeat('c', 281) WHERE
 SELECT pg_temp.try($q$UPDATE platform_posts SET caption = repeat('c', 281), status = 'scheduled', scheduled_at = '2001-01-01' WHERE id = 1$q$);
 INSERT INTO nexus.rule_overrides (scope, scope_id, rule_id, max) VALUES ('account', '1', 'x.caption.length', 25000);
 SELECT pg_temp.try($q$UPDATE platform_posts SET caption = repeat('c', 281), status = 'scheduled', scheduled_at = '2001-01-01' WHERE id = 1$q$);
+DELETE FROM nexus.rule_overrides;
+INSERT INTO nexus.rule_overrides (scope, scope_id, rule_id, max) VALUES ('user', 'u1', 'x.caption.length', 25000);
+SELECT pg_temp.try($q$UPDATE platform_posts SET caption = repeat('c', 281), status = 'scheduled', scheduled_at = '2001-01-01' WHERE id = 1$q$);
+DELETE FROM nexus.rule_overrides;
+-- It is a part of the post: what it does not hold, the title of a video, is not missing.
+INSERT INTO social_accounts (id, user_id, platform, account_id, account_name) VALUES (3, 'u1', 'youtube', 'c', 'c');
+INSERT INTO social_posts (id, user_id, title, content_type) VALUES (2, 'u1', 'a video', 'video');
+INSERT INTO platform_posts (id, social_post_id, platform, account_id, caption) VALUES (3, 2, 'youtube', 3, 'its description');
+INSERT INTO post_media (social_post_id, media_type, media_url, file_name, mime_type, file_size, duration) VALUES (2, 'video', 'https://example.com/a.mp4', 'a.mp4', 'video/mp4', 1000, 60);
+SELECT pg_temp.try($q$UPDATE platform_posts SET status = 'scheduled', scheduled_at = '2100-01-01' WHERE id = 3$q$);
 
 -- validate_content() says what the guard would.
 UPDATE content SET status = 'draft', description = repeat('d', 300) WHERE id = 1;

@@ -140,8 +140,18 @@ TEST_F(Judging, MediaFacts) {
   EXPECT_EQ(codes(judge({.media = {image, gif, video}})),
             "media.too_large@media[0].file_size media.too_short@media[2].duration");
   EXPECT_EQ(codes(judge({.media = {Media{.media_type = "video", .duration = 5}}})), "media.unprobed@media[0]");
-  Draft elsewhere{.media = {Media{.media_type = "video"}}, .media_known = false};
+  Draft elsewhere{.media = {Media{.media_type = "video"}}, .complete = false};
   EXPECT_EQ(codes(judge(elsewhere)), "");
+}
+
+TEST_F(Judging, NothingIsMissingFromAPart) {
+  Rule title = text_rule("title", Field::title, Unit::codepoint, 9);
+  title.min = 1;
+  rules.add_rule("p", title);
+  rules.add_rule("p", media_rule("least", RuleKind::media_count, MediaFilter::all, 1, {}));
+  EXPECT_EQ(codes(judge({.caption = "c"})), "title.missing@title media.missing@media");
+  EXPECT_EQ(codes(judge({.caption = "c", .complete = false})), "");
+  EXPECT_EQ(codes(judge({.title = "0123456789", .complete = false})), "title.too_long@title");
 }
 
 TEST_F(Judging, MimeLists) {

@@ -30,7 +30,7 @@ struct Draft {
   std::optional<std::string_view> title = {}, caption = {}, description = {}, script = {}, content_type = {};
   std::vector<std::string_view> hashtags = {};
   std::vector<Media> media = {};
-  bool media_known = true;  ///< false where the media are kept elsewhere: rules on their number then say nothing
+  bool complete = true;  ///< false where other parts of it are kept elsewhere: then nothing counts as missing
   std::vector<Part> thread = {};
 };
 

@@ -167,7 +167,7 @@ std::pair<Text *, std::string_view> Judge::text_of(const Target &target, Field f
 
 void Judge::judge_text(Target &target, const Rule &rule, const Post &post) {
   auto [text, field] = text_of(target, rule.field, post);
-  if (text == nullptr || (!text->given() && (!rule.min || !post.main))) return;
+  if (text == nullptr || (!text->given() && (!rule.min || !post.main || !draft_.complete))) return;
   std::string path = post.prefix + std::string(field);
   std::string code(name(rule.field));
   const std::string &platform = target.platform.name;

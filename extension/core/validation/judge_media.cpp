@@ -28,7 +28,7 @@ void Judge::judge_media_set(Target &target, const Rule &rule, const Post &post) 
     finding.actual = count;
     finding.allowed = rule.max;
   }
-  if (rule.min && count < *rule.min && post.main && draft_.media_known) {
+  if (rule.min && count < *rule.min && post.main && draft_.complete) {
     auto &finding = add(target.findings, target.platform, rule, count == 0 ? "media.missing" : "media.too_few", path,
                         "the post has " + (count == 0 ? "no" : number_text(count)) + " " + what + ", " + platform +
                             " needs " + number_text(*rule.min) + " at least");
@@ -96,7 +96,7 @@ void Judge::judge_alt_texts(Target &target, const Rule &rule, const Post &post) 
 }
 
 void Judge::report_unprobed(Target &target, const Post &post) {
-  if (!draft_.media_known) return;
+  if (!draft_.complete) return;
   for (std::size_t i = 0; i < target.unprobed.size(); ++i) {
     std::string missing = target.unprobed[i].names();
     if (missing.empty()) continue;
