@@ -126,6 +126,11 @@ affinity (0 to 1, NULL without user_id) = h / (h + 2), h = sum of 2^(-age / 30 d
 trend, engagement and competition are NULL: they are not computed yet. uses: learned posts with the tag. evidence: the raw counts of each part.
 22023 for max_count outside 1 to 200, 42501 for another user's user_id, 54000 when more than nexus.hashtag_max_unfolded posts wait for fold_hashtag_stats().$$;
 
+-- It reads the model with its owner's rights and gives only what min_authors lets through: open to the application's roles.
+REVOKE EXECUTE ON FUNCTION nexus.suggest_hashtags(text, text, text, text, integer, text[]) FROM PUBLIC;
+INSERT INTO nexus.attached_functions (function_name, role_name)
+SELECT 'suggest_hashtags', r FROM pg_catalog.unnest(ARRAY['nexus_anon', 'nexus_app', 'nexus_worker', 'nexus_owner']) AS r;
+
 CREATE FUNCTION nexus.fold_hashtag_stats() RETURNS bigint
   LANGUAGE c VOLATILE PARALLEL UNSAFE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET jit = off
   AS 'MODULE_PATHNAME', 'nexus_fold_hashtag_stats';

@@ -133,6 +133,7 @@ SELECT max(affinity) < 1e-9 AS aged FROM nexus.suggest_hashtags('bread', user_id
 SET LOCAL nexus.as_of = '';
 -- Others' history, and the tables, are closed; teaching is not for everybody.
 CREATE ROLE nexus_test_reader;
+GRANT EXECUTE ON FUNCTION nexus.suggest_hashtags(text, text, text, text, integer, text[]) TO nexus_test_reader;
 SET LOCAL ROLE nexus_test_reader;
 SAVEPOINT s;
 SELECT count(*) > 0 AS answered FROM nexus.suggest_hashtags('old bread');

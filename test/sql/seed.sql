@@ -1,4 +1,5 @@
 -- Demo data: fills all 16 tables, is the same each time, and goes without a trace.
+\set SHOW_CONTEXT never
 BEGIN;
 SELECT nexus.seed('huge');
 ROLLBACK;
