@@ -5,13 +5,13 @@
 
 BEGIN;
 
-SELECT nexus.attach(:'schema');
+SELECT nexus.attach(:'schema') AS attached \gset ignored_
 
 -- Tables that an application brought along may hold rows, and its code may write some, that the guards would refuse. So
 -- that it goes on as it did, the guards warn there until nexus.set_enforcement says otherwise.
-SELECT nexus.set_enforcement(guarded, 'warn')
+SELECT count(nexus.set_enforcement(guarded, 'warn')) AS guarded
   FROM unnest(ARRAY['content', 'social_posts', 'platform_posts']) AS guarded
  WHERE (SELECT relowner FROM pg_class WHERE oid = 'users'::regclass) <> 'nexus_owner'::regrole
-   AND NOT EXISTS (SELECT FROM nexus.enforcement e WHERE e.table_name = guarded);
+   AND NOT EXISTS (SELECT FROM nexus.enforcement e WHERE e.table_name = guarded) \gset ignored_
 
 COMMIT;

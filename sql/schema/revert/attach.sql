@@ -4,7 +4,7 @@
 
 BEGIN;
 
-SELECT nexus.detach(:'schema');
+SELECT nexus.detach(:'schema') AS detached \gset ignored_
 
 DELETE FROM nexus.enforcement
  WHERE mode = 'warn' AND (SELECT relowner FROM pg_class WHERE oid = 'users'::regclass) <> 'nexus_owner'::regrole;
