@@ -237,9 +237,11 @@ END $$;
 CREATE FUNCTION nexus.attach(schema text) RETURNS void LANGUAGE plpgsql
   SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-  attached name := (SELECT schema_name FROM nexus.attachment);
+  attached name;
   made record;
 BEGIN
+  LOCK TABLE nexus.attachment IN EXCLUSIVE MODE;    -- one at a time; readers go on
+  attached := (SELECT schema_name FROM nexus.attachment);
   IF attached <> schema THEN
     RAISE EXCEPTION 'schema "%" is attached already', attached
       USING ERRCODE = '55006', HINT = format('A database has one attachment: SELECT nexus.detach(%L) first.', attached);
@@ -295,6 +297,7 @@ CREATE FUNCTION nexus.detach(schema text) RETURNS void LANGUAGE plpgsql
 DECLARE
   made record;
 BEGIN
+  LOCK TABLE nexus.attachment IN EXCLUSIVE MODE;
   IF schema IS DISTINCT FROM (SELECT schema_name FROM nexus.attachment) THEN
     RETURN;    -- nothing to take back
   END IF;

@@ -76,6 +76,19 @@ SELECT count(*) FROM nexus.attachment_grants;
 SELECT count(*) FROM nexus.attachment_tables;
 ROLLBACK;
 
+-- A schema that is gone can be detached, and another attached.
+\set QUIET on
+BEGIN;
+SELECT FROM nexus.detach('public');
+INSERT INTO nexus.attachment (schema_name) VALUES ('gone');
+INSERT INTO nexus.attachment_tables VALUES ('content', false, false);
+INSERT INTO nexus.attachment_grants VALUES ('TABLE', 'gone.content', 'SELECT', '', 'nexus_app'), ('SCHEMA', 'gone', 'USAGE', '', 'nexus_app');
+\set QUIET off
+SELECT nexus.detach('gone');
+SELECT nexus.attach('public');
+SELECT nexus.attached_schema();
+ROLLBACK;
+
 -- Rows from before are neither read nor changed by attach; what is wrong in them is refused when they are changed.
 \set QUIET on
 BEGIN;
