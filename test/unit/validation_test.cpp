@@ -176,6 +176,16 @@ TEST_F(Judging, EntitiesCountOnceBesideTheText) {
   EXPECT_EQ(findings[0].end_char, 10);
 }
 
+TEST(Text, MightHoldIsNeverWrong) {
+  for (const char *text :
+       {"#a", "＃a", "@a", "＠a", "@a/list", "$A", "https://a.example", "a.com", "例え.com", "no sign", ""}) {
+    Text measured{std::string_view(text), nexus::Interrupt()};
+    for (const auto &entity : measured.entities()) EXPECT_TRUE(measured.might_hold(entity.kind)) << text;
+  }
+  Text plain{std::string_view("nothing here"), nexus::Interrupt()};
+  EXPECT_FALSE(plain.might_hold(nexus::text::EntityKind::hashtag));
+}
+
 TEST_F(Judging, PartsOfAThread) {
   rules.add_rule("p", text_rule("c", Field::caption, Unit::codepoint, 2));
   rules.add_rule("p", media_rule("least", RuleKind::media_count, MediaFilter::all, 1, {}));

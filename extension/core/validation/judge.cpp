@@ -252,6 +252,7 @@ void Judge::judge_tags(Target &target, const Rule &rule) {
     return;
   }
   Text &body = caption_.given() ? caption_ : description_;
+  if (!body.might_hold(text::EntityKind::hashtag)) return;
   for (const auto &entity : body.entities()) {
     if (entity.kind != text::EntityKind::hashtag) continue;
     std::int64_t actual = length(entity.value);
@@ -266,25 +267,19 @@ void Judge::judge_entities(Target &target, const Rule &rule, const Post &post) {
   if (!rule.max) return;
   bool use_description = post.main && !caption_.given();
   Text &body = use_description ? description_ : *post.caption;
-  auto wanted = [&](const text::Entity &entity) {
-    switch (rule.field) {
-      case Field::hashtags:
-        return entity.kind == text::EntityKind::hashtag;
-      case Field::mentions:
-        return entity.kind == text::EntityKind::mention || entity.kind == text::EntityKind::list;
-      case Field::urls:
-        return entity.kind == text::EntityKind::url;
-      case Field::cashtags:
-        return entity.kind == text::EntityKind::cashtag;
-      default:
-        return false;
-    }
+  text::EntityKind kind = rule.field == Field::mentions   ? text::EntityKind::mention
+                          : rule.field == Field::urls     ? text::EntityKind::url
+                          : rule.field == Field::cashtags ? text::EntityKind::cashtag
+                                                          : text::EntityKind::hashtag;
+  auto wanted = [&](const text::Entity &entity) {  // a list counts as a mention
+    return entity.kind == kind || (kind == text::EntityKind::mention && entity.kind == text::EntityKind::list);
   };
   double count = 0;
   std::optional<std::int32_t> start, end;
   std::unordered_set<std::string> in_text;
   bool with_tags = rule.field == Field::hashtags && post.main && !draft_.hashtags.empty();
-  for (const auto &entity : body.entities()) {
+  static const std::vector<text::Entity> kNone;
+  for (const auto &entity : body.might_hold(kind) ? body.entities() : kNone) {
     if (!wanted(entity)) continue;
     if (with_tags) in_text.insert(entity.canonical);
     if (++count <= *rule.max) continue;

@@ -6,6 +6,8 @@ namespace nexus::validation {
 
 namespace {
 
+constexpr std::uint8_t kHash = 1, kAt = 2, kDollar = 4, kDot = 8;
+
 bool starts_character(char byte) {
   return (static_cast<unsigned char>(byte) & 0xC0) != 0x80;
 }
@@ -32,15 +34,33 @@ const text::Stats &Text::stats() {
   return *stats_;
 }
 
-const std::vector<text::Entity> &Text::entities() {
-  if (!entities_) {
-    // Without one of these signs there is nothing to find; most titles and many captions have none.
-    bool possible = std::any_of(body().begin(), body().end(), [](char c) {
-      return c == '#' || c == '@' || c == '$' || c == '.' || c == ':' ||
-             c == '\xEF';  // the last begins full-width signs
-    });
-    entities_ = possible ? text::entities(body(), text::Dialect::x, interrupt_) : std::vector<text::Entity>();
+bool Text::might_hold(text::EntityKind kind) {
+  if (!signs_) {
+    signs_ = 0;
+    for (char c : body()) {
+      // A byte 0xEF begins the full-width signs, among much else.
+      if (c == '#' || c == '\xEF') *signs_ |= kHash;
+      if (c == '@' || c == '\xEF') *signs_ |= kAt;
+      if (c == '$') *signs_ |= kDollar;
+      if (c == '.') *signs_ |= kDot;  // no host without one
+    }
   }
+  switch (kind) {
+    case text::EntityKind::hashtag:
+      return (*signs_ & kHash) != 0;
+    case text::EntityKind::mention:
+    case text::EntityKind::list:
+      return (*signs_ & kAt) != 0;
+    case text::EntityKind::cashtag:
+      return (*signs_ & kDollar) != 0;
+    case text::EntityKind::url:
+      return (*signs_ & kDot) != 0;
+  }
+  return true;
+}
+
+const std::vector<text::Entity> &Text::entities() {
+  if (!entities_) entities_ = text::entities(body(), text::Dialect::x, interrupt_);
   return *entities_;
 }
 

@@ -24,6 +24,8 @@ class Text {
   bool given() const { return body_.has_value(); }
   std::string_view body() const { return body_.value_or(std::string_view()); }
   const text::Stats &stats();
+  /// False if no entity of the kind can be in the text, by one look at its bytes.
+  bool might_hold(text::EntityKind kind);
   const std::vector<text::Entity> &entities();  ///< in the dialect x, whose notion of a tag or link is the widest
 
   /// The length in `unit`, 0 for no text.
@@ -38,6 +40,7 @@ class Text {
  private:
   std::optional<std::string_view> body_;
   Interrupt interrupt_;
+  std::optional<std::uint8_t> signs_;
   std::optional<text::Stats> stats_;
   std::optional<std::vector<text::Entity>> entities_;
 };
