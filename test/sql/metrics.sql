@@ -31,7 +31,8 @@ CREATE TEMP TABLE kept AS
 CREATE TEMP TABLE copied (LIKE kept);
 \copy kept TO 'results/metrics_state.bin' WITH (FORMAT binary)
 \copy copied FROM 'results/metrics_state.bin' WITH (FORMAT binary)
-SELECT count(*) AS states, count(*) FILTER (WHERE kept.s::text = copied.s::text) AS same FROM kept JOIN copied USING (k);
+SELECT count(*) AS states, count(*) FILTER (WHERE kept.s::text = copied.s::text) AS same,
+  count(*) FILTER (WHERE kept.s::text::nexus.metrics_state::text = copied.s::text) AS by_text FROM kept JOIN copied USING (k);
 
 -- Parallel workers and one process agree.
 BEGIN;
@@ -130,7 +131,8 @@ CREATE TEMP TABLE kept_counters AS SELECT g % 7 AS k, nexus.counter_agg('2025-01
 CREATE TEMP TABLE copied_counters (LIKE kept_counters);
 \copy kept_counters TO 'results/counter_state.bin' WITH (FORMAT binary)
 \copy copied_counters FROM 'results/counter_state.bin' WITH (FORMAT binary)
-SELECT count(*) AS states, count(*) FILTER (WHERE a.s::text = b.s::text) AS same FROM kept_counters a JOIN copied_counters b USING (k);
+SELECT count(*) AS states, count(*) FILTER (WHERE a.s::text = b.s::text) AS same,
+  count(*) FILTER (WHERE a.s::text::nexus.counter_state::text = b.s::text) AS by_text FROM kept_counters a JOIN copied_counters b USING (k);
 SELECT nexus.rollup(s)::text = (SELECT nexus.counter_agg('2025-01-01'::timestamptz + g * interval '1 min', g * 3 % 100, 'reset')::text
   FROM generate_series(1::bigint, 200) g) AS interleaved FROM kept_counters;
 

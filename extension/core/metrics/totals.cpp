@@ -54,7 +54,9 @@ void Totals::merge(const Totals &other) {
 
 std::optional<Wide> Totals::total(Metric metric) const {
   if (!knows(metric)) return std::nullopt;
-  return sums_[static_cast<unsigned>(metric)];
+  Wide sum =
+      sums_[static_cast<unsigned>(metric)];  // a copy: std::optional would take a reference, and demand alignment
+  return sum;
 }
 
 std::optional<long double> Totals::engagements(const Weights &weights) const {
