@@ -118,9 +118,9 @@ CREATE FUNCTION nexus.suggest_hashtags(body text, platform text DEFAULT NULL, us
   AS 'MODULE_PATHNAME', 'nexus_suggest_hashtags';
 COMMENT ON FUNCTION nexus.suggest_hashtags(text, text, text, text, integer, text[]) IS
 $$Hashtags for a draft, best first, without '#', in their most used spelling; equal scores by canonical form. Tags in the text or in exclude are left out, and so are tags seen from fewer than nexus.hashtag_min_authors authors, except the user's own.
-score = relevance + 0.3 affinity. relevance (0 to 1) = 0.2 similar + 0.6 words + 0.2 niche + 0.02 spelt + 0.01 platform, where
+score = relevance + 0.3 affinity. relevance (0 to about 1) = c / (c + 1) (0.2 similar + 0.6 words + 0.2 niche + 0.02 spelt + 0.01 platform), c learned posts with the tag, where
 similar: the 50 learned posts most like the draft (BM25, k1 1.2, b 0.75; words in over 10 % of the posts and over 100 posts skipped) vote with their squared scores, all votes sum to 1;
-words: sum over the draft's words of i^2 n / sqrt((df + 1.5) (c + 3)) / sum of i^2, i = ln(N / df + 1), N learned posts, df with the word, c with the tag, n with both;
+words: sum over the draft's words of i^2 n / sqrt((df + 1.5) (c + 3)) / sum of i^2, i = ln(N / df + 1), N learned posts, df with the word, n with word and tag;
 niche, platform: n / (posts of the niche or platform + 5); spelt: 1 where the tag equals a word of the text.
 affinity (0 to 1, NULL without user_id) = h / (h + 2), h = sum of 2^(-age / 30 days) over the user's posts with the tag, of the last 1000; age at nexus.as_of, or now().
 trend, engagement and competition are NULL: they are not computed yet. uses: learned posts with the tag. evidence: the raw counts of each part.
