@@ -139,3 +139,22 @@ CREATE FUNCTION nexus.rebuild_hashtag_model() RETURNS bigint
 COMMENT ON FUNCTION nexus.rebuild_hashtag_model() IS
   'Counts all folded posts again from nexus.hashtag_posts, and returns how many; waits for a running fold. For damaged blocks, and to prove that counts are exact.';
 REVOKE EXECUTE ON FUNCTION nexus.rebuild_hashtag_model() FROM PUBLIC;
+
+CREATE FUNCTION nexus.hashtag_model_stats() RETURNS TABLE (posts bigint, waiting bigint, generation bigint, words bigint,
+    niches bigint, platforms bigint, tags bigint, spellings bigint, disk_bytes bigint)
+  LANGUAGE sql STABLE PARALLEL SAFE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+  BEGIN ATOMIC
+    SELECT coalesce((SELECT m.posts FROM nexus.hashtag_model m), 0), (SELECT count(*) FROM nexus.hashtag_delta),
+           (SELECT m.generation FROM nexus.hashtag_model m),
+           f.words, f.niches, f.platforms,
+           (SELECT count(*) FROM nexus.hashtag_tags), (SELECT count(*) FROM nexus.hashtag_spellings),
+           (SELECT sum(pg_total_relation_size(t)) FROM unnest(ARRAY['nexus.hashtag_tags', 'nexus.hashtag_spellings',
+              'nexus.hashtag_authors', 'nexus.hashtag_features', 'nexus.hashtag_postings', 'nexus.hashtag_posts',
+              'nexus.hashtag_delta']::regclass[]) t)
+      FROM (SELECT count(*) FILTER (WHERE left(feature, 1) = 'w') AS words,
+                   count(*) FILTER (WHERE left(feature, 1) = 'n') AS niches,
+                   count(*) FILTER (WHERE left(feature, 1) = 'p') AS platforms FROM nexus.hashtag_features) f;
+  END;
+COMMENT ON FUNCTION nexus.hashtag_model_stats() IS
+  'The size of the hashtag model: posts folded and waiting, the generation of the last fold (NULL before the first), distinct words, niches, platforms, tags and spellings, bytes of its tables and indexes. Counts rows: for an operator, not for each request.';
+REVOKE EXECUTE ON FUNCTION nexus.hashtag_model_stats() FROM PUBLIC;

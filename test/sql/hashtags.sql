@@ -110,6 +110,7 @@ SELECT pg_temp.answers() = :'half_folded' AS fold_undone;
 SELECT nexus.fold_hashtag_stats();
 SELECT nexus.rebuild_hashtag_model();
 SELECT pg_temp.answers() = :'half_folded' AS rebuilt, (SELECT count(*) FROM pg_temp.faults()) AS faults;
+SELECT posts, waiting, words, niches, platforms, tags, spellings, disk_bytes > 0 AS on_disk FROM nexus.hashtag_model_stats();
 SAVEPOINT before_damage;
 UPDATE nexus.hashtag_features SET tags = '\x80' WHERE feature = 'wflood';
 UPDATE nexus.hashtag_model SET generation = nextval('nexus.hashtag_generation');
