@@ -205,21 +205,26 @@ NEXUS_FUNCTION(nexus_suggest_hashtags) {
   struct Ranked {
     Candidate candidate;
     double affinity, score;
+    const std::string *canonical;
   };
   std::vector<Ranked> ranked;
   for (const Candidate &candidate : relevance.candidates([&](std::uint32_t tag) { return store.tag_posts(tag); })) {
     double own = affinity.value(candidate.tag), score = candidate.relevance + hashtags::kAffinityWeight * own;
     const std::string &canonical = store.canonical(candidate.tag);
-    if (score > 0 && !canonical.empty() && excluded.count(canonical) == 0) ranked.push_back({candidate, own, score});
+    if (score > 0 && !canonical.empty()) ranked.push_back({candidate, own, score, &canonical});
   }
-  std::sort(ranked.begin(), ranked.end(), [&store](const Ranked &a, const Ranked &b) {
-    return a.score != b.score ? a.score > b.score : store.canonical(a.candidate.tag) < store.canonical(b.candidate.tag);
-  });
-
-  int left = max_count;
-  for (const Ranked &entry : ranked) {
+  // Thousands of candidates, ten wanted: a heap gives the best first without sorting the rest.
+  auto worse = [](const Ranked &a, const Ranked &b) {
+    return a.score != b.score ? a.score < b.score : *a.canonical > *b.canonical;
+  };
+  std::make_heap(ranked.begin(), ranked.end(), worse);
+  for (int left = max_count; left > 0 && !ranked.empty();) {
     poll.poll();
+    std::pop_heap(ranked.begin(), ranked.end(), worse);
+    Ranked entry = ranked.back();
+    ranked.pop_back();
     std::uint32_t tag = entry.candidate.tag;
+    if (excluded.count(*entry.canonical) != 0) continue;
     std::uint64_t authors = store.tag_authors(tag), posts = store.tag_posts(tag);
     if (authors < static_cast<std::uint64_t>(hashtag_min_authors) && affinity.uses(tag) == 0) continue;
     std::string json = evidence(entry.candidate, corpus, words, niche, platform, neighbours.size(), posts, authors,
@@ -229,7 +234,7 @@ NEXUS_FUNCTION(nexus_suggest_hashtags) {
     if (user_id) own = Float8GetDatum(entry.affinity);
     rows.add({text_datum(store.display(tag)), Float8GetDatum(entry.score), Float8GetDatum(entry.candidate.relevance),
               std::nullopt, std::nullopt, own, std::nullopt, Int64GetDatum(static_cast<std::int64_t>(posts)), parsed});
-    if (--left == 0) break;
+    --left;
   }
   spi.finish();
   MemoryContextSwitchTo(caller);

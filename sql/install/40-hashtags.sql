@@ -118,9 +118,9 @@ CREATE FUNCTION nexus.suggest_hashtags(body text, platform text DEFAULT NULL, us
   AS 'MODULE_PATHNAME', 'nexus_suggest_hashtags';
 COMMENT ON FUNCTION nexus.suggest_hashtags(text, text, text, text, integer, text[]) IS
 $$Hashtags for a draft, best first, without '#', in their most used spelling; equal scores by canonical form. Tags in the text or in exclude are left out, and so are tags seen from fewer than nexus.hashtag_min_authors authors, except the user's own.
-score = relevance + 0.3 affinity. relevance (0 to 1) = 0.2 similar + 0.6 words + 0.2 niche + 0.02 spelt + 0.01 platform, where
+score = relevance + 0.3 affinity. relevance (0 to about 1) = c / (c + 1) (0.2 similar + 0.6 words + 0.2 niche + 0.02 spelt + 0.01 platform), c learned posts with the tag, where
 similar: the 50 learned posts most like the draft (BM25, k1 1.2, b 0.75; words in over 10 % of the posts and over 100 posts skipped) vote with their squared scores, all votes sum to 1;
-words: sum over the draft's words of i^2 n / sqrt((df + 1.5) (c + 3)) / sum of i^2, i = ln(N / df + 1), N learned posts, df with the word, c with the tag, n with both;
+words: sum over the draft's words of i^2 n / sqrt((df + 1.5) (c + 3)) / sum of i^2, i = ln(N / df + 1), N learned posts, df with the word, n with word and tag;
 niche, platform: n / (posts of the niche or platform + 5); spelt: 1 where the tag equals a word of the text.
 affinity (0 to 1, NULL without user_id) = h / (h + 2), h = sum of 2^(-age / 30 days) over the user's posts with the tag, of the last 1000; age at nexus.as_of, or now().
 trend, engagement and competition are NULL: they are not computed yet. uses: learned posts with the tag. evidence: the raw counts of each part.
@@ -144,3 +144,22 @@ CREATE FUNCTION nexus.rebuild_hashtag_model() RETURNS bigint
 COMMENT ON FUNCTION nexus.rebuild_hashtag_model() IS
   'Counts all folded posts again from nexus.hashtag_posts, and returns how many; waits for a running fold. For damaged blocks, and to prove that counts are exact.';
 REVOKE EXECUTE ON FUNCTION nexus.rebuild_hashtag_model() FROM PUBLIC;
+
+CREATE FUNCTION nexus.hashtag_model_stats() RETURNS TABLE (posts bigint, waiting bigint, generation bigint, words bigint,
+    niches bigint, platforms bigint, tags bigint, spellings bigint, disk_bytes bigint)
+  LANGUAGE sql STABLE PARALLEL SAFE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+  BEGIN ATOMIC
+    SELECT coalesce((SELECT m.posts FROM nexus.hashtag_model m), 0), (SELECT count(*) FROM nexus.hashtag_delta),
+           (SELECT m.generation FROM nexus.hashtag_model m),
+           f.words, f.niches, f.platforms,
+           (SELECT count(*) FROM nexus.hashtag_tags), (SELECT count(*) FROM nexus.hashtag_spellings),
+           (SELECT sum(pg_total_relation_size(t)) FROM unnest(ARRAY['nexus.hashtag_tags', 'nexus.hashtag_spellings',
+              'nexus.hashtag_authors', 'nexus.hashtag_features', 'nexus.hashtag_postings', 'nexus.hashtag_posts',
+              'nexus.hashtag_delta']::regclass[]) t)
+      FROM (SELECT count(*) FILTER (WHERE left(feature, 1) = 'w') AS words,
+                   count(*) FILTER (WHERE left(feature, 1) = 'n') AS niches,
+                   count(*) FILTER (WHERE left(feature, 1) = 'p') AS platforms FROM nexus.hashtag_features) f;
+  END;
+COMMENT ON FUNCTION nexus.hashtag_model_stats() IS
+  'The size of the hashtag model: posts folded and waiting, the generation of the last fold (NULL before the first), distinct words, niches, platforms, tags and spellings, bytes of its tables and indexes. Counts rows: for an operator, not for each request.';
+REVOKE EXECUTE ON FUNCTION nexus.hashtag_model_stats() FROM PUBLIC;

@@ -64,7 +64,7 @@ INSERT INTO drafts VALUES
   (4, '', NULL, 'ben', 'weather'), (5, 'nothing known xyzzy', NULL, NULL, NULL), (6, 'calm river news', 'x', 'ann', NULL), (7, NULL, 'x', NULL, NULL);
 CREATE FUNCTION pg_temp.faults() RETURNS TABLE (id integer, hashtag text, what text) LANGUAGE sql AS $$
   WITH expected AS (
-    SELECT d.id, e.*, 0.2 * similar_posts + 0.6 * words + 0.2 * e.niche + 0.02 * spelt + 0.01 * e.platform AS relevance
+    SELECT d.id, e.*, uses / (uses + 1.0) * (0.2 * similar_posts + 0.6 * words + 0.2 * e.niche + 0.02 * spelt + 0.01 * e.platform) AS relevance
       FROM drafts d, pg_temp.expected(d.draft, d.platform, d.author, d.niche) e),
   got AS (
     SELECT d.id, s.*, row_number() OVER (PARTITION BY d.id ORDER BY score DESC, lower(hashtag) COLLATE "C") AS right_place
@@ -110,6 +110,7 @@ SELECT pg_temp.answers() = :'half_folded' AS fold_undone;
 SELECT nexus.fold_hashtag_stats();
 SELECT nexus.rebuild_hashtag_model();
 SELECT pg_temp.answers() = :'half_folded' AS rebuilt, (SELECT count(*) FROM pg_temp.faults()) AS faults;
+SELECT posts, waiting, words, niches, platforms, tags, spellings, disk_bytes > 0 AS on_disk FROM nexus.hashtag_model_stats();
 SAVEPOINT before_damage;
 UPDATE nexus.hashtag_features SET tags = '\x80' WHERE feature = 'wflood';
 UPDATE nexus.hashtag_model SET generation = nextval('nexus.hashtag_generation');

@@ -178,10 +178,12 @@ std::vector<Candidate> Relevance::candidates(const PostsOf &posts_of) const {
   for (const auto &[tag, parts] : candidates_) {
     Candidate candidate = parts;
     candidate.tag = tag;
-    if (word_weight_ > 0) candidate.words /= word_weight_ * std::sqrt(static_cast<double>(posts_of(tag)) + 3);
-    candidate.relevance = weights_.similar * candidate.similar + weights_.words * candidate.words +
-                          weights_.niche * candidate.niche + weights_.spelt * candidate.spelt +
-                          weights_.platform * candidate.platform;
+    auto posts = static_cast<double>(posts_of(tag));
+    if (word_weight_ > 0) candidate.words /= word_weight_ * std::sqrt(posts + 3);
+    candidate.relevance =
+        posts / (posts + 1) *
+        (weights_.similar * candidate.similar + weights_.words * candidate.words + weights_.niche * candidate.niche +
+         weights_.spelt * candidate.spelt + weights_.platform * candidate.platform);
     all.push_back(candidate);
   }
   return all;

@@ -105,7 +105,8 @@ class Relevance {
   /// A tag that the caller wants judged though nothing of the text speaks for it.
   void add(std::uint32_t tag) { candidates_[tag]; }
 
-  /// The tags found, in no order, with `relevance` the weighted sum of the parts.
+  /// The tags found, in no order, with `relevance` the weighted sum of the parts, times c / (c + 1) for a tag of c
+  /// posts: what a single post did is weak evidence.
   std::vector<Candidate> candidates(const PostsOf &posts_of) const;
   std::vector<std::uint32_t> tags() const;
 
