@@ -94,7 +94,8 @@ class CallWriter {
     std::string sql = "pg_catalog.to_jsonb(" + result.sql + ")";
     for (const auto &step : field.path) {
       // A whole number is a place in an array or a key of an object, whichever is there: #> takes both.
-      sql = "(" + sql + (step.as_text ? " #>> " : " #> ") + "ARRAY[" + call_.bind(step.key, kText) + "])";
+      sql.insert(0, "(");
+      sql += std::string(step.as_text ? " #>> ARRAY[" : " #> ARRAY[") + call_.bind(step.key, kText) + "])";
     }
     Type type;
     if (field.path.back().as_text) type.oid = kText;

@@ -70,9 +70,7 @@ class Wire {
       const ssize_t n = send(fd_, bytes.data(), bytes.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
       if (n > 0) {
         bytes.remove_prefix(static_cast<std::size_t>(n));
-      } else if (errno != EAGAIN && errno != EINTR) {
-        return false;
-      } else if (wait(POLLOUT, deadline) != Wait::kReady) {
+      } else if ((errno != EAGAIN && errno != EINTR) || wait(POLLOUT, deadline) != Wait::kReady) {
         return false;
       }
     }
@@ -132,7 +130,7 @@ bool read_head(Wire &wire, std::chrono::seconds timeout, Head &head) {
     // RFC 9112, 2.2: an empty line before the request line is skipped.
     if (wire.buffer.compare(0, 2, "\r\n") == 0) wire.buffer.erase(0, 2);
     const std::size_t end = wire.buffer.find("\r\n\r\n", searched);
-    if (end != std::string::npos && end <= kMaxHead) {
+    if (end <= kMaxHead) {
       head = parse_head(std::string_view(wire.buffer).substr(0, end));
       wire.buffer.erase(0, end + 4);
       return true;

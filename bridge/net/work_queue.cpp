@@ -41,7 +41,7 @@ WorkQueue::WorkQueue(std::size_t threads, std::size_t capacity, Signal &release,
 }
 
 WorkQueue::~WorkQueue() {
-  shutdown();
+  end_workers();
 }
 
 void WorkQueue::enqueue(std::function<void()> task) {
@@ -53,7 +53,7 @@ void WorkQueue::enqueue(std::function<void()> task) {
   filled_.notify_one();
 }
 
-void WorkQueue::shutdown() {
+void WorkQueue::end_workers() {
   {
     std::lock_guard<std::mutex> lock(mutex_);
     stopping_ = true;

@@ -49,10 +49,11 @@ class WorkQueue : public httplib::TaskQueue {
   void enqueue(std::function<void()> task) override;
 
   /// Finishes what is queued and ends the workers.
-  void shutdown() override;
+  void shutdown() override { end_workers(); }
 
  private:
   void work();
+  void end_workers();
 
   const std::size_t capacity_;
   Signal &release_;

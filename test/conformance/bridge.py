@@ -112,13 +112,16 @@ class Bridge:
                 return self
             except (urllib.error.URLError, OSError):
                 time.sleep(0.05)
-        self.__exit__()
+        self.process.kill()
         self.log.seek(0)
         raise SystemExit("the bridge did not become ready:\n" + self.log.read().decode()[-2000:])
 
     def __exit__(self, *_):
         self.process.terminate()
-        self.process.wait(timeout=40)
+        status = self.process.wait(timeout=40)
+        if status != 0:
+            self.log.seek(0)
+            raise SystemExit(f"the bridge ended with {status}:\n" + self.log.read().decode()[-4000:])
 
 
 def unsupported(case, failure):

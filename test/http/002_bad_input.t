@@ -47,9 +47,9 @@ my @cases = (
 for (@cases)
 {
 	my ($what, $answer, $status, $code, $text) = @$_;
-	is($answer->{status}, $status, "$what: $status") or diag($answer->{content});
+	is($answer->{status}, $status, "$what: $status") or diag(substr($answer->{content}, 0, 500));
 	is($answer->{json}{code}, $code, "$what: $code");
-	like($answer->{content}, qr/\Q$text\E/, "$what: told");
+	like(substr($answer->{content}, 0, 2000), qr/\Q$text\E/, "$what: told");
 	is_deeply([ sort keys %{ $answer->{json} // {} } ], [qw(code details hint message)], "$what: the error object");
 }
 
