@@ -71,6 +71,7 @@ Periods::Periods(const Rule &rule, LocalTime dtstart) : rule_(rule) {
       start_ = day;
       unit_us_ = kDay;
       repeats = kDaysPerCycle;
+      empty_ = !reaches_a_time();
       break;
     case Frequency::kHourly:
     case Frequency::kMinutely:
@@ -115,13 +116,15 @@ void Periods::set_time_lists(LocalTime dtstart) {
       for (int second : seconds) times_.push_back(hour * kHour + minute * kMinute + second * kSecond + time % kSecond);
 }
 
-/// Whether the steps of a sub-daily rule ever meet its time filters. Modulo a day they reach exactly the times that
-/// lie a multiple of gcd(INTERVAL, day) from the start.
+/// Whether the steps of a daily or sub-daily rule ever meet its weekdays and time filters. Modulo a week they reach
+/// exactly the times that lie a multiple of gcd(INTERVAL, week) from the start.
 bool Periods::reaches_a_time() const {
-  std::int64_t per_day = kDay / unit_us_;
-  std::int64_t step = std::gcd(rule_.interval, per_day);
-  for (std::int64_t unit = floor_mod(start_, step); unit < per_day; unit += step)
-    if (unit_matches(unit)) return true;
+  const std::int64_t per_week = 7 * kDay / unit_us_;
+  const std::int64_t step = std::gcd(rule_.interval, per_week);
+  for (std::int64_t unit = floor_mod(start_, step); unit < per_week; unit += step) {
+    bool on_day = !has_weekdays_ || has_bit(weekdays_, weekday_of(unit * unit_us_ / kDay));
+    if (on_day && (rule_.frequency == Frequency::kDaily || unit_matches(unit))) return true;
+  }
   return false;
 }
 
