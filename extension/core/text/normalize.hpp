@@ -10,7 +10,7 @@
 
 namespace nexus::text {
 
-/// NFC of valid UTF-8. Source: UAX #15. Throws std::bad_alloc only.
+/// NFC of valid UTF-8. Source: UAX #15.
 std::string nfc(std::string_view utf8, Interrupt interrupt = Interrupt());
 
 /// NFKC, then Unicode case folding, then NFKC again: equal for texts that mean the same word. ASCII takes a fast path.
