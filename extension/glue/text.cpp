@@ -48,7 +48,7 @@ NEXUS_FUNCTION(nexus_hashtags) {
 }
 
 NEXUS_FUNCTION(nexus_canonical_hashtag) {
-  PG_RETURN_DATUM(text_datum(text::canonical_hashtag(text_arg(fcinfo, 0))));
+  PG_RETURN_DATUM(text_datum(text::canonical_hashtag(text_arg(fcinfo, 0), interrupt())));
 }
 
 NEXUS_FUNCTION(nexus_is_valid) {

@@ -6,6 +6,8 @@
 #include <cstdlib>
 #include <random>
 
+#include "core/error.hpp"
+
 using nexus::text::canonical_hashtag;
 using nexus::text::fold;
 using nexus::text::nfc;
@@ -34,6 +36,11 @@ TEST(Normalize, FoldIsStable) {
   EXPECT_EQ(fold("Straße"), "strasse");
   EXPECT_EQ(fold("ＡＢＣ"), "abc");
   for (const char *word : {"ΌΣΟΣ", "İstanbul", "ﬁne", "Å"}) EXPECT_EQ(fold(fold(word)), fold(word)) << word;
+}
+
+TEST(Normalize, FoldRefusesWhatIsNotUtf8) {
+  for (const char *bytes : {"\xFF", "a\xC3", "\xED\xA0\x80", "\xF4\x90\x80\x80"})
+    EXPECT_THROW(fold(bytes), nexus::Error);
 }
 
 TEST(Normalize, CanonicalHashtag) {

@@ -39,20 +39,21 @@ void order_marks(std::vector<utf8proc_int32_t> &points) {
 }
 
 /// Decomposes, orders and composes again; `options` say what else happens to each character.
-std::string map(std::string_view utf8, int options) {
+std::string map(std::string_view utf8, int options, Interrupt &interrupt) {
   auto flags = static_cast<utf8proc_option_t>(options);
   std::vector<utf8proc_int32_t> points;
   points.reserve(utf8.size());
   for (std::size_t at = 0; at < utf8.size();) {
-    Decoded character = decode_at(utf8, at);
-    utf8proc_int32_t parts[kLongestDecomposition];
+    interrupt.poll(4);
+    utf8proc_int32_t code = 0, parts[kLongestDecomposition];
     int last_class = 0;
-    auto count = utf8proc_decompose_char(static_cast<utf8proc_int32_t>(character.code), parts, kLongestDecomposition,
-                                         flags, &last_class);
+    auto step = utf8proc_iterate(reinterpret_cast<const utf8proc_uint8_t *>(utf8.data() + at),
+                                 static_cast<utf8proc_ssize_t>(utf8.size() - at), &code);
+    auto count = step < 0 ? step : utf8proc_decompose_char(code, parts, kLongestDecomposition, flags, &last_class);
     if (count < 0 || count > kLongestDecomposition)
       throw Error("22021", std::string("text cannot be normalised: ") + utf8proc_errmsg(count));
     points.insert(points.end(), parts, parts + count);
-    at += character.size;
+    at += static_cast<std::size_t>(step);
   }
   order_marks(points);
   auto size = utf8proc_normalize_utf32(points.data(), static_cast<utf8proc_ssize_t>(points.size()), flags);
@@ -65,7 +66,7 @@ std::string map(std::string_view utf8, int options) {
 
 }  // namespace
 
-std::string nfc(std::string_view utf8) {
+std::string nfc(std::string_view utf8, Interrupt interrupt) {
   // Only stretches around characters that may compose or be out of order are mapped; a stretch starts at a character
   // that neither combines nor composes with what is before it.
   std::string result;
@@ -73,11 +74,12 @@ std::string nfc(std::string_view utf8) {
   bool open = false, after_combining = false;
   auto close = [&](std::size_t end) {
     if (!open) return;
-    result.append(utf8, copied, stretch - copied).append(map(utf8.substr(stretch, end - stretch), kCompose));
+    result.append(utf8, copied, stretch - copied).append(map(utf8.substr(stretch, end - stretch), kCompose, interrupt));
     copied = end;
     open = false;
   };
   for (std::size_t at = 0; at < utf8.size();) {
+    interrupt.poll();
     Decoded character = decode_at(utf8, at);
     Properties p = properties(character.code);
     if (!p.nfc_open() && !p.combining()) {
@@ -92,7 +94,7 @@ std::string nfc(std::string_view utf8) {
   return result.append(utf8, copied, utf8.size() - copied);
 }
 
-std::string fold(std::string_view utf8) {
+std::string fold(std::string_view utf8, Interrupt interrupt) {
   if (is_ascii(utf8)) {
     std::string lower(utf8);
     for (char &c : lower)
@@ -100,12 +102,12 @@ std::string fold(std::string_view utf8) {
     return lower;
   }
   // Folding can undo composition and the other way round; a second pass makes the result stable.
-  std::string once = map(utf8, kCompose | UTF8PROC_COMPAT | UTF8PROC_CASEFOLD);
-  return map(once, kCompose | UTF8PROC_COMPAT | UTF8PROC_CASEFOLD);
+  std::string once = map(utf8, kCompose | UTF8PROC_COMPAT | UTF8PROC_CASEFOLD, interrupt);
+  return map(once, kCompose | UTF8PROC_COMPAT | UTF8PROC_CASEFOLD, interrupt);
 }
 
-std::string canonical_hashtag(std::string_view tag) {
-  std::string folded = fold(tag);  // NFKC turns the full-width sign into '#'
+std::string canonical_hashtag(std::string_view tag, Interrupt interrupt) {
+  std::string folded = fold(tag, interrupt);  // NFKC turns the full-width sign into '#'
   if (!folded.empty() && folded.front() == '#') folded.erase(0, 1);
   return folded;
 }

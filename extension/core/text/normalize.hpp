@@ -6,19 +6,22 @@
 #include <string>
 #include <string_view>
 
+#include "core/interrupt.hpp"
+
 namespace nexus::text {
 
-/// NFC of valid UTF-8. Source: UAX #15. Throws std::bad_alloc only.
-std::string nfc(std::string_view utf8);
+/// NFC of valid UTF-8. Source: UAX #15.
+std::string nfc(std::string_view utf8, Interrupt interrupt = Interrupt());
 
 /// NFKC, then Unicode case folding, then NFKC again: equal for texts that mean the same word. ASCII takes a fast path.
+/// What is not valid UTF-8 is refused with 22021.
 ///
 ///     fold("Straße") == "strasse"
-std::string fold(std::string_view utf8);
+std::string fold(std::string_view utf8, Interrupt interrupt = Interrupt());
 
 /// The canonical form of a hashtag: no leading '#' (or its full-width form), folded.
 ///
 ///     canonical_hashtag("#CaféLife") == "cafélife"
-std::string canonical_hashtag(std::string_view tag);
+std::string canonical_hashtag(std::string_view tag, Interrupt interrupt = Interrupt());
 
 }  // namespace nexus::text

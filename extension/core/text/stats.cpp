@@ -120,7 +120,7 @@ Stats text_stats(std::string_view utf8, Interrupt interrupt) {
   if (dot) urls = x_url_spans(utf8, interrupt);
   stats.mastodon_length = mastodon_length(utf8, stats.graphemes, at_sign, urls, interrupt);
 
-  std::string composed = nfc_open ? nfc(utf8) : std::string();
+  std::string composed = nfc_open ? nfc(utf8, interrupt) : std::string();
   if (nfc_open && composed != utf8) {
     if (dot) urls = x_url_spans(composed, interrupt);
     stats.x_weight = weigh(composed, urls, interrupt);
