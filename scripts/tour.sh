@@ -33,5 +33,5 @@ for line in "${lines[@]}"; do
   printf '$ %s\n' "$line"
   output=$(bash -o pipefail -c "$line") || die "that line failed: $output"
   printf '%s\n\n' "$output"
-  [ -n "$output" ] && [[ $output != *'"code":'* ]] || die "that line gave no answer"
+  [ -n "$output" ] && [[ $output != *'"details":'* ]] || die "that line gave no answer"
 done
