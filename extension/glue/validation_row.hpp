@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <optional>
 #include <span>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -17,7 +18,7 @@ extern "C" {
 namespace nexus::pg {
 
 /// What any value of a column must keep.
-enum class Shape { none, title, text, tags, url, urls, metadata, time };
+enum class Shape { none, title, line, text, tags, url, urls, file, metadata, time, times };
 
 struct GuardedColumn {
   const char *name;
@@ -31,6 +32,8 @@ class GuardedRow {
  public:
   /// Columns are found by name once for each statement.
   GuardedRow(FunctionCallInfo fcinfo, std::span<const GuardedColumn> columns);
+  /// All columns of the table, each with the shape that its type and name ask for.
+  explicit GuardedRow(FunctionCallInfo fcinfo);
 
   bool before() const { return TRIGGER_FIRED_BEFORE(trigger_->tg_event); }
   bool inserted() const { return TRIGGER_FIRED_BY_INSERT(trigger_->tg_event); }
@@ -55,13 +58,17 @@ class GuardedRow {
   void check_shape(std::vector<validation::Finding> &findings, bool changed_only) const;
 
  private:
-  static constexpr int kMaxColumns = 24;
-  struct Numbers {
+  /// What is known of the table; lives as long as the statement.
+  struct Columns {
     Oid relation;
-    AttrNumber number[kMaxColumns];
+    std::size_t count;
+    const GuardedColumn *columns;
+    AttrNumber *number;
   };
 
-  void find_columns(FunctionCallInfo fcinfo);
+  void begin(FunctionCallInfo fcinfo);
+  Columns *known_columns(FunctionCallInfo fcinfo) const;
+  void use(const Columns *columns);
   int index_of(std::string_view column) const;  // -1 for a name that is no guarded column
   int known(std::string_view column) const;     // the same, but that is a fault of the guard
   bool changed(int index) const;
@@ -71,9 +78,11 @@ class GuardedRow {
   void check_column(int index, Datum datum, std::vector<validation::Finding> &findings) const;
   void check_array(const GuardedColumn &column, Datum datum, std::vector<validation::Finding> &findings) const;
 
+  void check_times(const std::string &name, Datum datum, std::vector<validation::Finding> &findings) const;
+
   TriggerData *trigger_;
   std::span<const GuardedColumn> columns_;
-  const Numbers *numbers_ = nullptr;
+  const AttrNumber *number_ = nullptr;
 };
 
 }  // namespace nexus::pg
