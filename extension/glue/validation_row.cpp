@@ -208,15 +208,18 @@ std::optional<Timestamp> GuardedRow::timestamp(std::string_view column) const {
   return DatumGetTimestamp(*datum);
 }
 
-std::vector<std::string_view> GuardedRow::texts(std::string_view column) const {
+std::vector<std::string_view> texts_of(Datum array) {
   std::vector<std::string_view> texts;
-  auto datum = this->datum(column);
-  if (!datum) return texts;
-  Elements elements = elements_of(*datum);
+  Elements elements = elements_of(array);
   if (static_cast<std::size_t>(elements.count) > validation::kMaxTags) return texts;
   for (int i = 0; i < elements.count; ++i)
     if (!elements.nulls[i]) texts.push_back(text_view(elements.values[i]));
   return texts;
+}
+
+std::vector<std::string_view> GuardedRow::texts(std::string_view column) const {
+  auto datum = this->datum(column);
+  return datum ? texts_of(*datum) : std::vector<std::string_view>();
 }
 
 bool GuardedRow::changed(int index) const {

@@ -26,6 +26,9 @@ struct GuardedColumn {
   bool judged;  ///< the platforms' rules look at it
 };
 
+/// The texts of an array without its NULLs; empty for one that is too long to be looked at.
+std::vector<std::string_view> texts_of(Datum array);
+
 /// The new row of an INSERT or UPDATE trigger, and the old one. Columns that the table lacks, or has in a type that was
 /// not meant, are as if NULL and unchanged: the table is an application's.
 class GuardedRow {

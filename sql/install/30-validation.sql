@@ -166,31 +166,25 @@ COMMENT ON FUNCTION nexus.validate_content(integer, text[]) IS
   'caption where a platform knows no description. A content row does not hold the facts of its file, so rules on them say nothing. '
   'An id that is not there, or not visible, is 22023.';
 
--- The query for the findings of a social post for each account it goes to; with none yet, for the platforms asked for. Its media are
--- the rows of post_media, else its bare addresses, of which nothing is known. Parameters: id, user_id, media_urls, platforms, and
--- what the expression "draft" takes. The guard keeps its plan, and runs it under the caller's search_path: so every name in it is
--- qualified.
-CREATE FUNCTION nexus.judge_post_query(schema text, draft text) RETURNS text
+-- Two queries on the tables of a schema for post $1. The guard keeps their plans, and runs them under the caller's search_path: so
+-- every name in them is qualified.
+-- Where it goes:
+CREATE FUNCTION nexus.post_accounts_query(schema text) RETURNS text
   LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
-SELECT format($query$
-  WITH post AS (
-    SELECT %2$s OPERATOR(pg_catalog.||) pg_catalog.jsonb_build_object('media', COALESCE(
-      (SELECT pg_catalog.jsonb_agg(pg_catalog.jsonb_build_object('media_type', media_type, 'mime_type', mime_type,
-          'file_size', file_size, 'width', dimensions OPERATOR(pg_catalog.->) 'width',
-          'height', dimensions OPERATOR(pg_catalog.->) 'height', 'duration', duration, 'alt_text', alt_text) ORDER BY position, id)
-        FROM %1$I.post_media WHERE social_post_id OPERATOR(pg_catalog.=) $1
-          AND status OPERATOR(pg_catalog.<>) ALL ('{failed,deleted}'::pg_catalog.text[])),
-      (SELECT pg_catalog.jsonb_agg('{}'::pg_catalog.jsonb) FROM pg_catalog.unnest($3)), '[]')) AS draft),
-  accounts AS (
-    SELECT DISTINCT platform, account_id, caption, hashtags FROM %1$I.platform_posts
-    WHERE social_post_id OPERATOR(pg_catalog.=) $1 AND status OPERATOR(pg_catalog.<>) 'cancelled' AND thread_parent_id IS NULL)
-  SELECT DISTINCT f.* FROM post, LATERAL (
-      SELECT draft OPERATOR(pg_catalog.||) pg_catalog.jsonb_strip_nulls(pg_catalog.jsonb_build_object('caption', caption,
-        'hashtags', pg_catalog.to_jsonb(hashtags))), ARRAY[platform]::pg_catalog.text[], account_id FROM accounts
-      UNION ALL
-      SELECT draft, $4, NULL WHERE NOT EXISTS (SELECT FROM accounts)) AS target(draft, platforms, account_id),
-    LATERAL nexus.judge_draft(target.draft, target.platforms, $2, target.account_id) AS f
-  ORDER BY f.platform, f.severity, f.code, f.field, f.start_char$query$, schema, draft)
+SELECT format('SELECT DISTINCT platform::pg_catalog.text, account_id, caption::pg_catalog.text, hashtags::pg_catalog.text[]
+  FROM %I.platform_posts WHERE social_post_id OPERATOR(pg_catalog.=) $1 AND status OPERATOR(pg_catalog.<>) ''cancelled''
+    AND thread_parent_id IS NULL', schema)
+$$;
+-- Its media as a draft holds them: the rows of post_media, else its bare addresses $2, of which nothing is known.
+CREATE FUNCTION nexus.post_media_query(schema text) RETURNS text
+  LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+SELECT format($query$SELECT pg_catalog.jsonb_build_object('media', COALESCE(
+  (SELECT pg_catalog.jsonb_agg(pg_catalog.jsonb_build_object('media_type', media_type, 'mime_type', mime_type,
+      'file_size', file_size, 'width', dimensions OPERATOR(pg_catalog.->) 'width',
+      'height', dimensions OPERATOR(pg_catalog.->) 'height', 'duration', duration, 'alt_text', alt_text) ORDER BY position, id)
+    FROM %I.post_media WHERE social_post_id OPERATOR(pg_catalog.=) $1
+      AND status OPERATOR(pg_catalog.<>) ALL ('{failed,deleted}'::pg_catalog.text[])),
+  (SELECT pg_catalog.jsonb_agg('{}'::pg_catalog.jsonb) FROM pg_catalog.unnest($2)), '[]')) AS media$query$, schema)
 $$;
 
 CREATE FUNCTION nexus.validate_post(social_post_id integer) RETURNS SETOF nexus.finding
@@ -208,8 +202,16 @@ BEGIN
     RAISE EXCEPTION 'there is no social post with id %', social_post_id
       USING ERRCODE = '22023', HINT = 'Ask for a row that exists and that you may see.';
   END IF;
-  RETURN QUERY EXECUTE nexus.judge_post_query(nexus.attached_schema(), '$5')
-    USING social_post_id, owner, urls, NULL::text[], draft;
+  RETURN QUERY EXECUTE format(
+    'WITH accounts AS (%s), post AS (SELECT $4 || m.media AS draft FROM (%s) m)
+     SELECT DISTINCT f.* FROM post, LATERAL (
+       SELECT draft || jsonb_strip_nulls(jsonb_build_object(''caption'', caption, ''hashtags'', to_jsonb(hashtags))),
+         ARRAY[platform], account_id FROM accounts
+       UNION ALL SELECT draft, NULL, NULL WHERE NOT EXISTS (SELECT FROM accounts)) AS target(draft, platforms, account_id),
+     LATERAL nexus.judge_draft(target.draft, target.platforms, $3, target.account_id) AS f
+     ORDER BY f.platform, f.severity, f.code, f.field, f.start_char',
+    nexus.post_accounts_query(nexus.attached_schema()), nexus.post_media_query(nexus.attached_schema()))
+    USING social_post_id, urls, owner, draft;
 END $$;
 COMMENT ON FUNCTION nexus.validate_post(integer) IS
   'validate() of a stored social post with its media, for every account that it goes to (platform_posts; their own caption and hashtags '
