@@ -53,7 +53,16 @@ $(UNICODE_TABLES): scripts/unicode_tables.py
 	mkdir -p $(@D)
 	python3 $< > $@.tmp && mv $@.tmp $@
 
-build/creatornexus--$(EXTVERSION).sql: $(INSTALL_SQL) extension/creatornexus.control Makefile
+# A file that is gone makes nothing newer: what is built from lists of files depends on the lists too.
+build/sources: FORCE
+	@mkdir -p $(@D)
+	@printf '%s\n' $(INSTALL_SQL) $(OBJS) > $@.tmp
+	@if cmp -s $@.tmp $@; then rm $@.tmp; else mv $@.tmp $@; fi
+.PHONY: FORCE
+FORCE:
+$(MODULE_big)$(DLSUFFIX): build/sources
+
+build/creatornexus--$(EXTVERSION).sql: build/sources $(INSTALL_SQL) extension/creatornexus.control Makefile
 	mkdir -p $(@D)
 	{ printf '%s\n' '\echo Use "CREATE EXTENSION creatornexus" to load this file. \quit'; cat $(INSTALL_SQL); } > $@
 

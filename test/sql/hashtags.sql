@@ -173,4 +173,10 @@ SET LOCAL nexus.hashtag_max_unfolded = 2;
 SET LOCAL nexus.hashtag_min_authors = 1;
 SELECT hashtag, uses FROM nexus.suggest_hashtags('one');
 ROLLBACK;
+-- A row that another server wrote, with a transaction number of its own, is as new as its restoring.
+BEGIN;
+INSERT INTO nexus.hashtag_delta (xact, posted_at, length, terms, tags, spellings)
+VALUES ('1', now(), 0, '', '{a}', '{a}'), ('9000000000000000000', now(), 0, '', '{a}', '{a}'), (DEFAULT, now(), 0, '', '{a}', '{a}')
+RETURNING xact = pg_current_xact_id() AS of_now;
+ROLLBACK;
 SELECT count(*) FROM nexus.hashtag_delta;
