@@ -10,8 +10,22 @@ TASKS = up down status check conformance bench fuzz lint
 # These need nothing but a shell, and PGXS has a 'check' of its own: it is read for the other goals only.
 ifneq ($(filter $(TASKS),$(MAKECMDGOALS)),)
 
-$(TASKS):
-	@scripts/$@.sh
+up:
+	@scripts/up.sh
+down:
+	@scripts/down.sh
+status:
+	@scripts/status.sh
+check:
+	@scripts/check.sh
+conformance:
+	@scripts/conformance.sh
+bench:
+	@scripts/bench.sh
+fuzz:
+	@scripts/fuzz.sh
+lint:
+	@scripts/check.sh lint
 
 else
 
