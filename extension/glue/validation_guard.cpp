@@ -333,14 +333,23 @@ Datum guard(FunctionCallInfo fcinfo, const GuardedTable &table) {
 }
 
 constexpr std::array kContentColumns = {
-    GuardedColumn{"title", Shape::title, true},        GuardedColumn{"description", Shape::text, true},
-    GuardedColumn{"script", Shape::text, false},       GuardedColumn{"tags", Shape::tags, true},
-    GuardedColumn{"thumbnail_url", Shape::url, false}, GuardedColumn{"video_url", Shape::url, false},
-    GuardedColumn{"metadata", Shape::metadata, false}, GuardedColumn{"scheduled_at", Shape::time, false},
-    GuardedColumn{"published_at", Shape::time, false}, GuardedColumn{"created_at", Shape::time, false},
-    GuardedColumn{"updated_at", Shape::time, false},   GuardedColumn{"platform", Shape::none, true},
-    GuardedColumn{"content_type", Shape::none, true},  GuardedColumn{"status", Shape::none, false},
-    GuardedColumn{"user_id", Shape::none, false},      GuardedColumn{"id", Shape::none, false},
+    GuardedColumn{"title", Shape::title, true},
+    GuardedColumn{"description", Shape::text, true},
+    GuardedColumn{"script", Shape::text, false},
+    GuardedColumn{"tags", Shape::tags, true},
+    GuardedColumn{"thumbnail_url", Shape::url, false},
+    GuardedColumn{"video_url", Shape::url, false},
+    GuardedColumn{"metadata", Shape::metadata, false},
+    GuardedColumn{"scheduled_at", Shape::time, false},
+    GuardedColumn{"published_at", Shape::time, false},
+    GuardedColumn{"created_at", Shape::time, false},
+    GuardedColumn{"updated_at", Shape::time, false},
+    GuardedColumn{"platform", Shape::none, true},
+    GuardedColumn{"content_type", Shape::none, true},
+    GuardedColumn{"status", Shape::none, false},
+    GuardedColumn{"user_id", Shape::none, false},
+    GuardedColumn{"id", Shape::none, false},
+    GuardedColumn{"last_measured_at", Shape::time, false},
 };
 
 constexpr std::array kSocialPostColumns = {
@@ -351,17 +360,23 @@ constexpr std::array kSocialPostColumns = {
     GuardedColumn{"published_at", Shape::time, false}, GuardedColumn{"created_at", Shape::time, false},
     GuardedColumn{"updated_at", Shape::time, false},   GuardedColumn{"content_type", Shape::none, true},
     GuardedColumn{"status", Shape::none, false},       GuardedColumn{"user_id", Shape::none, false},
-    GuardedColumn{"id", Shape::none, false},
+    GuardedColumn{"id", Shape::none, false},           GuardedColumn{"reviewed_at", Shape::time, false},
+    GuardedColumn{"paused_at", Shape::time, false},    GuardedColumn{"cancelled_at", Shape::time, false},
+    GuardedColumn{"deleted_at", Shape::time, false},   GuardedColumn{"reviewed_by", Shape::line, false},
+    GuardedColumn{"review_note", Shape::text, false},
 };
 
 constexpr std::array kPlatformPostColumns = {
-    GuardedColumn{"caption", Shape::text, true},       GuardedColumn{"hashtags", Shape::tags, true},
-    GuardedColumn{"emojis", Shape::tags, false},       GuardedColumn{"platform_url", Shape::url, false},
-    GuardedColumn{"metadata", Shape::metadata, false}, GuardedColumn{"scheduled_at", Shape::time, false},
-    GuardedColumn{"published_at", Shape::time, false}, GuardedColumn{"created_at", Shape::time, false},
-    GuardedColumn{"updated_at", Shape::time, false},   GuardedColumn{"platform", Shape::none, true},
-    GuardedColumn{"account_id", Shape::none, true},    GuardedColumn{"social_post_id", Shape::none, true},
-    GuardedColumn{"status", Shape::none, false},       GuardedColumn{"id", Shape::none, false},
+    GuardedColumn{"caption", Shape::text, true},          GuardedColumn{"hashtags", Shape::tags, true},
+    GuardedColumn{"emojis", Shape::tags, false},          GuardedColumn{"platform_url", Shape::url, false},
+    GuardedColumn{"metadata", Shape::metadata, false},    GuardedColumn{"scheduled_at", Shape::time, false},
+    GuardedColumn{"published_at", Shape::time, false},    GuardedColumn{"created_at", Shape::time, false},
+    GuardedColumn{"updated_at", Shape::time, false},      GuardedColumn{"platform", Shape::none, true},
+    GuardedColumn{"account_id", Shape::none, true},       GuardedColumn{"social_post_id", Shape::none, true},
+    GuardedColumn{"status", Shape::none, false},          GuardedColumn{"id", Shape::none, false},
+    GuardedColumn{"occurrence_at", Shape::time, false},   GuardedColumn{"send_started_at", Shape::time, false},
+    GuardedColumn{"next_attempt_at", Shape::time, false}, GuardedColumn{"platform_post_id", Shape::line, false},
+    GuardedColumn{"error_code", Shape::line, false},      GuardedColumn{"error_message", Shape::text, false},
 };
 
 }  // namespace

@@ -301,8 +301,8 @@ FROM (VALUES ('content', 'nexus.validate_content_trigger()'),
              ('record', 'AFTER INSERT OR UPDATE ON %1$s FOR EACH ROW WHEN (nexus.records_findings(''%t''))'),
              ('forget', 'AFTER DELETE ON %1$s REFERENCING OLD TABLE AS gone FOR EACH STATEMENT')) AS triggers(w, d);
 
--- sessions belong to the session library, and content_metrics have the checks of their own ingest.
+-- sessions belong to the session library.
 INSERT INTO nexus.attached_triggers (table_name, trigger_name, definition, function_name)
 SELECT t, 'zz_nexus_validate', 'BEFORE INSERT OR UPDATE ON %1$s FOR EACH ROW', 'nexus.validate_row_trigger()'
 FROM pg_catalog.unnest(ARRAY['users', 'projects', 'social_accounts', 'niches', 'ai_generation_tasks', 'templates', 'notifications',
-  'post_media', 'post_schedules', 'hashtag_suggestions', 'ai_content_suggestions']) AS t;
+  'content_metrics', 'post_media', 'post_schedules', 'hashtag_suggestions', 'ai_content_suggestions']) AS t;

@@ -84,6 +84,18 @@ SELECT pg_temp.try($q$UPDATE users SET profile_image_url = 'data:text/html,x' WH
   pg_temp.try($q$UPDATE users SET first_name = repeat('x', 600) WHERE id = 'ann'$q$),
   pg_temp.try($q$INSERT INTO projects (user_id, name, type, metadata) VALUES ('ann', '', 'video', '"x"')$q$);
 
+-- The tables with rules keep the same in the columns that no platform looks at.
+INSERT INTO content (id, user_id, title, platform, content_type) VALUES (900001, 'ann', 'a', 'bluesky', 'text');
+INSERT INTO platform_posts (id, social_post_id, account_id, platform) VALUES (900001, 900001, 900001, 'bluesky');
+SELECT pg_temp.try(s) FROM unnest(ARRAY[
+  $$UPDATE content SET last_measured_at = 'infinity' WHERE id = 900001$$,
+  $$UPDATE social_posts SET paused_at = 'infinity' WHERE id = 900001$$,
+  $$UPDATE social_posts SET review_note = repeat('x', 2000000) WHERE id = 900001$$,
+  $$UPDATE platform_posts SET next_attempt_at = '-infinity' WHERE id = 900001$$,
+  $$UPDATE platform_posts SET error_code = repeat('x', 501) WHERE id = 900001$$,
+  $$INSERT INTO content_metrics (content_id, platform, last_updated) VALUES (900001, 'bluesky', 'infinity')$$
+]) WITH ORDINALITY AS t(s, n) ORDER BY n;
+
 -- A row that was bad before is looked at only where it changes.
 SET LOCAL session_replication_role = replica;
 UPDATE projects SET metadata = '"old"' WHERE id = 900001;
