@@ -276,11 +276,15 @@ std::string DistinctState::encode() const {
   out.byte(kMurmur3);
   if (!registers_.empty()) return out.take() + registers_body();
   auto hashes = sorted_hashes();
+  out.reserve(8 + sizeof(std::uint64_t) * hashes.size());
   out.byte(static_cast<std::uint8_t>(kSchema << 4 | (hashes.empty() ? kEmpty : kExplicit)));
   out.byte(static_cast<std::uint8_t>((kWidth - 1) << 5 | log2m_));
   out.byte(kSparseAndAutomatic);
-  for (std::uint64_t hash : hashes)
-    for (int shift = 56; shift >= 0; shift -= 8) out.byte(static_cast<std::uint8_t>(hash >> shift));
+  for (std::uint64_t hash : hashes) {
+    char bytes[sizeof(hash)];
+    for (int i = 7; i >= 0; --i, hash >>= 8) bytes[i] = static_cast<char>(hash);
+    out.append({bytes, sizeof(bytes)});
+  }
   return out.take();
 }
 
@@ -306,10 +310,12 @@ DistinctState DistinctState::from_hll(std::string_view bytes, std::pmr::memory_r
       break;
     case kExplicit:
       if (in.left() == 0 || in.left() % 8 != 0) in.damaged("its hashes are not of eight bytes");
+      state.slots_.assign(std::bit_ceil(std::min(in.left() / sizeof(std::uint64_t), state.most_exact()) * 4 / 3 + 2),
+                          0);
       for (std::int64_t before = 0; in.left() > 0;) {
         bool first = in.left() == bytes.size() - 3;
         std::uint64_t hash = 0;
-        for (int i = 0; i < 8; ++i) hash = hash << 8 | in.byte();
+        for (char byte : in.take(sizeof(hash))) hash = hash << 8 | static_cast<unsigned char>(byte);
         if (!first && static_cast<std::int64_t>(hash) <= before) in.damaged("its hashes are out of order");
         before = static_cast<std::int64_t>(hash);
         state.add(hash);
@@ -347,7 +353,11 @@ DistinctState DistinctState::decode(std::string_view bytes, std::pmr::memory_res
   in.version(kVersion);
   if (in.byte() != kMurmur3) throw Error("0A000", "distinct_state of another hash function is not supported yet");
   DistinctState state = from_hll(bytes.substr(2), memory);
-  if (state.encode() != bytes) in.damaged("it is not written as its version demands");
+  // While exact, hashes in order leave only one way to write them after this head.
+  bool as_written = state.registers_.empty() ? static_cast<std::uint8_t>(bytes[3]) >> 5 == kWidth - 1 &&
+                                                   static_cast<std::uint8_t>(bytes[4]) == kSparseAndAutomatic
+                                             : state.encode() == bytes;
+  if (!as_written) in.damaged("it is not written as its version demands");
   return state;
 }
 

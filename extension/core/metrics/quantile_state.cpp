@@ -14,7 +14,7 @@ namespace {
 
 constexpr std::uint8_t kVersion = 1, kExactKind = 0, kDigestKind = 1;
 constexpr std::string_view kTextVersion = "v1", kExactWord = "exact", kDigestWord = "digest";
-constexpr std::size_t kBuffered = 2048;
+constexpr std::size_t kBuffered = 2048, kFirstRoom = 32;
 // A group spans 1 on a scale that is kScale / 2 long. Where many values are equal, an answer can be one and a half
 // groups off; in the middle a group holds pi / kScale of all values, so 500 keeps that below 0.01.
 constexpr double kScale = 500;
@@ -34,12 +34,19 @@ double between(double low, double high, double share) {
 
 void put_double(Writer &out, double value) {
   auto bits = std::bit_cast<std::uint64_t>(value);
-  for (int shift = 0; shift < 64; shift += 8) out.byte(static_cast<std::uint8_t>(bits >> shift));
+  char bytes[sizeof(bits)];
+  for (char &byte : bytes) {
+    byte = static_cast<char>(bits);
+    bits >>= 8;
+  }
+  out.append({bytes, sizeof(bytes)});
 }
 
 double get_double(Reader &in) {
+  std::string_view bytes = in.take(sizeof(std::uint64_t));
   std::uint64_t bits = 0;
-  for (int shift = 0; shift < 64; shift += 8) bits |= static_cast<std::uint64_t>(in.byte()) << shift;
+  for (std::size_t i = 0; i < sizeof(bits); ++i)
+    bits |= static_cast<std::uint64_t>(static_cast<unsigned char>(bytes[i])) << (8 * i);
   auto value = std::bit_cast<double>(bits);
   if (!std::isfinite(value)) in.damaged("a value is not finite");
   if (value == 0 && std::signbit(value)) in.damaged("a zero is negative");
@@ -81,6 +88,7 @@ void QuantileState::add(double value) {
     min_ = std::min(min_, value);
     max_ = std::max(max_, value);
   }
+  if (singles_.capacity() == 0) singles_.reserve(kFirstRoom);
   singles_.push_back(value);
   if (singles_.size() >= kBuffered) compress();
 }
@@ -130,23 +138,27 @@ void QuantileState::compress() {
 
   std::pmr::vector<Group> packed(groups_.get_allocator());
   packed.reserve(kMostGroups);
-  Group open{0, 0};
-  double before = 0, limit = limit_after(0);
+  // The group that is being filled. Its sum has the range of long double, so that it cannot overflow, and one division
+  // at the end gives the mean; rounding must not carry that beyond the first and the last value.
+  long double sum = 0;
+  double first = 0, latest = 0, before = 0, limit = limit_after(0);
+  std::uint64_t held = 0;
+  auto close = [&] {
+    auto mean = static_cast<double>(sum / static_cast<long double>(held));
+    packed.push_back({std::clamp(mean, first, latest), held});
+  };
   auto take = [&](const Group &next) {
-    if (open.count == 0) {
-      open = next;
-      return;
+    if (held > 0 && before + static_cast<double>(held + next.count) > limit) {
+      close();
+      before += static_cast<double>(held);
+      limit = limit_after(before);
+      held = 0;
+      sum = 0;
     }
-    std::uint64_t together = open.count + next.count;
-    if (before + static_cast<double>(together) <= limit) {
-      open.mean = between(open.mean, next.mean, static_cast<double>(next.count) / static_cast<double>(together));
-      open.count = together;
-      return;
-    }
-    packed.push_back(open);
-    before += static_cast<double>(open.count);
-    limit = limit_after(before);
-    open = next;
+    if (held == 0) first = next.mean;
+    latest = next.mean;
+    sum += static_cast<long double>(next.mean) * static_cast<long double>(next.count);
+    held += next.count;
   };
   auto group = groups_.begin();
   for (double single : singles_) {
@@ -154,7 +166,7 @@ void QuantileState::compress() {
     take({single, 1});
   }
   for (; group != groups_.end(); ++group) take(*group);
-  packed.push_back(open);
+  close();
   groups_.swap(packed);
   singles_.clear();
 }
@@ -187,6 +199,7 @@ std::optional<double> QuantileState::quantile(double q) {
 std::string QuantileState::encode() {
   settle();
   Writer out;
+  out.reserve(32 + sizeof(double) * singles_.size() + sizeof(Group) * groups_.size());
   out.byte(kVersion);
   if (groups_.empty()) {
     out.byte(kExactKind);
