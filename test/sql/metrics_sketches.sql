@@ -36,6 +36,16 @@ FROM (SELECT nexus.distinct_agg(v) AS a, nexus.distinct_agg(v + 60) AS b FROM ge
 SELECT nexus.distinct_agg(v, 11) AS one, nexus.distinct_to_hll(nexus.distinct_agg(v, 11)) AS hll FROM (VALUES (1::bigint)) t(v);
 SELECT nexus.distinct_count(s) AS two, nexus.distinct_to_hll(s) AS hll
 FROM (SELECT nexus.distinct_from_hll('\x138b4015048944') AS s) x;
+-- The hll extension writes the same bytes: explicit, sparse and full, from hll_hash_bigint and from hll_hash_text.
+SELECT n, log2m, md5(nexus.distinct_to_hll(nexus.distinct_agg(v, log2m))) = of_bigints AS bigints,
+  md5(nexus.distinct_to_hll(nexus.distinct_agg(v::text, log2m))) = of_texts AS texts
+FROM (VALUES (100, 11, '242cf51f10547b20259d618c7fc28296', '26dd7b834cd89cd8ebb28bcdc2f7f6d1'),
+  (100, 14, '8529d9a21f09086f054e064538a1236d', '9febabe277742a240f0b5b34f19fa219'),
+  (3000, 11, '6c536fbf34a8410fba60257a5aa3773c', 'e85e9cc5cc2b2a84e8ed6084f66eab24'),
+  (3000, 14, '2b4f1dd64dacd05ee91affc03a7dc811', '3d62edba8e92e5341631ceef3cf9733c'),
+  (50000, 11, '8f0c2dfc6d03229574974339bb90c87b', '7af89c2100afffe5ce1612f9a18d1863'),
+  (50000, 14, '2609739873c2256a0988e634da96e998', '54619bfc6270ae8cf29f04bd678356b8')) hll(n, log2m, of_bigints, of_texts), LATERAL generate_series(1::bigint, n) v
+GROUP BY n, log2m, of_bigints, of_texts ORDER BY n, log2m;
 SELECT nexus.distinct_from_hll('\x108b7f');
 SELECT nexus.distinct_from_hll('\x128b7f00');
 SELECT 'v1 murmur3 11'::nexus.distinct_state;

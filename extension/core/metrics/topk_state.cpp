@@ -13,6 +13,7 @@ namespace {
 constexpr std::uint8_t kVersion = 1;
 constexpr std::string_view kTextVersion = "v1", kBigintWord = "bigint", kTextWord = "text",
                            kK = "k=", kError = "error=";
+constexpr UnsignedWide kMostWeight = ~UnsignedWide(0) >> 1;
 constexpr std::uint64_t kSignBit = std::uint64_t{1} << 63;
 
 /// Eight bytes whose order as bytes is the order of the numbers.
@@ -193,7 +194,7 @@ TopkState TopkState::decode(std::string_view bytes, std::pmr::memory_resource *m
   state.use(static_cast<Keys>(keys), static_cast<std::int64_t>(k));
   auto weight_of = [&in] {
     UnsignedWide weight = in.varint();
-    if (weight >> 127 != 0) in.damaged("a weight is out of range");
+    if (weight > kMostWeight) in.damaged("a weight is out of range");
     return static_cast<Wide>(weight);
   };
   state.error_ = weight_of();
