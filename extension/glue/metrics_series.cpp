@@ -3,49 +3,17 @@
 #include "core/metrics/series.hpp"
 
 #include <string>
-#include <unordered_map>
 
 #include "glue/datum.hpp"
 #include "glue/metrics_numeric.hpp"
+#include "glue/metrics_samples.hpp"
 #include "glue/metrics_zone.hpp"
-
-extern "C" {
-#include "utils/portal.h"
-}
 
 namespace nexus::pg {
 
-using metrics::kMetrics;
-
 namespace {
 
-/// A statement planned once per backend; PostgreSQL plans it anew when tables or the caller's rights change. Its
-/// parameters are $1 content_id, $2 after, $3 before.
-SPIPlanPtr kept_plan(const std::string &statement) {
-  static std::unordered_map<std::string, SPIPlanPtr> plans;  // a handful: one set for each schema ever attached
-  if (auto known = plans.find(statement); known != plans.end()) return known->second;
-  const char *text = statement.c_str();
-  SPIPlanPtr plan = call([text] {
-    Oid types[] = {INT4OID, TIMESTAMPOID, TIMESTAMPOID};
-    SPIPlanPtr made = SPI_prepare(text, 3, types);
-    if (made == nullptr) elog(ERROR, "SPI_prepare: %s", SPI_result_code_string(SPI_result));
-    if (SPI_keepplan(made) != 0) elog(ERROR, "SPI_keepplan failed");
-    return made;
-  });
-  plans.emplace(statement, plan);
-  return plan;
-}
-
-/// The schema of the 16 tables, quoted for use in a statement; 55000 when none is attached.
-std::string attached_schema() {
-  SPIPlanPtr plan = kept_plan("SELECT pg_catalog.quote_ident(nexus.attached_schema())");
-  return call([plan]() -> const char * {
-    Datum unused[3] = {};
-    if (SPI_execute_plan(plan, unused, "nnn", true, 1) != SPI_OK_SELECT || SPI_processed != 1)
-      elog(ERROR, "the attached schema cannot be read");
-    return SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1);
-  });
-}
+constexpr Oid kParameters[] = {INT4OID, TIMESTAMPOID, TIMESTAMPOID};  // $1 content_id, $2 after, $3 before
 
 struct Window {
   Datum parameters[3];  // content_id, after, before
@@ -62,7 +30,7 @@ Window window_args(FunctionCallInfo fcinfo) {
 /// The attached schema; NX003 where the caller cannot see the content, in the same words whether it exists or not.
 std::string schema_of_content(Window window) {
   std::string schema = attached_schema();
-  SPIPlanPtr plan = kept_plan("SELECT FROM " + schema + ".content WHERE id = $1");
+  SPIPlanPtr plan = kept_plan("SELECT FROM " + schema + ".content WHERE id = $1", kParameters);
   bool visible = call([plan, &window] {
     if (SPI_execute_plan(plan, window.parameters, nullptr, true, 1) != SPI_OK_SELECT)
       elog(ERROR, "content cannot be read");
@@ -78,70 +46,23 @@ std::string schema_of_content(Window window) {
 /// without time, which holds what each counter last was before the window.
 std::string samples_query(const std::string &schema) {
   const std::string table = schema + ".content_metrics";
-  std::string columns, last;
-  for (const char *name : metrics::kMetricNames) {
-    columns += std::string(", ") + name + "::bigint";
-    last += std::string(", (SELECT b.") + name + "::bigint FROM " + table +
-            " b WHERE b.content_id = $1 AND b.platform = p.platform AND b.captured_at < $2 AND b." + name +
-            " IS NOT NULL ORDER BY b.captured_at DESC, b.id DESC LIMIT 1)";
-  }
   const std::string window = " FROM " + table + " WHERE content_id = $1 AND captured_at >= $2 AND captured_at < $3";
-  return "SELECT platform::text COLLATE \"C\" AS platform, captured_at, id::bigint AS id" + columns + window +
-         " UNION ALL SELECT p.platform::text COLLATE \"C\", NULL, 0" + last + " FROM (SELECT DISTINCT platform" +
-         window + ") p ORDER BY platform, captured_at NULLS FIRST, id";
-}
-
-struct Snapshot {
-  std::string_view platform;
-  Timestamp at;
-  bool before_window;
-  int64 values[kMetrics];
-  bool nulls[kMetrics];
-
-  metrics::Counters counters() const {
-    metrics::Counters known;
-    for (int i = 0; i < kMetrics; ++i)
-      if (!nulls[i]) known[static_cast<size_t>(i)] = values[i];
-    return known;
-  }
-};
-
-Snapshot read_snapshot(HeapTuple row, TupleDesc descriptor) {
-  return call([row, descriptor] {
-    Snapshot read{};
-    bool null;
-    text *platform = DatumGetTextPP(heap_getattr(row, 1, descriptor, &null));
-    read.platform = {VARDATA_ANY(platform), VARSIZE_ANY_EXHDR(platform)};
-    read.at = DatumGetTimestamp(heap_getattr(row, 2, descriptor, &read.before_window));
-    for (int i = 0; i < kMetrics; ++i) {
-      Datum value = heap_getattr(row, i + 4, descriptor, &read.nulls[i]);
-      if (!read.nulls[i]) read.values[i] = DatumGetInt64(value);
-    }
-    return read;
-  });
+  return "SELECT platform::text COLLATE \"C\" AS platform, captured_at, id::bigint AS id, content_id" +
+         counters_of("") + window + " UNION ALL SELECT p.platform::text COLLATE \"C\", NULL, 0, p.content_id" +
+         last_counters(table, "p") + " FROM (SELECT DISTINCT content_id, platform" + window +
+         ") p ORDER BY platform, captured_at NULLS FIRST, id";
 }
 
 /// Gives each platform's last counters before the window to `on_platform(platform, counters)`, then its samples to
 /// `on_sample(at, counters)`: a thousand rows at a time, so that a long history needs no more memory than a short one.
 template <class OnPlatform, class OnSample>
 void read_samples(const std::string &schema, Window window, OnPlatform &&on_platform, OnSample &&on_sample) {
-  constexpr long kFetch = 1000;
-  SPIPlanPtr plan = kept_plan(samples_query(schema));
-  Portal portal = call([plan, &window] { return SPI_cursor_open(nullptr, plan, window.parameters, nullptr, true); });
-  for (bool more = true; more;) {
-    call([portal] { SPI_cursor_fetch(portal, true, kFetch); });
-    SPITupleTable *rows = SPI_tuptable;
-    for (uint64 i = 0; i < rows->numvals; ++i) {
-      Snapshot snapshot = read_snapshot(rows->vals[i], rows->tupdesc);
-      if (snapshot.before_window)
-        on_platform(snapshot.platform, snapshot.counters());
-      else
-        on_sample(snapshot.at, snapshot.counters());
-    }
-    more = rows->numvals > 0;
-    call([rows] { SPI_freetuptable(rows); });
-  }
-  call([portal] { SPI_cursor_close(portal); });
+  read_snapshots(kept_plan(samples_query(schema), kParameters), window.parameters, [&](const Snapshot &snapshot) {
+    if (snapshot.before_window)
+      on_platform(snapshot.platform, snapshot.counters());
+    else
+      on_sample(snapshot.at, snapshot.counters());
+  });
 }
 
 }  // namespace

@@ -61,6 +61,35 @@ SELECT c.* FROM pg_temp.compare(
      FROM (SELECT content_id, views, lag(views) OVER (PARTITION BY content_id ORDER BY ts) AS before
        FROM (SELECT DISTINCT ON (content_id, ts) * FROM counted ORDER BY content_id, ts, seq DESC) d) l GROUP BY 1) t') c;
 
+\echo 'sketches, 500,000 rows, beside the tdigest and hll packages (left out where they are not installed); ratio below 1: faster'
+CREATE TEMP TABLE viewers AS
+SELECT 1 + g % 5000 AS content_id, g % 6 AS platform, (g::bigint * 7919) % 200003 AS viewer, (g::bigint * 104729 % 1000003)::float8 AS seconds
+FROM generate_series(1, 500000) g;
+ANALYZE viewers;
+CREATE TEMP TABLE peers (peer text, what text, ours text, theirs text);
+INSERT INTO peers VALUES
+  ('tdigest', 'quantile_agg, 6 groups, tdigest(100)', 'nexus.quantile(nexus.quantile_agg(seconds), 0.95) FROM viewers GROUP BY platform',
+    'tdigest_percentile(seconds, 100, 0.95) FROM viewers GROUP BY platform'),
+  ('tdigest', 'quantile_agg, 5,000 groups, tdigest(100)', 'nexus.quantile(nexus.quantile_agg(seconds), 0.95) FROM viewers GROUP BY content_id',
+    'tdigest_percentile(seconds, 100, 0.95) FROM viewers GROUP BY content_id'),
+  ('hll', 'distinct_agg, 6 groups, log2m 14', 'nexus.distinct_count(nexus.distinct_agg(viewer, 14)) FROM viewers GROUP BY platform',
+    'hll_cardinality(hll_add_agg(hll_hash_bigint(viewer), 14)) FROM viewers GROUP BY platform'),
+  ('hll', 'distinct_agg, 5,000 groups, log2m 11', 'nexus.distinct_count(nexus.distinct_agg(viewer, 11)) FROM viewers GROUP BY content_id',
+    'hll_cardinality(hll_add_agg(hll_hash_bigint(viewer), 11)) FROM viewers GROUP BY content_id');
+DO $$
+DECLARE extension text;
+BEGIN
+  FOREACH extension IN ARRAY ARRAY['tdigest', 'hll'] LOOP
+    IF EXISTS (SELECT FROM pg_available_extensions a WHERE a.name = extension) THEN
+      EXECUTE format('CREATE EXTENSION IF NOT EXISTS %I SCHEMA public', extension);
+    ELSE
+      DELETE FROM peers WHERE peer = extension;
+    END IF;
+  END LOOP;
+END $$;
+SELECT what, c.* FROM peers, LATERAL pg_temp.compare(
+  format('SELECT count(t) FROM (SELECT %s) t', ours), format('SELECT count(t) FROM (SELECT %s) t', theirs)) c;
+
 INSERT INTO nexus.attachment (schema_name) SELECT 'public' WHERE NOT EXISTS (SELECT FROM nexus.attachment);
 INSERT INTO users (id, email, password, first_name, last_name) VALUES ('bench', 'bench@example.org',
   '$argon2id$v=19$m=19456,t=2,p=1$bWV0cmljc21ldHJpY3M$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA', 'B', 'B');
@@ -90,4 +119,10 @@ ANALYZE content_metrics;
 \echo 'metrics_series, 7 days of hourly samples for one content, ms a call'
 SELECT round((pg_temp.once(format('SELECT count(s) FROM generate_series(1, 200) g, nexus.metrics_series(%s + g * 0, ''2025-01-02'', ''2025-01-09'') s', id)) / 200)::numeric, 3) AS ms
 FROM posts WHERE n = 7;
+
+\echo 'an account of 500 contents, 7 days of hourly samples each, ms a call'
+SELECT what, round(pg_temp.once(format('SELECT count(s) FROM nexus.%s s', call))::numeric, 1) AS ms
+FROM (VALUES ('account_summary', 'account_summary(''bench'', ''2025-01-02'', ''2025-01-09'')'),
+  ('top_content', 'top_content(''bench'', ''2025-01-02'', ''2025-01-09'')'),
+  ('best_times', 'best_times(''bench'')')) c(what, call);
 ROLLBACK;

@@ -25,6 +25,7 @@ SELECT conrelid::regclass, conname FROM pg_constraint c JOIN pg_class r ON r.oid
 SELECT f FROM unnest(ARRAY['occurrences', 'local_occurrences', 'next_occurrence', 'rrule_errors', 'text_stats', 'entities', 'hashtags',
   'canonical_hashtag', 'validate', 'validate_content', 'validate_post', 'set_enforcement', 'learn_post', 'suggest_hashtags',
   'fold_hashtag_stats', 'metrics_agg', 'engagement_rate', 'total', 'rollup', 'local_bucket', 'local_bucket_end', 'ingest_metrics',
-  'metrics_series', 'attach', 'detach', 'attach_report', 'current_user_id', 'seed', 'clear_seed', 'is_timezone', 'utcnow']) f
+  'metrics_series', 'quantile_agg', 'quantile', 'distinct_agg', 'distinct_count', 'distinct_union', 'topk_agg', 'topk',
+  'account_summary', 'top_content', 'best_times', 'metric_anomalies', 'attach', 'detach', 'attach_report', 'current_user_id', 'seed', 'clear_seed', 'is_timezone', 'utcnow']) f
  WHERE NOT EXISTS (SELECT FROM pg_proc p WHERE p.pronamespace = 'nexus'::regnamespace AND p.proname = f
                       AND obj_description(p.oid, 'pg_proc') IS NOT NULL);

@@ -160,3 +160,35 @@ TEST(MetricsDrops, FindsThemInOrder) {
   EXPECT_EQ(found[2].metric, Metric::likes);
   EXPECT_EQ(found[2].kind, StepKind::reset);
 }
+
+TEST(MetricsSeriesGain, IsTheSumOfAllBuckets) {
+  auto samples = {views_likes_reach(100, 10, std::nullopt), views_likes_reach(130, std::nullopt, std::nullopt),
+                  views_likes_reach(120, 16, std::nullopt), views_likes_reach(20, 1, std::nullopt)};
+  for (const Counters &before : {Counters(), views_likes_reach(90, 4, std::nullopt)}) {
+    Series series = days();
+    series.begin(before);
+    SeriesGain sum(Policy(), before);
+    Instant at = 0;
+    for (const Counters &counters : samples) {
+      series.add(at, counters);
+      sum.add(at, counters);
+      at += kDay;
+    }
+    Totals all;
+    for (const SeriesBucket &bucket : series.finish()) all.merge(bucket.increments);
+    EXPECT_EQ(sum.finish().increments, all);
+  }
+}
+
+TEST(MetricsSeriesGain, DenominatorIsReachWhereThereIsOne) {
+  SeriesGain by_views(Policy(), views_likes_reach(100, 1, std::nullopt));
+  by_views.add(1, views_likes_reach(150, 6, 40));
+  Gain gain = by_views.finish();  // the first reach has no increment
+  EXPECT_TRUE(gain.denominator == Wide(50) && gain.engagements == Wide(5));
+  SeriesGain by_reach(Policy(), views_likes_reach(100, 1, 40));
+  by_reach.add(1, views_likes_reach(150, 6, 60));
+  gain = by_reach.finish();
+  EXPECT_TRUE(gain.denominator == Wide(20) && gain.engagements == Wide(5));
+  gain = SeriesGain(Policy()).finish();
+  EXPECT_FALSE(gain.denominator || gain.engagements);
+}

@@ -27,6 +27,8 @@ class Writer {
   void signed_varint(Wide value) {
     varint((static_cast<UnsignedWide>(value) << 1) ^ static_cast<UnsignedWide>(value >> 127));
   }
+  void append(std::string_view bytes) { out_.append(bytes); }
+  void reserve(std::size_t bytes) { out_.reserve(bytes); }
   std::string take() { return std::move(out_); }
 
  private:
@@ -42,6 +44,13 @@ class Reader {
   std::uint8_t byte() {
     if (position_ == bytes_.size()) damaged("it ends early");
     return static_cast<std::uint8_t>(bytes_[position_++]);
+  }
+  /// The next bytes, as many as asked for.
+  std::string_view take(std::size_t size) {
+    if (size > left()) damaged("it ends early");
+    std::string_view taken = bytes_.substr(position_, size);
+    position_ += size;
+    return taken;
   }
   UnsignedWide varint() {
     UnsignedWide value = 0;

@@ -48,6 +48,31 @@ void Series::end_series() {
   folds_.clear();
 }
 
+SeriesGain::SeriesGain(const Policy &policy, const Counters &before) : folds_(kMetrics, CounterFold(policy)) {
+  for (std::size_t i = 0; i < kMetrics; ++i)
+    if (before[i]) folds_[i].base(*before[i]);
+}
+
+void SeriesGain::add(Instant at, const Counters &counters) {
+  for (std::size_t i = 0; i < kMetrics; ++i)
+    if (counters[i])
+      folds_[i].add(at, *counters[i], [this, i](Instant, Wide, Wide, const Step &step) {
+        increments_.add(static_cast<Metric>(i), step.delta);
+      });
+}
+
+Gain SeriesGain::finish() {
+  for (std::size_t i = 0; i < kMetrics; ++i)
+    folds_[i].finish(
+        [this, i](Instant, Wide, Wide, const Step &step) { increments_.add(static_cast<Metric>(i), step.delta); });
+  Gain gain;
+  gain.increments = increments_;
+  gain.denominator = increments_.total(increments_.knows(Metric::reach) ? Metric::reach : Metric::views);
+  for (Metric part : {Metric::likes, Metric::comments, Metric::shares, Metric::saves})
+    if (auto sum = increments_.total(part)) gain.engagements = metrics::add(gain.engagements.value_or(0), *sum);
+  return gain;
+}
+
 Drops::Drops(const Policy &policy, const Counters &before) : folds_(kMetrics, CounterFold(policy)) {
   for (std::size_t i = 0; i < kMetrics; ++i)
     if (before[i]) folds_[i].base(*before[i]);

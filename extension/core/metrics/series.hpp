@@ -62,6 +62,27 @@ class Series {
   std::map<Instant, Sums> current_, all_;
 };
 
+/// What one series gained in all of a window.
+struct Gain {
+  Totals increments;
+  /// Engagements and what they are measured by: reach gained where the series has reach in the window, else views
+  /// gained. Without a denominator the engagements count for no rate.
+  std::optional<Wide> engagements, denominator;
+};
+
+/// Adds up one series, whose samples come as Series takes them.
+class SeriesGain {
+ public:
+  explicit SeriesGain(const Policy &policy, const Counters &before = {});
+
+  void add(Instant at, const Counters &counters);
+  Gain finish();
+
+ private:
+  std::vector<CounterFold> folds_;
+  Totals increments_;
+};
+
 /// A counter that fell: `before` is its last known value, `now` the one at `at`.
 struct Drop {
   Instant at;

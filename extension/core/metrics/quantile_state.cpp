@@ -1,0 +1,315 @@
+#include "core/metrics/quantile_state.hpp"
+
+#include <algorithm>
+#include <bit>
+#include <charconv>
+#include <cmath>
+#include <numbers>
+
+#include "core/metrics/clip.hpp"
+
+namespace nexus::metrics {
+
+namespace {
+
+constexpr std::uint8_t kVersion = 1, kExactKind = 0, kDigestKind = 1;
+constexpr std::string_view kTextVersion = "v1", kExactWord = "exact", kDigestWord = "digest";
+constexpr std::size_t kBuffered = 2048, kFirstRoom = 32;
+// A group spans 1 on a scale that is kScale / 2 long. Where many values are equal, an answer can be one and a half
+// groups off; in the middle a group holds pi / kScale of all values, so 500 keeps that below 0.01.
+constexpr double kScale = 500;
+constexpr std::size_t kMostGroups = 640;  // compress() leaves some kScale at most
+
+[[noreturn]] void bad_text(std::string_view text) {
+  throw Error("22P02", "invalid input syntax for type nexus.quantile_state: \"" + clip(text) + "\"")
+      .hint("The form is: v1 exact 1 2.5 10");
+}
+
+/// Between two numbers of any size without leaving the range of double.
+double between(double low, double high, double share) {
+  if (share >= 1) return high;
+  double value = (low < 0) == (high < 0) ? low + (high - low) * share : low * (1 - share) + high * share;
+  return std::clamp(value, low, high);
+}
+
+void put_double(Writer &out, double value) {
+  auto bits = std::bit_cast<std::uint64_t>(value);
+  char bytes[sizeof(bits)];
+  for (char &byte : bytes) {
+    byte = static_cast<char>(bits);
+    bits >>= 8;
+  }
+  out.append({bytes, sizeof(bytes)});
+}
+
+double get_double(Reader &in) {
+  std::string_view bytes = in.take(sizeof(std::uint64_t));
+  std::uint64_t bits = 0;
+  for (std::size_t i = 0; i < sizeof(bits); ++i)
+    bits |= static_cast<std::uint64_t>(static_cast<unsigned char>(bytes[i])) << (8 * i);
+  auto value = std::bit_cast<double>(bits);
+  if (!std::isfinite(value)) in.damaged("a value is not finite");
+  if (value == 0 && std::signbit(value)) in.damaged("a zero is negative");
+  return value;
+}
+
+std::string to_text(double value) {
+  char digits[32];
+  auto end = std::to_chars(digits, digits + sizeof(digits), value).ptr;
+  return {digits, end};
+}
+
+template <class Number>
+bool parse(std::string_view text, Number &value) {
+  auto [end, fault] = std::from_chars(text.data(), text.data() + text.size(), value);
+  return fault == std::errc() && end == text.data() + text.size();
+}
+
+bool parse_finite(std::string_view text, double &value) {
+  if (!parse(text, value) || !std::isfinite(value)) return false;
+  value += 0.0;  // -0 becomes 0
+  return true;
+}
+
+}  // namespace
+
+void QuantileState::count_more(std::uint64_t more) {
+  if (__builtin_add_overflow(count_, more, &count_) || count_ > INT64_MAX)
+    throw Error("22003", "number of values out of range");
+}
+
+void QuantileState::add(double value) {
+  if (!std::isfinite(value)) throw invalid_argument("quantiles are of finite numbers");
+  value += 0.0;  // -0 and 0 are one value, so that equal sets have equal bytes
+  count_more(1);
+  if (count_ == 1) {
+    min_ = max_ = value;
+  } else {
+    min_ = std::min(min_, value);
+    max_ = std::max(max_, value);
+  }
+  if (singles_.capacity() == 0) singles_.reserve(kFirstRoom);
+  singles_.push_back(value);
+  if (singles_.size() >= kBuffered) compress();
+}
+
+void QuantileState::merge(const QuantileState &other) {
+  if (other.count_ == 0) return;
+  bool first = count_ == 0;
+  count_more(other.count_);
+  min_ = first ? other.min_ : std::min(min_, other.min_);
+  max_ = first ? other.max_ : std::max(max_, other.max_);
+  singles_.insert(singles_.end(), other.singles_.begin(), other.singles_.end());
+  if (!other.groups_.empty()) {
+    auto middle = static_cast<std::ptrdiff_t>(groups_.size());
+    groups_.insert(groups_.end(), other.groups_.begin(), other.groups_.end());
+    std::inplace_merge(groups_.begin(), groups_.begin() + middle, groups_.end(),
+                       [](const Group &a, const Group &b) { return a.mean < b.mean; });
+  }
+  if (singles_.size() >= kBuffered || groups_.size() > kMostGroups) compress();
+}
+
+std::optional<double> QuantileState::min() const {
+  if (count_ == 0) return std::nullopt;
+  return min_;
+}
+
+std::optional<double> QuantileState::max() const {
+  if (count_ == 0) return std::nullopt;
+  return max_;
+}
+
+void QuantileState::settle() {
+  if (count_ <= kMostExact)
+    std::sort(singles_.begin(), singles_.end());
+  else if (!singles_.empty() || groups_.size() > kMostGroups)
+    compress();
+}
+
+void QuantileState::compress() {
+  std::sort(singles_.begin(), singles_.end());
+  const auto total = static_cast<double>(count_);
+  const double unit = 2 * std::numbers::pi / kScale;
+  // How many values may lie before the end of a group that begins after `before` values.
+  auto limit_after = [total, unit](double before) {
+    double angle = std::asin(std::clamp(2 * before / total - 1, -1.0, 1.0)) + unit;
+    return angle >= std::numbers::pi / 2 ? total : total * (std::sin(angle) + 1) / 2;
+  };
+
+  std::pmr::vector<Group> packed(groups_.get_allocator());
+  packed.reserve(kMostGroups);
+  // The group that is being filled. Its sum has the range of long double, so that it cannot overflow, and one division
+  // at the end gives the mean; rounding must not carry that beyond the first and the last value.
+  long double sum = 0;
+  double first = 0, latest = 0, before = 0, limit = limit_after(0);
+  std::uint64_t held = 0;
+  auto close = [&] {
+    auto mean = static_cast<double>(sum / static_cast<long double>(held));
+    packed.push_back({std::clamp(mean, first, latest), held});
+  };
+  auto take = [&](const Group &next) {
+    if (held > 0 && before + static_cast<double>(held + next.count) > limit) {
+      close();
+      before += static_cast<double>(held);
+      limit = limit_after(before);
+      held = 0;
+      sum = 0;
+    }
+    if (held == 0) first = next.mean;
+    latest = next.mean;
+    sum += static_cast<long double>(next.mean) * static_cast<long double>(next.count);
+    held += next.count;
+  };
+  auto group = groups_.begin();
+  for (double single : singles_) {
+    for (; group != groups_.end() && group->mean <= single; ++group) take(*group);
+    take({single, 1});
+  }
+  for (; group != groups_.end(); ++group) take(*group);
+  close();
+  groups_.swap(packed);
+  singles_.clear();
+}
+
+std::optional<double> QuantileState::quantile(double q) {
+  if (!(q >= 0 && q <= 1)) throw invalid_argument("q must be between 0 and 1");
+  if (count_ == 0) return std::nullopt;
+  settle();
+  const double last = static_cast<double>(count_ - 1), rank = q * last;
+  if (groups_.empty()) {
+    auto index = static_cast<std::size_t>(rank);
+    if (index + 1 >= singles_.size()) return singles_.back();
+    return between(singles_[index], singles_[index + 1], rank - static_cast<double>(index));
+  }
+  // The ends are known exactly, whatever group they went into. The mean of a group stands for the middle of its ranks.
+  if (rank <= 0) return min_;
+  if (rank >= last) return max_;
+  double left_rank = 0, left = min_, before = 0;
+  for (const Group &group : groups_) {
+    double middle = before + (static_cast<double>(group.count) - 1) / 2;
+    if (rank <= middle)
+      return middle == left_rank ? group.mean : between(left, group.mean, (rank - left_rank) / (middle - left_rank));
+    left_rank = middle;
+    left = group.mean;
+    before += static_cast<double>(group.count);
+  }
+  return between(left, max_, (rank - left_rank) / (last - left_rank));
+}
+
+std::string QuantileState::encode() {
+  settle();
+  Writer out;
+  out.reserve(32 + sizeof(double) * singles_.size() + sizeof(Group) * groups_.size());
+  out.byte(kVersion);
+  if (groups_.empty()) {
+    out.byte(kExactKind);
+    out.varint(singles_.size());
+    for (double single : singles_) put_double(out, single);
+    return out.take();
+  }
+  out.byte(kDigestKind);
+  out.varint(groups_.size());
+  put_double(out, min_);
+  put_double(out, max_);
+  for (const Group &group : groups_) {
+    out.varint(group.count);
+    put_double(out, group.mean);
+  }
+  return out.take();
+}
+
+const char *QuantileState::fault_of_groups() const {
+  if (groups_.empty() || groups_.size() > kMostGroups) return "the number of groups is wrong";
+  if (count_ <= kMostExact) return "it holds too few values for groups";
+  double previous = min_;
+  for (const Group &group : groups_) {
+    if (group.mean < previous) return "groups are out of order";
+    previous = group.mean;
+  }
+  if (max_ < previous) return "groups are out of order";
+  return nullptr;
+}
+
+QuantileState QuantileState::decode(std::string_view bytes, std::pmr::memory_resource *memory) {
+  Reader in(bytes, "quantile_state");
+  in.version(kVersion);
+  QuantileState state(memory);
+  std::uint8_t kind = in.byte();
+  std::uint64_t size = in.varint64();
+  if (size > in.left() / sizeof(double)) in.damaged("it ends early");
+  if (kind == kExactKind) {
+    if (size > kMostExact) in.damaged("it holds too many values");
+    state.singles_.reserve(size);
+    for (std::uint64_t i = 0; i < size; ++i) {
+      double value = get_double(in);
+      if (i > 0 && value < state.max_) in.damaged("values are out of order");
+      state.add(value);
+    }
+  } else if (kind == kDigestKind) {
+    state.min_ = get_double(in);
+    state.max_ = get_double(in);
+    state.groups_.reserve(size);
+    for (std::uint64_t i = 0; i < size; ++i) {
+      std::uint64_t count = in.varint64();
+      if (count == 0) in.damaged("a group is empty");
+      state.count_more(count);
+      state.groups_.push_back({get_double(in), count});
+    }
+    if (const char *fault = state.fault_of_groups()) in.damaged(fault);
+  } else {
+    in.damaged("its kind is unknown");
+  }
+  in.end();
+  return state;
+}
+
+std::string QuantileState::to_text() {
+  settle();
+  std::string text(kTextVersion);
+  text += ' ';
+  if (groups_.empty()) {
+    text += kExactWord;
+    for (double single : singles_) text += ' ' + metrics::to_text(single);
+    return text;
+  }
+  text += kDigestWord;
+  text += ' ' + metrics::to_text(min_) + ' ' + metrics::to_text(max_);
+  for (const Group &group : groups_) text += ' ' + metrics::to_text(group.mean) + '*' + std::to_string(group.count);
+  return text;
+}
+
+QuantileState QuantileState::from_text(std::string_view text) {
+  std::string_view rest = text;
+  auto word = [&rest] {
+    std::size_t size = std::min(rest.find(' '), rest.size());
+    std::string_view found = rest.substr(0, size);
+    rest.remove_prefix(std::min(size + 1, rest.size()));
+    return found;
+  };
+  if (word() != kTextVersion) bad_text(text);
+  QuantileState state;
+  std::string_view kind = word();
+  if (kind == kExactWord) {
+    while (!rest.empty()) {
+      double value;
+      if (!parse_finite(word(), value)) bad_text(text);
+      state.add(value);
+    }
+    return state;
+  }
+  if (kind != kDigestWord || !parse_finite(word(), state.min_) || !parse_finite(word(), state.max_)) bad_text(text);
+  while (!rest.empty()) {
+    std::string_view pair = word();
+    std::size_t sign = pair.find('*');
+    Group group{};
+    if (sign == std::string_view::npos || !parse_finite(pair.substr(0, sign), group.mean) ||
+        !parse(pair.substr(sign + 1), group.count) || group.count == 0)
+      bad_text(text);
+    state.count_more(group.count);
+    state.groups_.push_back(group);
+  }
+  if (state.fault_of_groups() != nullptr) bad_text(text);
+  return state;
+}
+
+}  // namespace nexus::metrics

@@ -1,0 +1,76 @@
+#ifdef POSTGRES_H
+#error "core headers come before PostgreSQL's"
+#endif
+#pragma once
+
+#include <cstdint>
+#include <memory_resource>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/metrics/codec.hpp"
+
+namespace nexus::metrics {
+
+/// Quantiles of a set of numbers in little memory: the state of quantile_agg.
+///
+/// Up to kMostExact values are kept as they are and answered exactly. More become a t-digest: groups of neighbours with
+/// their mean, small at both ends and larger in the middle, so that the rank of an answer is within 0.01 of what was
+/// asked for, and within 0.002 beyond 0.01 and 0.99. Source: Dunning and Ertl, "Computing extremely accurate quantiles
+/// using t-digests", 2019 (scale function k1, merging form).
+///
+///     QuantileState state; state.add(1); state.add(2); state.add(10);
+///     state.quantile(0.5) == 2; state.quantile(0.75) == 6
+class QuantileState {
+ public:
+  static constexpr std::size_t kMostExact = 256;
+
+  explicit QuantileState(std::pmr::memory_resource *memory = std::pmr::get_default_resource())
+      : singles_(memory), groups_(memory) {}
+
+  /// 22023 for NaN and infinities.
+  void add(double value);
+  void merge(const QuantileState &other);
+
+  std::uint64_t count() const { return count_; }
+  std::optional<double> min() const;
+  std::optional<double> max() const;
+
+  /// The value below which the share q of all values lies, interpolated between neighbours as percentile_cont does;
+  /// nothing without values. 22023 for q outside 0 to 1.
+  std::optional<double> quantile(double q);
+
+  /// The stored form: version, kind, then sorted values or groups. Equal sets of up to kMostExact values have equal
+  /// bytes.
+  std::string encode();
+  /// Throws XX001 for damaged bytes and 0A000 for a format that is not ours; never reads outside `bytes`.
+  static QuantileState decode(std::string_view bytes,
+                              std::pmr::memory_resource *memory = std::pmr::get_default_resource());
+
+  /// The readable form: `v1 exact 1 2.5 10`, or `v1 digest 1 10 1*1 2.5*300 10*1` with the least and the largest value
+  /// first and then mean*count of each group.
+  std::string to_text();
+  /// Throws 22P02 for any other form.
+  static QuantileState from_text(std::string_view text);
+
+ private:
+  struct Group {
+    double mean;
+    std::uint64_t count;
+  };
+
+  void count_more(std::uint64_t more);
+  void settle();
+  void compress();
+  /// What is wrong with groups that did not come from compress(); nullptr if nothing is.
+  const char *fault_of_groups() const;
+
+  std::pmr::vector<double> singles_;  // all values while exact, those not yet in groups_ after that
+  std::pmr::vector<Group> groups_;    // by mean
+  std::uint64_t count_ = 0;
+  double min_ = 0, max_ = 0;
+};
+
+}  // namespace nexus::metrics

@@ -1,0 +1,149 @@
+-- What an account's dashboard asks, straight from the samples. Everything runs with the caller's rights, so that row
+-- security decides what is seen.
+
+CREATE FUNCTION nexus.account_gains(user_id text, after timestamptz, before timestamptz)
+  RETURNS TABLE (content_id integer, platform text, views numeric, likes numeric, comments numeric, shares numeric, saves numeric,
+    reach numeric, clicks numeric, watch_time_seconds numeric, engagements numeric, denominator numeric)
+  LANGUAGE c STABLE PARALLEL SAFE ROWS 1000 SET search_path = pg_catalog, pg_temp
+  AS 'MODULE_PATHNAME', 'nexus_account_gains';
+COMMENT ON FUNCTION nexus.account_gains(text, timestamptz, timestamptz) IS
+  'What each content of a user gained on each platform, from samples with after <= captured_at < before, counted as in metrics_series: from the last sample before the window where there is one, NULL without an earlier sample. engagements are likes + comments + shares + saves gained, denominator reach gained, or views gained where the platform gives no reach; both are NULL unless both are known. Only series with a sample in the window are returned.';
+
+CREATE FUNCTION nexus.metrics_zone(tz text) RETURNS text LANGUAGE plpgsql STABLE PARALLEL SAFE
+  SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  IF NOT nexus.is_timezone(coalesce(tz, 'UTC')) THEN
+    RAISE EXCEPTION 'unknown time zone "%"', left(tz, 80) USING ERRCODE = '22023', HINT = 'A name of pg_timezone_names.';
+  END IF;
+  RETURN coalesce(tz, 'UTC');
+END $$;
+COMMENT ON FUNCTION nexus.metrics_zone(text) IS 'The zone itself, UTC for NULL; 22023 for a name that pg_timezone_names does not list.';
+
+CREATE FUNCTION nexus.account_summary(user_id text, after timestamptz, before timestamptz, tz text DEFAULT NULL)
+  RETURNS TABLE (platform text, posts bigint, views numeric, likes numeric, comments numeric, shares numeric, saves numeric,
+    reach numeric, clicks numeric, watch_time_seconds numeric, engagement_rate double precision, growth_ratio double precision)
+  LANGUAGE plpgsql STABLE PARALLEL SAFE ROWS 6 SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_column
+DECLARE
+  zone text := nexus.metrics_zone(tz);
+  starts timestamptz;
+BEGIN
+  IF user_id IS NULL OR after IS NULL OR before IS NULL THEN
+    RAISE EXCEPTION 'user_id, after and before must not be NULL' USING ERRCODE = '22004';
+  END IF;
+  -- The window before is as long on the wall clock, so that days stay days where clocks change. An open one has none.
+  IF isfinite(after) AND isfinite(before) THEN
+    starts := (2 * ((after AT TIME ZONE zone) - timestamp '2000-01-01') - ((before AT TIME ZONE zone) - timestamp '2000-01-01')
+      + timestamp '2000-01-01') AT TIME ZONE zone;
+  END IF;
+  RETURN QUERY
+    SELECT n.platform, n.posts, n.views, n.likes, n.comments, n.shares, n.saves, n.reach, n.clicks, n.watch_time_seconds,
+      CASE WHEN n.denominator > 0 THEN (n.engagements / n.denominator)::double precision END,
+      (nexus.growth(n.views, p.views)).ratio
+    FROM (
+      SELECT g.platform, count(*) AS posts, sum(g.views) AS views, sum(g.likes) AS likes, sum(g.comments) AS comments,
+        sum(g.shares) AS shares, sum(g.saves) AS saves, sum(g.reach) AS reach, sum(g.clicks) AS clicks,
+        sum(g.watch_time_seconds) AS watch_time_seconds, sum(g.engagements) AS engagements, sum(g.denominator) AS denominator
+      FROM nexus.account_gains($1, $2, $3) g GROUP BY g.platform) n
+    LEFT JOIN (
+      SELECT g.platform, sum(g.views) AS views FROM nexus.account_gains($1, starts, $2) g
+      WHERE starts IS NOT NULL GROUP BY g.platform) p ON p.platform = n.platform
+    ORDER BY n.platform COLLATE "C";
+END $$;
+COMMENT ON FUNCTION nexus.account_summary(text, timestamptz, timestamptz, text) IS
+  'What an account gained on each platform from after to before (excluded): the contents with a sample in that time (posts), the increments of all of them, and their engagement rate, summed first and divided once (account_gains says by what). growth_ratio compares views gained with the window before, which is as long on the wall clock of tz (UTC if NULL); NULL where nothing is known of it or it gained nothing. 22004 for a NULL argument other than tz.';
+
+CREATE FUNCTION nexus.top_content(user_id text, after timestamptz, before timestamptz, metric text DEFAULT 'views',
+  max_count integer DEFAULT 20)
+  RETURNS TABLE (content_id integer, title text, platform text, value numeric, engagement_rate double precision)
+  LANGUAGE plpgsql STABLE PARALLEL SAFE ROWS 20 SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  IF num_nulls(user_id, after, before, metric, max_count) > 0 THEN
+    RAISE EXCEPTION 'arguments of top_content must not be NULL' USING ERRCODE = '22004';
+  END IF;
+  IF metric <> ALL (ARRAY['views', 'likes', 'comments', 'shares', 'saves', 'reach', 'clicks', 'watch_time_seconds']) THEN
+    RAISE EXCEPTION 'unknown metric "%"', left(metric, 80) USING ERRCODE = '22023',
+      HINT = 'One of views, likes, comments, shares, saves, reach, clicks, watch_time_seconds.';
+  END IF;
+  IF max_count NOT BETWEEN 1 AND 1000 THEN
+    RAISE EXCEPTION 'max_count must be between 1 and 1000' USING ERRCODE = '22023';
+  END IF;
+  RETURN QUERY EXECUTE format($sql$
+    SELECT b.content_id, c.title::text, b.platform, b.value,
+      CASE WHEN b.denominator > 0 THEN (b.engagements / b.denominator)::double precision END
+    FROM (
+      SELECT g.content_id, g.platform, g.%2$I AS value, g.engagements, g.denominator
+      FROM nexus.account_gains($1, $2, $3) g WHERE g.%2$I IS NOT NULL
+      ORDER BY g.%2$I DESC, g.content_id, g.platform COLLATE "C" LIMIT $4) b
+    JOIN %1$I.content c ON c.id = b.content_id
+    ORDER BY b.value DESC, b.content_id, b.platform COLLATE "C"
+  $sql$, nexus.attached_schema(), metric) USING user_id, after, before, max_count;
+END $$;
+COMMENT ON FUNCTION nexus.top_content(text, timestamptz, timestamptz, text, integer) IS
+  'The contents of an account that gained most of one counter from after to before (excluded), each on its platform, at most max_count (1 to 1000): value is the increment, engagement_rate that of the same time. Contents without a known increment are left out; equal values come in order of content_id. 22023 for an unknown metric, 22004 for a NULL.';
+
+CREATE FUNCTION nexus.best_times(user_id text, platform text DEFAULT NULL, tz text DEFAULT NULL)
+  RETURNS TABLE (dow integer, hour integer, posts bigint, engagement_rate double precision, score double precision,
+    support double precision)
+  LANGUAGE plpgsql STABLE PARALLEL SAFE ROWS 30 SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  zone text := nexus.metrics_zone(tz);
+  least_posts CONSTANT integer := 3;
+  prior_posts CONSTANT integer := 5;
+BEGIN
+  IF user_id IS NULL THEN
+    RAISE EXCEPTION 'user_id must not be NULL' USING ERRCODE = '22004';
+  END IF;
+  RETURN QUERY EXECUTE format($sql$
+    WITH measured AS (
+      SELECT (s.published_at AT TIME ZONE 'UTC') AT TIME ZONE $3 AS local_time, s.engagements, s.denominator
+      FROM (
+        SELECT DISTINCT ON (m.content_id, m.platform) coalesce(p.published_at, c.published_at) AS published_at,
+          coalesce(m.likes, 0)::numeric + coalesce(m.comments, 0) + coalesce(m.shares, 0) + coalesce(m.saves, 0) AS engagements,
+          coalesce(m.reach, m.views)::numeric AS denominator
+        FROM %1$I.content c
+        JOIN %1$I.content_metrics m ON m.content_id = c.id
+        LEFT JOIN %1$I.platform_posts p ON p.id = m.platform_post_row_id
+        WHERE c.user_id = $1 AND ($2 IS NULL OR m.platform = $2)
+          AND coalesce(m.reach, m.views) > 0 AND num_nonnulls(m.likes, m.comments, m.shares, m.saves) > 0
+        ORDER BY m.content_id, m.platform, m.captured_at DESC, m.id DESC) s
+      WHERE isfinite(s.published_at)
+    ), mean AS (
+      SELECT sum(engagements) / sum(denominator) AS rate FROM measured
+    ), cells AS (
+      SELECT extract(dow FROM local_time)::integer AS dow, extract(hour FROM local_time)::integer AS hour, count(*) AS posts,
+        sum(engagements) / sum(denominator) AS rate
+      FROM measured GROUP BY 1, 2 HAVING count(*) >= $4
+    )
+    SELECT c.dow, c.hour, c.posts, c.rate::double precision,
+      ((c.posts * c.rate + $5 * m.rate) / (c.posts + $5))::double precision, (c.posts / (c.posts + $5)::numeric)::double precision
+    FROM cells c, mean m
+    ORDER BY 5 DESC, c.dow, c.hour
+  $sql$, nexus.attached_schema()) USING user_id, platform, zone, least_posts, prior_posts;
+END $$;
+COMMENT ON FUNCTION nexus.best_times(text, text, text) IS
+  'At which local hours of the week (dow 0 = Sunday, wall clock of tz, UTC if NULL) an account''s posts did best, best first. Each content counts once for a platform, with its latest sample that has reach or views above 0 and any engagement, at the hour it was published there. engagement_rate is likes + comments + shares + saves over reach (views where reach is unknown), summed first. score shrinks it to the account''s mean as if five average posts had come out at that hour too, and is what to rank by; support, posts / (posts + 5), is the weight of the hour''s own posts in it. Hours with fewer than three posts are left out.';
+
+CREATE FUNCTION nexus.metric_anomalies(content_id integer, metric text DEFAULT 'views', threshold double precision DEFAULT 3.5)
+  RETURNS TABLE (bucket timestamptz, value numeric, zscore double precision)
+  LANGUAGE plpgsql STABLE PARALLEL SAFE ROWS 5 SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  IF num_nulls(content_id, metric, threshold) > 0 THEN
+    RAISE EXCEPTION 'arguments of metric_anomalies must not be NULL' USING ERRCODE = '22004';
+  END IF;
+  IF metric <> ALL (ARRAY['views', 'likes', 'comments', 'shares', 'saves', 'reach', 'clicks', 'watch_time_seconds']) THEN
+    RAISE EXCEPTION 'unknown metric "%"', left(metric, 80) USING ERRCODE = '22023',
+      HINT = 'One of views, likes, comments, shares, saves, reach, clicks, watch_time_seconds.';
+  END IF;
+  RETURN QUERY EXECUTE format($sql$
+    WITH days AS (
+      SELECT array_agg(s.bucket ORDER BY s.bucket) AS buckets, array_agg(s.%1$I ORDER BY s.bucket) AS gained
+      FROM nexus.metrics_series($1) s WHERE s.%1$I IS NOT NULL
+    )
+    SELECT d.buckets[a.index], d.gained[a.index], a.zscore
+    FROM days d, nexus.anomalies(coalesce(d.gained, '{}')::double precision[], $2) a
+    WHERE a.is_anomaly ORDER BY a.index
+  $sql$, metric) USING content_id, threshold;
+END $$;
+COMMENT ON FUNCTION nexus.metric_anomalies(integer, text, double precision) IS
+  'The UTC days on which a content gained unusually much or little of one counter, compared with its other days with a known increment: those whose modified z-score is beyond threshold (anomalies() says how). 22023 for an unknown metric or a threshold that is not above 0; NX003 where the content does not exist or is not the caller''s.';
