@@ -26,8 +26,7 @@ int next_steps(JsonbIterator *&iterator, Step *steps) {
     step.number = nullptr;
     bool scalar = step.token == WJB_VALUE || step.token == WJB_ELEM;
     if (scalar && step.value.type == jbvNumeric)
-      step.number =
-          DatumGetCString(DirectFunctionCall1(numeric_out, NumericGetDatum(step.value.val.numeric)));
+      step.number = DatumGetCString(DirectFunctionCall1(numeric_out, NumericGetDatum(step.value.val.numeric)));
   }
   return kSteps;
 }
@@ -44,13 +43,17 @@ std::string_view text_of(const JsonbValue &value) {
 
 void add_scalar(const Step &step, jsonschema::Document &document) {
   switch (step.value.type) {
-    case jbvNull: return document.null();
-    case jbvBool: return document.boolean(step.value.val.boolean);
-    case jbvString: return document.string(text_of(step.value));
+    case jbvNull:
+      return document.null();
+    case jbvBool:
+      return document.boolean(step.value.val.boolean);
+    case jbvString:
+      return document.string(text_of(step.value));
     case jbvNumeric:
       document.number(step.number);
       return pfree(step.number);
-    default: break;
+    default:
+      break;
   }
 }
 
@@ -69,18 +72,27 @@ void read_jsonb(Jsonb *value, jsonschema::Document &document, Interrupt interrup
     for (int i = 0; i < count; ++i) {
       const Step &step = steps[i];
       switch (step.token) {
-        case WJB_KEY: document.key(text_of(step.value)); break;
+        case WJB_KEY:
+          document.key(text_of(step.value));
+          break;
         case WJB_VALUE:
-        case WJB_ELEM: add_scalar(step, document); break;
-        case WJB_BEGIN_OBJECT: document.begin(Kind::object); break;
+        case WJB_ELEM:
+          add_scalar(step, document);
+          break;
+        case WJB_BEGIN_OBJECT:
+          document.begin(Kind::object);
+          break;
         case WJB_BEGIN_ARRAY:
           if (!scalar) document.begin(Kind::array);
           break;
-        case WJB_END_OBJECT: document.end(); break;
+        case WJB_END_OBJECT:
+          document.end();
+          break;
         case WJB_END_ARRAY:
           if (!scalar) document.end();
           break;
-        default: break;
+        default:
+          break;
       }
     }
   }

@@ -39,8 +39,8 @@ NEXUS_FUNCTION(nexus_jsonschema_errors) {
   if (PG_ARGISNULL(0) || PG_ARGISNULL(1)) PG_RETURN_NULL();
   Jsonb *schema = jsonb_arg(fcinfo, 0);
   for (const jsonschema::Violation &one : compiled(fcinfo, schema).violations(jsonb_arg(fcinfo, 1)))
-    rows.add({text_datum(one.instance_path), text_datum(one.schema_path), text_datum(one.keyword),
-              text_datum(one.message)});
+    rows.add(
+        {text_datum(one.instance_path), text_datum(one.schema_path), text_datum(one.keyword), text_datum(one.message)});
   PG_RETURN_NULL();
 }
 

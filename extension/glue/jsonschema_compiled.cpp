@@ -17,8 +17,7 @@ constexpr std::size_t kKeptValues = 10000;  // of the last document, so that the
 }  // namespace
 
 int ServerMatcher::add(std::string_view expression) {
-  if (GetDatabaseEncoding() != PG_UTF8)
-    throw Error("0A000", "pattern and patternProperties need a database in UTF8");
+  if (GetDatabaseEncoding() != PG_UTF8) throw Error("0A000", "pattern and patternProperties need a database in UTF8");
   expressions_.push_back(nullptr);
   MemoryContext context = context_;
   text *made = call([context, expression] {
@@ -68,8 +67,7 @@ CompiledSchema *CompiledSchema::make(MemoryContext parent, Jsonb *schema, std::o
 }
 
 bool CompiledSchema::is_for(Jsonb *schema, std::optional<std::string_view> draft) const {
-  return draft_ == draft && VARSIZE(source_) == VARSIZE(schema) &&
-         std::memcmp(source_, schema, VARSIZE(schema)) == 0;
+  return draft_ == draft && VARSIZE(source_) == VARSIZE(schema) && std::memcmp(source_, schema, VARSIZE(schema)) == 0;
 }
 
 void CompiledSchema::read(Jsonb *document) {

@@ -47,7 +47,8 @@ Decimal Decimal::parse(std::string_view text, std::deque<std::string> &store) {
   if (point == std::string_view::npos) point = text.size();
   std::size_t first = text.find_first_not_of("0."), last = text.find_last_not_of("0.");
   if (first == std::string_view::npos) return {};
-  number.exponent_ += last < point ? static_cast<std::int64_t>(point - last - 1) : -static_cast<std::int64_t>(last - point);
+  number.exponent_ +=
+      last < point ? static_cast<std::int64_t>(point - last - 1) : -static_cast<std::int64_t>(last - point);
   bool spans_point = first < point && point < last;
   if (last - first + 1 - (spans_point ? 1 : 0) <= kMantissaDigits) {
     for (std::size_t i = first; i <= last; ++i)

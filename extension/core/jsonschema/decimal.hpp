@@ -45,8 +45,8 @@ class Decimal {
  private:
   std::string digits() const;
 
-  std::uint64_t mantissa_ = 0;       // the digits where there are at most 18
-  std::string_view long_digits_;     // else here
+  std::uint64_t mantissa_ = 0;    // the digits where there are at most 18
+  std::string_view long_digits_;  // else here
   std::int64_t exponent_ = 0;
   bool negative_ = false;
 };

@@ -32,8 +32,8 @@ struct Value {
   bool truth = false;  // of a boolean
 };
 
-/// A JSON value, laid flat so that nothing about it needs recursion. Texts are views that must outlive the document. The
-/// keys of an object are expected once each and in one fixed order, as jsonb keeps them: equality relies on it.
+/// A JSON value, laid flat so that nothing about it needs recursion. Texts are views that must outlive the document.
+/// The keys of an object are expected once each and in one fixed order, as jsonb keeps them: equality relies on it.
 ///
 ///     Document document;                            // {"a": [1]}
 ///     document.begin(Kind::object); document.key("a");

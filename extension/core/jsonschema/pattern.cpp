@@ -68,16 +68,20 @@ class Translator {
   void step() {
     char c = text_[at_];
     switch (c) {
-      case '\\': return escape();
-      case '[': return brackets();
-      case '(': return open();
+      case '\\':
+        return escape();
+      case '[':
+        return brackets();
+      case '(':
+        return open();
       case ')':
         if (depth_-- == 0) throw malformed("a ) is not opened");
         ++at_;
         return put(")", true);
       case '*':
       case '+':
-      case '?': return quantifier(1);
+      case '?':
+        return quantifier(1);
       case '{':
         if (std::size_t size = bounds()) return quantifier(size);
         ++at_;
@@ -185,11 +189,16 @@ class Translator {
   /// The code point of an escape that means one character everywhere, with at_ behind the letter.
   std::optional<char32_t> character(char letter) {
     switch (letter) {
-      case 't': return U'\t';
-      case 'n': return U'\n';
-      case 'v': return U'\v';
-      case 'f': return U'\f';
-      case 'r': return U'\r';
+      case 't':
+        return U'\t';
+      case 'n':
+        return U'\n';
+      case 'v':
+        return U'\v';
+      case 'f':
+        return U'\f';
+      case 'r':
+        return U'\r';
       case '0':
         if (is_digit(peek())) throw malformed("an octal escape");
         throw unsupported("the character 0");
@@ -201,7 +210,8 @@ class Translator {
         if (code >= 0xD800 && code < 0xE000) throw unsupported("half of a surrogate pair");
         return code;
       }
-      default: break;
+      default:
+        break;
     }
     if (is_letter(letter) || is_digit(letter) || static_cast<unsigned char>(letter) >= 0x80 || letter == '\0')
       return std::nullopt;
@@ -210,13 +220,20 @@ class Translator {
 
   static std::string_view class_of(char letter) {
     switch (letter) {
-      case 'd': return "0-9";
-      case 'D': return kNoDigits;
-      case 'w': return "0-9A-Za-z_";
-      case 'W': return kNoWords;
-      case 's': return kSpaces;
-      case 'S': return kNoSpaces;
-      default: return {};
+      case 'd':
+        return "0-9";
+      case 'D':
+        return kNoDigits;
+      case 'w':
+        return "0-9A-Za-z_";
+      case 'W':
+        return kNoWords;
+      case 's':
+        return kSpaces;
+      case 'S':
+        return kNoSpaces;
+      default:
+        return {};
     }
   }
 

@@ -168,8 +168,9 @@ class Compiler {
     auto found = keywords.find(document_[at].key);
     if (found == keywords.end()) return;
     const Value &value = document_[at];
-    if (draft7() && (value.key == "dependentRequired" || value.key == "dependentSchemas" || value.key == "$dynamicRef" ||
-                     value.key == "unevaluatedItems" || value.key == "unevaluatedProperties"))
+    if (draft7() &&
+        (value.key == "dependentRequired" || value.key == "dependentSchemas" || value.key == "$dynamicRef" ||
+         value.key == "unevaluatedItems" || value.key == "unevaluatedProperties"))
       return;
     Check check{found->second, at};
     switch (check.keyword) {
@@ -202,7 +203,9 @@ class Compiler {
       case Keyword::max_items:
       case Keyword::min_items:
       case Keyword::max_properties:
-      case Keyword::min_properties: check.limit = count(at); break;
+      case Keyword::min_properties:
+        check.limit = count(at);
+        break;
       case Keyword::pattern:
         if (value.kind != Kind::string) refuse(at, "a string");
         check.expression = expression(value.text);
@@ -211,19 +214,32 @@ class Compiler {
         if (value.kind != Kind::boolean) refuse(at, "a boolean");
         if (!value.truth) return;
         break;
-      case Keyword::required: check.names = names(at); break;
+      case Keyword::required:
+        check.names = names(at);
+        break;
       case Keyword::dependent_required:
-      case Keyword::dependent_schemas: dependencies(id, at, check); break;
+      case Keyword::dependent_schemas:
+        dependencies(id, at, check);
+        break;
       case Keyword::ref:
-      case Keyword::dynamic_ref: reference(id, at, check); break;
+      case Keyword::dynamic_ref:
+        reference(id, at, check);
+        break;
       case Keyword::all_of:
       case Keyword::any_of:
-      case Keyword::one_of: check.schemas = list(id, at); break;
+      case Keyword::one_of:
+        check.schemas = list(id, at);
+        break;
       case Keyword::unevaluated_items:
-      case Keyword::unevaluated_properties: schema_.tracks_evaluated_ = true; [[fallthrough]];
+      case Keyword::unevaluated_properties:
+        schema_.tracks_evaluated_ = true;
+        [[fallthrough]];
       case Keyword::negation:
-      case Keyword::property_names: check.schemas = {below(id, at)}; break;
-      default: break;
+      case Keyword::property_names:
+        check.schemas = {below(id, at)};
+        break;
+      default:
+        break;
     }
     checks.push_back(std::move(check));
   }
@@ -302,7 +318,8 @@ class Compiler {
       members(id, place, checks);
     }
     // Cheap ones first; what asks for the unevaluated rest comes last by its number.
-    std::stable_sort(checks.begin(), checks.end(), [](const Check &a, const Check &b) { return a.keyword < b.keyword; });
+    std::stable_sort(checks.begin(), checks.end(),
+                     [](const Check &a, const Check &b) { return a.keyword < b.keyword; });
     schema_.subschemas_[id].checks = std::move(checks);
   }
 

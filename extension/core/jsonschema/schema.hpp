@@ -73,15 +73,15 @@ struct Dependency {
 
 struct Check {
   Keyword keyword;
-  Place at;                        // of the keyword's value in the schema
-  std::uint8_t types = 0;          // type: bit n is Kind n, bit 6 is integer
-  std::int64_t limit = 0;          // a length or count; contains: the least number
-  std::int64_t upper_limit = 0;    // contains: the greatest
-  Decimal number{};                // a bound or divisor
-  int expression = 0;              // pattern
+  Place at;                         // of the keyword's value in the schema
+  std::uint8_t types = 0;           // type: bit n is Kind n, bit 6 is integer
+  std::int64_t limit = 0;           // a length or count; contains: the least number
+  std::int64_t upper_limit = 0;     // contains: the greatest
+  Decimal number{};                 // a bound or divisor
+  int expression = 0;               // pattern
   std::vector<SchemaId> schemas{};  // of applicators; items: those of the first elements; condition: if, then, else
-  SchemaId rest = kNoSchema;       // items: of further elements; properties: additionalProperties
-  std::vector<std::string_view> names{};  // required
+  SchemaId rest = kNoSchema;        // items: of further elements; properties: additionalProperties
+  std::vector<std::string_view> names{};                     // required
   std::unordered_map<std::string_view, SchemaId> members{};  // properties
   std::vector<std::pair<int, SchemaId>> patterns{};          // patternProperties
   std::vector<Dependency> dependencies{};

@@ -33,7 +33,7 @@ class Run {
     const Subschema &subschema = schema_[id];
     if (subschema.checks.empty()) return true;
     if (depth_ >= kMaxDepth)
-      throw Error("54001", "the schema leads deeper than 1500 levels")
+      throw Error("54001", "the schema and the document lead deeper than 1500 levels")
           .detail("This is at " + quoted(schema_.document().pointer(subschema.at)) + " of the schema.")
           .hint("Look for a part that refers to itself for the same value.");
     ++depth_;
@@ -107,8 +107,10 @@ class Run {
         return fail(check, at, [&] {
           return here.key.empty() ? std::string("no value is allowed here") : quoted(here.key) + " is not allowed";
         });
-      case Keyword::type: return fits_type(check, at, here);
-      case Keyword::enumeration: return fits_enumeration(check, at);
+      case Keyword::type:
+        return fits_type(check, at, here);
+      case Keyword::enumeration:
+        return fits_enumeration(check, at);
       case Keyword::constant:
         if (Document::compare(*document_, at, schema_.document(), check.at, interrupt_) == 0) return true;
         return fail(check, at, [] { return std::string("must be the one value that is allowed"); });
@@ -116,25 +118,37 @@ class Run {
       case Keyword::maximum:
       case Keyword::exclusive_maximum:
       case Keyword::minimum:
-      case Keyword::exclusive_minimum: return here.kind != Kind::number || fits_number(check, at, here.number);
+      case Keyword::exclusive_minimum:
+        return here.kind != Kind::number || fits_number(check, at, here.number);
       case Keyword::max_length:
-      case Keyword::min_length: return here.kind != Kind::string || fits_count(check, at, codepoints(here.text));
+      case Keyword::min_length:
+        return here.kind != Kind::string || fits_count(check, at, codepoints(here.text));
       case Keyword::pattern:
         if (here.kind != Kind::string || schema_.matcher().matches(check.expression, here.text)) return true;
         return fail(check, at, [&] { return "must match " + quoted(schema_.document()[check.at].text); });
       case Keyword::max_items:
-      case Keyword::min_items: return here.kind != Kind::array || fits_count(check, at, here.size);
+      case Keyword::min_items:
+        return here.kind != Kind::array || fits_count(check, at, here.size);
       case Keyword::max_properties:
-      case Keyword::min_properties: return here.kind != Kind::object || fits_count(check, at, here.size);
-      case Keyword::unique_items: return here.kind != Kind::array || fits_unique(check, at);
-      case Keyword::required: return here.kind != Kind::object || fits_required(check, at, check.names, {});
+      case Keyword::min_properties:
+        return here.kind != Kind::object || fits_count(check, at, here.size);
+      case Keyword::unique_items:
+        return here.kind != Kind::array || fits_unique(check, at);
+      case Keyword::required:
+        return here.kind != Kind::object || fits_required(check, at, check.names, {});
       case Keyword::dependent_required:
-      case Keyword::dependent_schemas: return here.kind != Kind::object || fits_dependencies(check, at, marks);
-      case Keyword::ref: return evaluate(check.schemas[0], at, marks);
-      case Keyword::dynamic_ref: return evaluate(dynamic_target(check), at, marks);
-      case Keyword::all_of: return fits_all(check, at, marks);
-      case Keyword::any_of: return fits_any(check, at, marks);
-      case Keyword::one_of: return fits_one(check, at, marks);
+      case Keyword::dependent_schemas:
+        return here.kind != Kind::object || fits_dependencies(check, at, marks);
+      case Keyword::ref:
+        return evaluate(check.schemas[0], at, marks);
+      case Keyword::dynamic_ref:
+        return evaluate(dynamic_target(check), at, marks);
+      case Keyword::all_of:
+        return fits_all(check, at, marks);
+      case Keyword::any_of:
+        return fits_any(check, at, marks);
+      case Keyword::one_of:
+        return fits_one(check, at, marks);
       case Keyword::negation:
         if (!quietly(check.schemas[0], at, nullptr)) return true;
         return fail(check, at, [] { return std::string("must not fit the schema of not"); });
@@ -142,12 +156,18 @@ class Run {
         SchemaId then = check.schemas[quietly(check.schemas[0], at, marks) ? 1 : 2];
         return then == kNoSchema || evaluate(then, at, marks);
       }
-      case Keyword::items: return here.kind != Kind::array || fits_items(check, at, marks);
-      case Keyword::contains: return here.kind != Kind::array || fits_contains(check, at, marks);
-      case Keyword::properties: return here.kind != Kind::object || fits_properties(check, at, marks);
-      case Keyword::property_names: return here.kind != Kind::object || fits_names(check, at);
-      case Keyword::unevaluated_items: return here.kind != Kind::array || fits_unevaluated(check, at, *marks);
-      case Keyword::unevaluated_properties: return here.kind != Kind::object || fits_unevaluated(check, at, *marks);
+      case Keyword::items:
+        return here.kind != Kind::array || fits_items(check, at, marks);
+      case Keyword::contains:
+        return here.kind != Kind::array || fits_contains(check, at, marks);
+      case Keyword::properties:
+        return here.kind != Kind::object || fits_properties(check, at, marks);
+      case Keyword::property_names:
+        return here.kind != Kind::object || fits_names(check, at);
+      case Keyword::unevaluated_items:
+        return here.kind != Kind::array || fits_unevaluated(check, at, *marks);
+      case Keyword::unevaluated_properties:
+        return here.kind != Kind::object || fits_unevaluated(check, at, *marks);
     }
     return true;
   }
@@ -157,7 +177,8 @@ class Run {
     if (here.kind == Kind::number && here.number.is_integer()) bits |= 1U << 6;
     if ((check.types & bits) != 0) return true;
     return fail(check, at, [&] {
-      static constexpr std::string_view kNames[] = {"null", "boolean", "number", "string", "array", "object", "integer"};
+      static constexpr std::string_view kNames[] = {"null",  "boolean", "number", "string",
+                                                    "array", "object",  "integer"};
       std::string types;
       for (unsigned i = 0; i < 7; ++i)
         if ((check.types >> i & 1U) != 0) types.append(types.empty() ? "" : " or ").append(kNames[i]);
@@ -207,7 +228,7 @@ class Run {
                    check.keyword == Keyword::max_properties;
     if (at_most ? count <= check.limit : count >= check.limit) return true;
     return fail(check, at, [&] {
-      const char *what = check.keyword <= Keyword::min_length ? " characters"
+      const char *what = check.keyword <= Keyword::min_length  ? " characters"
                          : check.keyword <= Keyword::min_items ? " elements"
                                                                : " members";
       return std::string("must have at ") + (at_most ? "most " : "least ") + std::to_string(check.limit) + what +
@@ -223,7 +244,8 @@ class Run {
       elements.push_back(child);
     auto compare = [&](Place a, Place b) { return Document::compare(document, a, document, b, interrupt_); };
     std::sort(elements.begin(), elements.end(), [&](Place a, Place b) { return compare(a, b) < 0; });
-    auto same = std::adjacent_find(elements.begin(), elements.end(), [&](Place a, Place b) { return compare(a, b) == 0; });
+    auto same =
+        std::adjacent_find(elements.begin(), elements.end(), [&](Place a, Place b) { return compare(a, b) == 0; });
     if (same == elements.end()) return true;
     return fail(check, at, [&] {
       return "must have no equal elements: " + document.pointer(std::min(same[0], same[1])) + " and " +
@@ -231,7 +253,8 @@ class Run {
     });
   }
 
-  bool fits_required(const Check &check, Place at, const std::vector<std::string_view> &names, std::string_view because) {
+  bool fits_required(const Check &check, Place at, const std::vector<std::string_view> &names,
+                     std::string_view because) {
     bool fits = true;
     for (std::string_view name : names) {
       interrupt_.poll();
@@ -294,8 +317,9 @@ class Run {
     }
     if (fitting > 0 && found_ != nullptr) found_->resize(before);
     return fitting == 1 || fail(check, at, [&] {
-      return std::string("must fit one of the schemas of oneOf, fits ") + (fitting == 0 ? "none" : "more than one");
-    });
+             return std::string("must fit one of the schemas of oneOf, fits ") +
+                    (fitting == 0 ? "none" : "more than one");
+           });
   }
 
   bool fits_items(const Check &check, Place at, Marks *marks) {
@@ -321,11 +345,10 @@ class Run {
     }
     if (count >= check.limit && count <= check.upper_limit) return true;
     return fail(check, at, [&] {
-      return count < check.limit
-                 ? "must contain at least " + std::to_string(check.limit) + " elements that fit, contains " +
-                       std::to_string(count)
-                 : "must contain at most " + std::to_string(check.upper_limit) + " elements that fit, contains " +
-                       std::to_string(count);
+      return count < check.limit ? "must contain at least " + std::to_string(check.limit) +
+                                       " elements that fit, contains " + std::to_string(count)
+                                 : "must contain at most " + std::to_string(check.upper_limit) +
+                                       " elements that fit, contains " + std::to_string(count);
     });
   }
 
