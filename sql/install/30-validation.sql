@@ -230,21 +230,25 @@ BEGIN
   IF table_name IS NULL OR mode IS NULL THEN
     RAISE EXCEPTION '% must not be NULL', CASE WHEN table_name IS NULL THEN 'table_name' ELSE 'mode' END USING ERRCODE = '22004';
   END IF;
-  IF table_name NOT IN ('content', 'social_posts', 'platform_posts') THEN
+  IF table_name NOT IN ('content', 'social_posts', 'platform_posts', 'post_media') THEN
     RAISE EXCEPTION 'table "%" has no guard', table_name
-      USING ERRCODE = '22023', HINT = 'Guarded tables: content, social_posts, platform_posts';
+      USING ERRCODE = '22023', HINT = 'Guarded tables: content, social_posts, platform_posts, post_media';
   END IF;
   IF mode NOT IN ('off', 'record', 'warn', 'error') THEN
     RAISE EXCEPTION 'enforcement mode "%" is not known', mode
       USING ERRCODE = '22023', HINT = 'Modes: off, record, warn, error';
   END IF;
+  IF table_name = 'post_media' AND mode = 'record' THEN
+    RAISE EXCEPTION 'mode record is not supported for post_media'
+      USING ERRCODE = '0A000', HINT = 'What is wrong with media is recorded with their social post.';
+  END IF;
   INSERT INTO nexus.enforcement AS e VALUES (table_name, mode)
     ON CONFLICT ON CONSTRAINT enforcement_pkey DO UPDATE SET mode = EXCLUDED.mode;
 END $$;
 COMMENT ON FUNCTION nexus.set_enforcement(text, text) IS
-  'What the guard of content, social_posts or platform_posts does from the next statement on, in all sessions: off judges nothing; '
+  'What the guard of content, social_posts, platform_posts or post_media does from the next statement on, in all sessions: off judges nothing; '
   'record lets every write through and keeps what it found in nexus.findings; warn also raises a WARNING; error (the default) refuses '
-  'with NX001. Another table or mode is 22023.';
+  'with NX001. Another table or mode is 22023; post_media knows no record (0A000).';
 
 CREATE FUNCTION nexus.records_findings(table_name text) RETURNS boolean LANGUAGE c STABLE STRICT PARALLEL SAFE
   AS 'MODULE_PATHNAME', 'nexus_records_findings';
