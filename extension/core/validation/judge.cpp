@@ -75,6 +75,7 @@ void Judge::platform(const Platform &platform, std::vector<Finding> &findings) {
   std::size_t from = findings.size();
   Target target{platform, findings, false, false, {}};
   std::vector<Post> posts;
+  posts.reserve(draft_.thread.size() + 1);
   posts.push_back({"", &caption_, &draft_.media, true});
   for (std::size_t i = 0; i < draft_.thread.size(); ++i)
     posts.push_back({"thread[" + std::to_string(i) + "].", &thread_captions_[i], &draft_.thread[i].media, false});
@@ -88,7 +89,6 @@ void Judge::platform(const Platform &platform, std::vector<Finding> &findings) {
     for (std::size_t i = 0; i < post.media->size(); ++i) target.unprobed[i].kind = !kind_known((*post.media)[i]);
     for (const Rule &rule : platform.rules) {
       interrupt_.poll();
-      if (rule.kind == RuleKind::info) continue;
       if (overrides_.empty()) {
         if (applies(rule, post)) judge_rule(target, rule, post);
         continue;
