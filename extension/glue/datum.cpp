@@ -74,8 +74,8 @@ void refuse_null(const char *argument) {
   throw Error("22004", std::string(argument) + " must not be NULL");
 }
 
-Rows::Rows(FunctionCallInfo fcinfo) : result_(reinterpret_cast<ReturnSetInfo *>(fcinfo->resultinfo)) {
-  call([&] { InitMaterializedSRF(fcinfo, 0); });
+Rows::Rows(FunctionCallInfo fcinfo, bool scalar) : result_(reinterpret_cast<ReturnSetInfo *>(fcinfo->resultinfo)) {
+  call([&] { InitMaterializedSRF(fcinfo, scalar ? MAT_SRF_USE_EXPECTED_DESC : 0); });
 }
 
 void Rows::add(std::initializer_list<std::optional<Datum>> values) {

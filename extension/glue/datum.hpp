@@ -39,7 +39,7 @@ inline void require_arg(FunctionCallInfo fcinfo, int index, const char *name) {
 /// in column order; std::nullopt is NULL.
 class Rows {
  public:
-  explicit Rows(FunctionCallInfo fcinfo);
+  explicit Rows(FunctionCallInfo fcinfo, bool scalar = false);  ///< scalar: RETURNS SETOF a type that is no row
   void add(std::initializer_list<std::optional<Datum>> values);
 
  private:

@@ -183,39 +183,43 @@ DecodedDraft decode_draft(Jsonb *document, bool compare_time) {
 }
 
 void finding_datums(const Finding &finding, Datum *values, bool *nulls) {
-  std::fill(nulls, nulls + kFindingColumns, false);
-  auto text = [&](int column, std::string_view value) {
-    if (value.empty())
-      nulls[column] = true;
-    else
-      values[column] = text_datum(value);
-  };
-  auto integer = [&](int column, const std::optional<std::int32_t> &value) {
-    nulls[column] = !value;
-    values[column] = Int32GetDatum(value.value_or(0));
-  };
-  auto numeric = [&](int column, const std::optional<double> &value) {
-    nulls[column] = !value;
-    if (!value) return;
-    double number = *value;
-    values[column] = call([number] {
-      if (number == std::floor(number) && std::abs(number) < 9e15)
-        return DirectFunctionCall1(int8_numeric, Int64GetDatum(static_cast<int64>(number)));
-      return DirectFunctionCall1(float8_numeric, Float8GetDatum(number));
-    });
-  };
-  text(0, finding.platform);
-  text(1, finding.code);
-  text(2, validation::name(finding.severity));
-  text(3, finding.field);
-  text(4, finding.message);
-  text(5, finding.hint);
-  integer(6, finding.start_char);
-  integer(7, finding.end_char);
-  numeric(8, finding.actual);
-  numeric(9, finding.allowed);
-  text(10, finding.rule_id);
-  text(11, finding.source);
+  const std::string *texts[] = {&finding.platform, &finding.code, nullptr,          &finding.field,
+                                &finding.message,  &finding.hint, nullptr,          nullptr,
+                                nullptr,           nullptr,       &finding.rule_id, &finding.source};
+  static_assert(std::size(texts) == kFindingColumns);
+  std::string_view severity = validation::name(finding.severity);
+  // One crossing of the border for a row, as this runs for each finding of each platform.
+  call([&] {
+    auto text = [](std::string_view utf8) {
+      auto size = static_cast<int>(utf8.size());
+      if (GetDatabaseEncoding() == PG_UTF8) return PointerGetDatum(cstring_to_text_with_len(utf8.data(), size));
+      char *server = pg_any_to_server(utf8.data(), size, PG_UTF8);
+      if (server == utf8.data()) return PointerGetDatum(cstring_to_text_with_len(server, size));
+      return PointerGetDatum(cstring_to_text(server));
+    };
+    auto integer = [&](int column, const std::optional<std::int32_t> &value) {
+      nulls[column] = !value;
+      values[column] = Int32GetDatum(value.value_or(0));
+    };
+    auto numeric = [&](int column, const std::optional<double> &value) {
+      nulls[column] = !value;
+      if (!value) return;
+      bool whole = *value == std::floor(*value) && std::abs(*value) < 9e15;
+      values[column] = whole ? DirectFunctionCall1(int8_numeric, Int64GetDatum(static_cast<int64>(*value)))
+                             : DirectFunctionCall1(float8_numeric, Float8GetDatum(*value));
+    };
+    for (int i = 0; i < kFindingColumns; ++i) {
+      if (texts[i] == nullptr) continue;
+      nulls[i] = texts[i]->empty();
+      if (!nulls[i]) values[i] = text(*texts[i]);
+    }
+    nulls[2] = false;
+    values[2] = text(severity);
+    integer(6, finding.start_char);
+    integer(7, finding.end_char);
+    numeric(8, finding.actual);
+    numeric(9, finding.allowed);
+  });
 }
 
 }  // namespace nexus::pg

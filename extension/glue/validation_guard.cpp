@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "glue/datum.hpp"
+#include "glue/metadata_schemas.hpp"
 #include "glue/settings.hpp"
 #include "glue/table_cache.hpp"
 #include "glue/validation_draft.hpp"
@@ -238,6 +239,20 @@ void judge_social_post(const GuardedRow &row, std::vector<Finding> &findings) {
   findings.insert(findings.end(), found.begin(), found.end());
 }
 
+/// Metadata that is to go out, or changes while it is, must fit the installation's schemas.
+bool metadata_due(const GuardedRow &row, const Occasion &occasion) {
+  if (row.number_of("metadata") == 0 || !is_due(row.text("status"))) return false;
+  bool typed = row.number_of("content_type") != 0;
+  return occasion.becomes || row.changed("metadata") || (typed && row.changed("content_type"));
+}
+
+void judge_metadata(const GuardedRow &row, const char *table, std::vector<Finding> &findings) {
+  auto metadata = row.datum("metadata");
+  if (!metadata) return;
+  auto content_type = row.number_of("content_type") != 0 ? row.text("content_type") : std::nullopt;
+  check_metadata_schemas(table, content_type.value_or(""), *metadata, findings);
+}
+
 bool any_error(const std::vector<Finding> &findings) {
   for (const Finding &finding : findings)
     if (finding.severity == Severity::error) return true;
@@ -319,13 +334,16 @@ Datum guard(FunctionCallInfo fcinfo, const GuardedTable &table) {
   row.check_shape(findings, row.before());
   if (table.has_schedule) check_schedule(row, occasion, table.rolls_up, findings);
   if (!row.before()) {
+    if (!any_error(findings)) judge_metadata(row, table.name, findings);
     table.judge(row, findings);
     record(row, table.name, findings);
     return row.result();
   }
   // The platforms are not asked about a row that is refused for its size: its texts may be of any length.
-  if (occasion.due && !any_error(findings)) {
-    table.judge(row, findings);
+  bool judges_metadata = metadata_due(row, occasion);
+  if ((occasion.due || judges_metadata) && !any_error(findings)) {
+    if (occasion.due) table.judge(row, findings);
+    if (judges_metadata) judge_metadata(row, table.name, findings);
     if (any_error(findings) && import_mode) return row.result();
   }
   if (any_error(findings)) report(row, findings, mode == Enforcement::error ? ERROR : WARNING);

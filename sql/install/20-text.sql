@@ -20,7 +20,7 @@ CREATE FUNCTION nexus.entities(body text, dialect text DEFAULT 'x')
   LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE ROWS 5
   AS 'MODULE_PATHNAME', 'nexus_entities';
 COMMENT ON FUNCTION nexus.entities(text, text) IS
-  'What the platform turns into links, in text order, overlaps resolved as the platform does. kind is hashtag, mention, list, url or cashtag; value stands in the text without its sign (a list is user/slug); canonical is what it means: the folded tag, the handle in lower case, the full URI. Positions count from 0, the end is the place behind, in characters, UTF-16 units and UTF-8 bytes. Dialect x follows twitter-text 3, its list of top-level domains included; bluesky follows the rich text of @atproto/api (there $aapl is a cashtag too); mastodon is 0A000 so far, any other dialect is 22023.';
+  'What the platform turns into links, in text order, overlaps resolved as the platform does. kind is hashtag, mention, list, url or cashtag; value stands in the text without its sign (a list is user/slug); canonical is what it means: the folded tag, the handle in lower case, the full URI. Positions count from 0, the end is the place behind, in characters, UTF-16 units and UTF-8 bytes. Dialect x follows twitter-text 3, its list of top-level domains included; bluesky follows the rich text of @atproto/api (there $aapl is a cashtag too); mastodon links URLs with protocol, @user and @user@host (value user@host), and tags that hold a letter; any other dialect is 22023.';
 
 CREATE FUNCTION nexus.hashtags(body text, dialect text DEFAULT 'x') RETURNS text[]
   LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE

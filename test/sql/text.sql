@@ -11,7 +11,7 @@ SELECT * FROM nexus.entities('👍 #CaféLife by @Bob and @ann/my-list: https://
 SELECT value FROM nexus.entities('#1 #_ a#b x@example.com http://localhost/ http://example.invalid end.of sentence');
 SELECT kind, value, canonical FROM nexus.entities('@alice.bsky.social (https://example.com/x) #a·b! $aapl @nobody', 'bluesky');
 SELECT kind, value FROM nexus.entities(dialect => 'x', body => '＃全角 ＠full');
-SELECT * FROM nexus.entities('#tag', 'mastodon');
+SELECT kind, value, canonical, start_char, end_char FROM nexus.entities('#tag @Ann @bob@example.social https://example.com/a example.com #12 #a·b x#no', 'mastodon');
 SELECT * FROM nexus.entities('#tag', 'threads');
 SELECT count(*) FROM nexus.entities(NULL);
 

@@ -39,6 +39,8 @@ my %row = (
 	'nexus.findings' => q{
 		INSERT INTO nexus.findings (table_name, row_id, number, finding)
 		  VALUES ('content', 1, 1, ROW('x', 'caption.too_long', 'error', 'caption', 'm', 'h', 1, 2, 3, 4, 'r', 's'))},
+	'nexus.metadata_schemas' => q{
+		INSERT INTO nexus.metadata_schemas (table_name, content_type, schema) VALUES ('content', 'video', '{"required": ["cover"], "properties": {"id": {"pattern": "^a"}}}')},
 	'nexus.login_users' => q{INSERT INTO nexus.login_users VALUES ('reporting', 'u1')},
 	'nexus.jobs' => q{
 		INSERT INTO nexus.jobs (kind, ref_id) VALUES ('publish', 1), ('verify', 1), ('notify', 1);

@@ -71,11 +71,11 @@ void resolve_overlaps(std::vector<Span> &spans) {
 }
 
 std::vector<Entity> entities(std::string_view utf8, Dialect dialect, Interrupt interrupt) {
-  if (dialect == Dialect::mastodon)
-    throw Error("0A000", "entities of dialect \"mastodon\" are not supported yet").hint("Use dialect x or bluesky.");
   std::vector<Entity> result;
   Ruler ruler(utf8);
-  std::vector<Span> spans = dialect == Dialect::x ? x_spans(utf8, interrupt) : bluesky_spans(utf8, interrupt);
+  std::vector<Span> spans = dialect == Dialect::x         ? x_spans(utf8, interrupt)
+                            : dialect == Dialect::bluesky ? bluesky_spans(utf8, interrupt)
+                                                          : mastodon_spans(utf8, interrupt);
   result.reserve(spans.size());
   for (const Span &span : spans) {
     interrupt.poll(16);

@@ -25,7 +25,7 @@ struct Remote {
   std::size_t start, user, end;
 };
 
-/// The mention whose sign stands at `sign`; its `end` is 0 if there is none or if it names no host.
+/// The mention whose sign stands at `sign`; its `user` is 0 if there is none, its `end` if it names no host.
 Remote remote_at(std::string_view text, std::size_t sign) {
   Remote none{sign, 0, 0};
   if (sign > 0) {
@@ -37,7 +37,7 @@ Remote remote_at(std::string_view text, std::size_t sign) {
   if (!is_user_character(byte(next))) return none;
   for (; is_user_character(byte(next)) || byte(next) == '.' || byte(next) == '-'; ++next)
     if (is_user_character(byte(next))) user = next + 1;
-  if (byte(user) != '@') return none;
+  if (byte(user) != '@') return {sign, user, 0};
   std::size_t host = user + 1, end = 0, count = 0;
   for (std::size_t at = host; at < text.size();) {
     Decoded character = decode_at(text, at);
@@ -58,6 +58,56 @@ bool is_blank(std::string_view utf8) {
     at += character.size;
   }
   return true;
+}
+
+namespace {
+
+/// The end of the tag whose sign stands at `sign`, 0 if there is none: words with dots and joiners between them, at
+/// least one letter.
+std::size_t tag_end(std::string_view text, std::size_t sign, std::size_t sign_size) {
+  if (sign > 0) {
+    char32_t before = decode_at(text, previous(text, sign)).code;
+    if (before == '=' || before == '/' || before == ')' || (is_word(before) && before != '_')) return 0;
+  }
+  std::size_t end = 0;
+  bool letter = false;
+  for (std::size_t at = sign + sign_size; at < text.size();) {
+    Decoded character = decode_at(text, at);
+    bool joins = character.code == 0xB7 || character.code == 0x30FB || character.code == 0x200C;
+    if (!is_word(character.code) && !(joins && end != 0)) break;
+    at += character.size;
+    if (joins) continue;
+    end = at;
+    letter = letter || properties(character.code).x_tag_letter();
+  }
+  return letter ? end : 0;
+}
+
+}  // namespace
+
+std::vector<Span> mastodon_spans(std::string_view utf8, Interrupt &interrupt) {
+  std::vector<Span> found;
+  for (const Span &url : x_url_spans(utf8, interrupt))
+    if (protocol_size(utf8.substr(url.start, 8)) != 0) found.push_back(url);
+  std::size_t tags = 0, mentions = 0;  // ends of the last ones: none begins inside another
+  for (std::size_t at = 0; at < utf8.size(); ++at) {
+    interrupt.poll();
+    auto first = static_cast<unsigned char>(utf8[at]);
+    if (first == '@' && at >= mentions) {
+      Remote mention = remote_at(utf8, at);
+      std::size_t end = std::max(mention.user, mention.end);
+      if (end != 0) found.push_back({EntityKind::mention, at, end});
+      mentions = std::max(end, at + 1);
+    } else if ((first == '#' || first == 0xEF) && at >= tags) {
+      Decoded sign = decode_at(utf8, at);
+      if (sign.code != '#' && sign.code != 0xFF03) continue;
+      std::size_t end = tag_end(utf8, at, sign.size);
+      if (end != 0) found.push_back({EntityKind::hashtag, at, end});
+      tags = std::max(end, at + 1);
+    }
+  }
+  resolve_overlaps(found);
+  return found;
 }
 
 std::int64_t mastodon_length(std::string_view utf8, std::int64_t graphemes, bool at_sign, const std::vector<Span> &urls,

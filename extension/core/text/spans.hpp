@@ -24,6 +24,9 @@ std::vector<Span> x_spans(std::string_view utf8, Interrupt &interrupt);
 /// The facets of Bluesky (@atproto/api), in text order and without overlaps.
 std::vector<Span> bluesky_spans(std::string_view utf8, Interrupt &interrupt);
 
+/// What Mastodon links: URLs with protocol, @user and @user@host, tags; in text order and without overlaps.
+std::vector<Span> mastodon_spans(std::string_view utf8, Interrupt &interrupt);
+
 /// Sorts by place; of two that overlap the one that starts first stays.
 void resolve_overlaps(std::vector<Span> &spans);
 

@@ -2,6 +2,8 @@
 
 #include <utf8proc.h>
 
+#include <array>
+#include <cstdint>
 #include <string>
 #include <unordered_map>
 
@@ -27,7 +29,12 @@ class Table {
 
   /// The lists that have `label`, which is in lower case.
   unsigned lists(std::string_view label) const {
-    if (label.size() > longest_) return 0;
+    if (label.size() < 2 || label.size() > longest_) return 0;
+    if (std::size_t start = start_of(label); start < kStarts) {  // most labels end here, without a hash
+      std::uint8_t known = starts_[start];
+      if (label.size() < 4) return known & kBoth;
+      if ((known & kLonger) == 0) return 0;
+    }
     auto found = lists_.find(label);
     return found == lists_.end() ? 0 : found->second;
   }
@@ -35,16 +42,34 @@ class Table {
   std::size_t longest() const { return longest_; }
 
  private:
+  static constexpr std::size_t kLetters = 27;  // a to z, and none
+  static constexpr std::size_t kStarts = kLetters * kLetters * kLetters;
+  static constexpr std::uint8_t kBoth = kOnX | kOnCurrent, kLonger = 0x80;
+
+  /// A number for the first three letters (or both of two); kStarts where one is no letter of ASCII.
+  static std::size_t start_of(std::string_view label) {
+    std::size_t number = 0;
+    for (std::size_t i = 0; i < 3; ++i) {
+      unsigned letter = i < label.size() ? static_cast<unsigned char>(label[i]) - unsigned{'a'} : kLetters - 1;
+      if (letter >= kLetters || (i < label.size() && letter == kLetters - 1)) return kStarts;
+      number = number * kLetters + letter;
+    }
+    return number;
+  }
+
   void add(std::string_view words, unsigned lists) {
     while (!words.empty()) {
       std::size_t size = std::min(words.find(' '), words.size());
       lists_.emplace(words.substr(0, size), lists);
       longest_ = std::max(longest_, size);
+      if (std::size_t start = start_of(words.substr(0, size)); start < kStarts)
+        starts_[start] = static_cast<std::uint8_t>(starts_[start] | (size < 4 ? lists : unsigned{kLonger}));
       words.remove_prefix(std::min(size + 1, words.size()));
     }
   }
 
   std::unordered_map<std::string_view, unsigned> lists_;
+  std::array<std::uint8_t, kStarts> starts_{};  // lists of a label of two or three letters; kLonger: longer ones exist
   std::size_t longest_ = 0;
 };
 

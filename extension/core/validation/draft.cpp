@@ -44,11 +44,8 @@ void append_number(std::string &json, const char *key, const std::optional<Numbe
 }  // namespace
 
 std::string number_text(double value) {
+  if (value == std::floor(value) && std::abs(value) < 1e15) return std::to_string(static_cast<std::int64_t>(value));
   char text[64];
-  if (value == std::floor(value) && std::abs(value) < 1e15) {
-    std::snprintf(text, sizeof(text), "%.0f", value);
-    return text;
-  }
   if (std::abs(value) >= 1e15) {
     std::snprintf(text, sizeof(text), "%.17g", value);
     return text;

@@ -1,6 +1,7 @@
 #include "core/validation/judge.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <string>
 #include <unordered_map>
@@ -16,13 +17,34 @@ namespace {
 /// Drops a finding where a more severe one says the same of the same field.
 void keep_most_severe(std::vector<Finding> &findings, std::size_t from) {
   if (findings.size() - from < 2) return;
+  // A platform says few things of one draft, nearly always: pairs are compared. Many (bad media by the dozen) by a map.
+  constexpr std::size_t kFew = 24;
+  auto begin = findings.begin() + static_cast<std::ptrdiff_t>(from);
+  if (findings.size() - from <= kFew) {
+    auto outdone = [&](const Finding &finding) {
+      return std::any_of(begin, findings.end(), [&](const Finding &other) {
+        return other.severity > finding.severity && other.code == finding.code && other.field == finding.field;
+      });
+    };
+    std::array<bool, kFew> gone{};
+    bool any = false;
+    for (std::size_t i = from; i < findings.size(); ++i) any |= gone[i - from] = outdone(findings[i]);
+    if (!any) return;
+    std::size_t kept = from;
+    for (std::size_t i = from; i < findings.size(); ++i) {
+      if (gone[i - from]) continue;
+      if (kept != i) findings[kept] = std::move(findings[i]);
+      ++kept;
+    }
+    findings.erase(findings.begin() + static_cast<std::ptrdiff_t>(kept), findings.end());
+    return;
+  }
   std::unordered_map<std::string, Severity> worst;
   auto key = [](const Finding &finding) { return finding.code + ' ' + finding.field; };
   for (std::size_t i = from; i < findings.size(); ++i) {
     Severity &severity = worst[key(findings[i])];
     severity = std::max(severity, findings[i].severity);
   }
-  auto begin = findings.begin() + static_cast<std::ptrdiff_t>(from);
   findings.erase(std::remove_if(begin, findings.end(),
                                 [&](const Finding &finding) { return finding.severity < worst[key(finding)]; }),
                  findings.end());
@@ -53,6 +75,7 @@ void Judge::platform(const Platform &platform, std::vector<Finding> &findings) {
   std::size_t from = findings.size();
   Target target{platform, findings, false, false, {}};
   std::vector<Post> posts;
+  posts.reserve(draft_.thread.size() + 1);
   posts.push_back({"", &caption_, &draft_.media, true});
   for (std::size_t i = 0; i < draft_.thread.size(); ++i)
     posts.push_back({"thread[" + std::to_string(i) + "].", &thread_captions_[i], &draft_.thread[i].media, false});
@@ -66,7 +89,6 @@ void Judge::platform(const Platform &platform, std::vector<Finding> &findings) {
     for (std::size_t i = 0; i < post.media->size(); ++i) target.unprobed[i].kind = !kind_known((*post.media)[i]);
     for (const Rule &rule : platform.rules) {
       interrupt_.poll();
-      if (rule.kind == RuleKind::info) continue;
       if (overrides_.empty()) {
         if (applies(rule, post)) judge_rule(target, rule, post);
         continue;
@@ -168,10 +190,14 @@ std::pair<Text *, std::string_view> Judge::text_of(const Target &target, Field f
 void Judge::judge_text(Target &target, const Rule &rule, const Post &post) {
   auto [text, field] = text_of(target, rule.field, post);
   if (text == nullptr || (!text->given() && (!rule.min || !post.main || !draft_.complete))) return;
+  bool measures = rule.max && !text->surely_within(rule.unit, *rule.max);
+  if (!measures && !rule.min) return;
+  auto fits = [&](double length) { return !(rule.max && length > *rule.max) && !(rule.min && length < *rule.min); };
+  if (fits(static_cast<double>(text->length(rule.unit)))) return;
   std::string path = post.prefix + std::string(field);
   std::string code(name(rule.field));
   const std::string &platform = target.platform.name;
-  if (rule.max && !text->surely_within(rule.unit, *rule.max)) {
+  if (measures) {
     auto length = static_cast<double>(text->length(rule.unit));
     if (length > *rule.max) {
       auto &finding = add(target.findings, target.platform, rule, code + ".too_long", path,

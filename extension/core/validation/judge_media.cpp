@@ -7,11 +7,11 @@
 namespace nexus::validation {
 
 void Judge::judge_media_set(Target &target, const Rule &rule, const Post &post) {
-  std::string path = post.prefix + "media";
   const std::string &platform = target.platform.name;
+  auto path = [&] { return post.prefix + "media"; };
   if (rule.kind == RuleKind::media_mix) {
     if (condition_holds(MediaFilter::image, *post.media) && condition_holds(MediaFilter::video, *post.media)) {
-      auto &finding = add(target.findings, target.platform, rule, "media.mixed", path,
+      auto &finding = add(target.findings, target.platform, rule, "media.mixed", path(),
                           platform + " does not take images and videos in one post");
       finding.hint = "Attach images or a video, not both.";
     }
@@ -19,17 +19,19 @@ void Judge::judge_media_set(Target &target, const Rule &rule, const Post &post) 
   }
   auto count = static_cast<double>(std::count_if(
       post.media->begin(), post.media->end(), [&](const Media &medium) { return matches(rule.when_media, medium); }));
+  bool few = rule.min && count < *rule.min && post.main && draft_.complete;
+  if (!few && !(rule.max && count > *rule.max)) return;
   std::string what(words_of(rule.when_media));
   if (rule.max && count > *rule.max) {
-    auto &finding = add(target.findings, target.platform, rule, "media.too_many", path,
+    auto &finding = add(target.findings, target.platform, rule, "media.too_many", path(),
                         "the post has " + number_text(count) + " " + what + ", " + platform + " takes " +
                             (*rule.max == 0 ? "none" : number_text(*rule.max) + " at most"));
     finding.hint = "Leave out " + number_text(count - *rule.max) + " of the " + what + ".";
     finding.actual = count;
     finding.allowed = rule.max;
   }
-  if (rule.min && count < *rule.min && post.main && draft_.complete) {
-    auto &finding = add(target.findings, target.platform, rule, count == 0 ? "media.missing" : "media.too_few", path,
+  if (few) {
+    auto &finding = add(target.findings, target.platform, rule, count == 0 ? "media.missing" : "media.too_few", path(),
                         "the post has " + (count == 0 ? "no" : number_text(count)) + " " + what + ", " + platform +
                             " needs " + number_text(*rule.min) + " at least");
     finding.hint = "Attach an image or a video.";

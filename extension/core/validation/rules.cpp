@@ -122,7 +122,7 @@ void RuleSet::add_rule(std::string_view platform, Rule rule) {
   if (rule.kind == RuleKind::content_type)
     for (const auto &type : rule.list)
       if (!knows_content_type(type)) content_types_.push_back(type);
-  target.rules.push_back(std::move(rule));
+  if (rule.kind != RuleKind::info) target.rules.push_back(std::move(rule));  // nothing is judged by those
 }
 
 void RuleSet::add_override(OverrideScope scope, std::string_view scope_id, Override entry) {
