@@ -92,6 +92,18 @@ Periods::Periods(const Rule &rule, LocalTime dtstart) : rule_(rule) {
              });
   }
   cycle_ = repeats / std::gcd(repeats, rule.interval);
+  plain_ = is_plain();
+}
+
+/// Whether each period is the one before it, moved on by INTERVAL units.
+bool Periods::is_plain() const {
+  if (empty_ || !rule_.by_set_pos.empty() || !rule_.by_month.empty()) return false;
+  if (rule_.frequency == Frequency::kWeekly) return true;
+  if (rule_.frequency > Frequency::kWeekly || has_weekdays_ || !month_days_.empty() || !rule_.by_year_day.empty())
+    return false;
+  return rule_.frequency == Frequency::kDaily ||
+         (rule_.by_hour.empty() && (rule_.frequency == Frequency::kHourly || rule_.by_minute.empty()) &&
+          (rule_.frequency != Frequency::kSecondly || rule_.by_second.empty()));
 }
 
 /// Times within a base: the lists that the frequency expands, or DTSTART's own value where a list is absent. A fraction
@@ -162,6 +174,7 @@ bool Periods::fill(std::int64_t k) {
   bases_.clear();
   selected_.clear();
   total_ = 0;
+  span_ = 1;
   std::int64_t unit = start_ + k * rule_.interval * (rule_.frequency == Frequency::kWeekly ? 7 : 1);
   switch (rule_.frequency) {
     case Frequency::kYearly:
@@ -199,6 +212,33 @@ bool Periods::fill(std::int64_t k) {
   return true;
 }
 
+bool Periods::fill_run(std::int64_t k, std::int64_t most) {
+  if (!plain_ || most <= 1) return fill(k);
+  const bool weekly = rule_.frequency == Frequency::kWeekly;
+  const std::int64_t length = weekly ? 7 * kDay : unit_us_;
+  if (rule_.interval > (kMaxLocal - kMinLocal) / length) return fill(k);
+  const std::int64_t step = rule_.interval * length;
+  LocalTime base = (weekly ? start_ * kDay : start_ * unit_us_) + k * step;
+  if (base > kMaxLocal) return false;
+  bases_.clear();
+  selected_.clear();
+  span_ = std::min(most, (kMaxLocal - base) / step + 1);
+  for (std::int64_t i = 0; i < span_; ++i, base += step) {
+    if (!weekly) {
+      bases_.push_back(base);
+      continue;
+    }
+    for (std::uint32_t rest = weekdays_; rest != 0; rest &= rest - 1) {
+      // The bits are weekdays from Monday; the week begins at WKST.
+      int from_start = std::countr_zero(rest) - rule_.week_start;
+      bases_.push_back(base + (from_start < 0 ? from_start + 7 : from_start) * kDay);
+    }
+    if (rule_.week_start != 0) std::sort(bases_.end() - std::popcount(weekdays_), bases_.end());
+  }
+  total_ = bases_.size() * times_.size();
+  return true;
+}
+
 /// What BYSETPOS leaves of a period with `count` values. It counts in the whole period (3.3.10: "the set starts at the
 /// beginning of the interval").
 std::vector<std::size_t> Periods::positions(std::size_t count) const {
@@ -210,6 +250,15 @@ std::vector<std::size_t> Periods::positions(std::size_t count) const {
   std::sort(indexes.begin(), indexes.end());
   indexes.erase(std::unique(indexes.begin(), indexes.end()), indexes.end());
   return indexes;
+}
+
+void Periods::copy(std::size_t i, std::size_t count, LocalTime *to) const {
+  if (times_.size() == 1 && selected_.empty()) {
+    const LocalTime *base = bases_.data() + i, time = times_[0];
+    for (std::size_t n = 0; n < count; ++n) to[n] = base[n] + time;
+    return;
+  }
+  for (std::size_t n = 0; n < count; ++n) to[n] = at(i + n);
 }
 
 std::size_t Periods::lower_bound(LocalTime from) const {

@@ -39,11 +39,19 @@ class Periods {
   /// Computes period k; false if it begins after year 9999.
   bool fill(std::int64_t k);
 
+  /// Computes period k and, where periods follow each other by plain arithmetic, up to `most` of them at once: span()
+  /// says how many. What they hold reads as one ascending list.
+  bool fill_run(std::int64_t k, std::int64_t most);
+  std::int64_t span() const { return span_; }
+
   std::size_t size() const { return selected_.empty() ? total_ : selected_.size(); }
   LocalTime at(std::size_t i) const {
     std::size_t index = selected_.empty() ? i : selected_[i];
+    if (times_.size() == 1) return bases_[index] + times_[0];
     return bases_[index / times_.size()] + times_[index % times_.size()];
   }
+  /// Writes `count` values from position `i` on to `to`.
+  void copy(std::size_t i, std::size_t count, LocalTime *to) const;
   /// The position of the first value not before `from`, size() if there is none.
   std::size_t lower_bound(LocalTime from) const;
 
@@ -64,6 +72,7 @@ class Periods {
   using YearMask = std::array<std::uint64_t, 6>;  // a bit for each day of a year
 
   void set_time_lists(LocalTime dtstart);
+  bool is_plain() const;
   bool reaches_a_time() const;
   void fill_month(std::int64_t year, int month, Day first, const YearMask *mask);
   void fill_year(std::int64_t year);
@@ -89,11 +98,13 @@ class Periods {
   bool has_weekdays_ = false, year_ordinals_ = false, needs_year_mask_ = false;
   std::uint64_t seconds_ = 0, minutes_ = 0;  // filters of sub-daily rules
   std::uint32_t hours_ = 0;
+  bool plain_ = false;            // no filter but weekdays of a week: periods are arithmetic
   bool empty_ = false;            // no step meets the time filters, or no position exists
   std::vector<LocalTime> times_;  // offsets from a base
-  // The current period.
+  // The current period, or run of periods.
   std::vector<LocalTime> bases_;  // starts of the days (or of the one sub-daily unit) it yields
   std::size_t total_ = 0;
+  std::int64_t span_ = 1;
   std::vector<std::size_t> selected_;  // what BYSETPOS leaves, as indexes into bases x times
 };
 
