@@ -12,6 +12,7 @@ using detail::has_bit;
 namespace {
 
 constexpr std::uint32_t kEverySeventh = 0x10204081;
+constexpr std::uint32_t kAllMonths = 0x1FFE;
 
 template <class Mask>
 Mask mask_of(const std::vector<int> &values) {
@@ -29,6 +30,8 @@ int first_week(int weekday_of_jan1, int week_start) {
 }  // namespace
 
 Periods::Periods(const Rule &rule, LocalTime dtstart) : rule_(rule) {
+  sizes_.fill(-1);
+  year_days_.fill(-1);
   Day day = floor_div(dtstart, kDay);
   Date date = to_date(day);
   months_ = mask_of<std::uint32_t>(rule.by_month);
@@ -206,7 +209,7 @@ bool Periods::fill(std::int64_t k) {
   }
   total_ = bases_.size() * times_.size();
   if (!rule_.by_set_pos.empty()) {
-    selected_ = positions(total_);
+    select_positions(total_, selected_);
     if (selected_.empty()) total_ = 0;
   }
   return true;
@@ -241,15 +244,15 @@ bool Periods::fill_run(std::int64_t k, std::int64_t most) {
 
 /// What BYSETPOS leaves of a period with `count` values. It counts in the whole period (3.3.10: "the set starts at the
 /// beginning of the interval").
-std::vector<std::size_t> Periods::positions(std::size_t count) const {
-  std::vector<std::size_t> indexes;
+void Periods::select_positions(std::size_t count, std::vector<std::size_t> &indexes) const {
+  indexes.clear();
   for (int position : rule_.by_set_pos) {
     std::int64_t index = position > 0 ? position - 1 : static_cast<std::int64_t>(count) + position;
     if (index >= 0 && index < static_cast<std::int64_t>(count)) indexes.push_back(static_cast<std::size_t>(index));
   }
+  if (indexes.size() < 2) return;
   std::sort(indexes.begin(), indexes.end());
   indexes.erase(std::unique(indexes.begin(), indexes.end()), indexes.end());
-  return indexes;
 }
 
 void Periods::copy(std::size_t i, std::size_t count, LocalTime *to) const {
@@ -322,9 +325,11 @@ void Periods::fill_year(std::int64_t year) {
   Day first = to_day(year, 1, 1);
   YearMask mask{};
   if (needs_year_mask_) mask = year_mask(year, first);
-  for (int month = 1; month <= 12; ++month) {
-    if (has_bit(months_, month)) fill_month(year, month, first, needs_year_mask_ ? &mask : nullptr);
-    first += days_in_month(year, month);
+  constexpr int kDaysBefore[] = {0, 0, 31, 59, 90, 120, 151, 181, 212, 243, 273, 304, 334};
+  for (std::uint32_t rest = months_ & kAllMonths; rest != 0; rest &= rest - 1) {
+    int month = std::countr_zero(rest);
+    Day begin = first + kDaysBefore[month] + (month > 2 && is_leap_year(year) ? 1 : 0);
+    fill_month(year, month, begin, needs_year_mask_ ? &mask : nullptr);
   }
 }
 

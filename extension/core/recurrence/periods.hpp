@@ -65,6 +65,10 @@ class Periods {
   /// period `target` and hold fewer than `left` values, which it takes off `left`. Returns the period it came to.
   std::int64_t skip_days(std::int64_t from, std::int64_t k, std::int64_t target, std::int64_t &left,
                          Interrupt &interrupt) const;
+  /// For counting in months and years: how many values period k has, known by its kind once one of that kind has been
+  /// computed; what fill() had computed is lost. nullopt after year 9999.
+  bool has_kinds() const { return rule_.frequency >= Frequency::kMonthly && rule_.skip != Skip::kForward; }
+  std::optional<std::size_t> size_of(std::int64_t k);
   /// How many values each full period has, where all have the same number.
   std::optional<std::size_t> constant_size();
 
@@ -81,10 +85,11 @@ class Periods {
   bool day_matches(Day day) const;
   bool date_matches(Day day) const;
   bool some_day_matches() const;
+  std::int64_t days_of_year(std::int64_t year, Day first) const;
   std::optional<Day> matching_day(Day from, int step, Interrupt &interrupt) const;
   bool unit_matches(std::int64_t unit) const;
   std::optional<std::int64_t> next_unit(std::int64_t unit, int step, Interrupt &interrupt) const;
-  std::vector<std::size_t> positions(std::size_t count) const;
+  void select_positions(std::size_t count, std::vector<std::size_t> &indexes) const;
 
   const Rule &rule_;
   std::int64_t start_ = 0;    // DTSTART's unit: its day, first day of its week, month or year number, hour, minute ...
@@ -105,6 +110,10 @@ class Periods {
   std::vector<LocalTime> bases_;  // starts of the days (or of the one sub-daily unit) it yields
   std::size_t total_ = 0;
   std::int64_t span_ = 1;
+  // Sizes by kind of month (weekday of the first, leap year, month) or year (and whether the one before is leap).
+  std::array<std::int32_t, 7 * 2 * 13> sizes_;
+  // Days that pass the filters, by kind of year.
+  mutable std::array<std::int32_t, 7 * 2> year_days_;
   std::vector<std::size_t> selected_;  // what BYSETPOS leaves, as indexes into bases x times
 };
 

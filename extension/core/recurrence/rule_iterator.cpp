@@ -146,6 +146,7 @@ std::size_t RuleIterator::count_before(std::int64_t target) {
   }
   std::size_t first = periods_.lower_bound(dtstart_);
   LocalTime counted = dtstart_ - 1;
+  std::int64_t cycle_begin = 0, cycle_left = 0;
   while (true) {
     auto count = static_cast<std::int64_t>(periods_.size() - first);
     if (remaining_ <= count) {
@@ -162,6 +163,34 @@ std::size_t RuleIterator::count_before(std::int64_t target) {
       std::int64_t whole = std::min(target - period_ - 1, (remaining_ - 1) / each);
       remaining_ -= whole * each;
       period_ += whole;
+    }
+    if (periods_.has_kinds()) {
+      std::optional<std::size_t> known;
+      while ((known = periods_.size_of(++period_)) && period_ < target &&
+             static_cast<std::int64_t>(*known) < remaining_) {
+        interrupt_.poll();
+        remaining_ -= static_cast<std::int64_t>(*known);
+      }
+      first = 0;
+      if (known && periods_.fill(period_)) continue;
+      count_applied_ = true;
+      return 0;
+    }
+    // Other periods repeat after a cycle of 400 years: what one holds, the next ones hold.
+    if (period_ > 0 && cycle_begin == 0) {
+      cycle_begin = period_;
+      cycle_left = remaining_;
+    } else if (period_ == cycle_begin + periods_.cycle() && cycle_left > remaining_) {
+      const std::int64_t each = cycle_left - remaining_;
+      const std::int64_t cycles = std::min((target - period_ - 1) / periods_.cycle(), (remaining_ - 1) / each);
+      if (cycles > 0) {
+        remaining_ -= cycles * each;
+        period_ += cycles * periods_.cycle();
+        if (!periods_.fill(period_)) {
+          count_applied_ = true;
+          return 0;
+        }
+      }
     }
     const std::int64_t from = period_;
     bool more = load_next_period();
