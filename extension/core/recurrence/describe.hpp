@@ -1,7 +1,7 @@
-// A rule in words, for people who do not read RRULE.
 #ifdef POSTGRES_H
 #error "core headers come before PostgreSQL's"
 #endif
+// A rule in words, for people who do not read RRULE.
 #pragma once
 
 #include <string>

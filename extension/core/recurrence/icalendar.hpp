@@ -1,7 +1,7 @@
-// iCalendar (RFC 5545): a schedule as a VEVENT, a zone as a VTIMEZONE, and what a VEVENT says about its recurrence.
 #ifdef POSTGRES_H
 #error "core headers come before PostgreSQL's"
 #endif
+// iCalendar (RFC 5545): a schedule as a VEVENT, a zone as a VTIMEZONE, and what a VEVENT says about its recurrence.
 #pragma once
 
 #include <optional>

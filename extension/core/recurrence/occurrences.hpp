@@ -1,7 +1,7 @@
-// The recurrence set: (RRULE + RDATE) minus (EXDATE + EXRULE), as instants in order.
 #ifdef POSTGRES_H
 #error "core headers come before PostgreSQL's"
 #endif
+// The recurrence set: (RRULE + RDATE) minus (EXDATE + EXRULE), as instants in order.
 #pragma once
 
 #include <cstdint>

@@ -1,7 +1,7 @@
-// When two schedules whose occurrences last for a while are in each other's way.
 #ifdef POSTGRES_H
 #error "core headers come before PostgreSQL's"
 #endif
+// When two schedules whose occurrences last for a while are in each other's way.
 #pragma once
 
 #include <cstdint>

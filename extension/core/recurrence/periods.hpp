@@ -1,7 +1,7 @@
-// The periods of a rule (its days, weeks, months, hours ...) and the wall times that each of them yields.
 #ifdef POSTGRES_H
 #error "core headers come before PostgreSQL's"
 #endif
+// The periods of a rule (its days, weeks, months, hours ...) and the wall times that each of them yields.
 #pragma once
 
 #include <array>

@@ -1,7 +1,7 @@
-// The wall times of one rule in order, from any point, forwards or backwards.
 #ifdef POSTGRES_H
 #error "core headers come before PostgreSQL's"
 #endif
+// The wall times of one rule in order, from any point, forwards or backwards.
 #pragma once
 
 #include <array>

@@ -1,7 +1,7 @@
-// Wall time of a zone <-> instants, on rules that somebody else keeps.
 #ifdef POSTGRES_H
 #error "core headers come before PostgreSQL's"
 #endif
+// Wall time of a zone <-> instants, on rules that somebody else keeps.
 #pragma once
 
 #include <cstdint>
