@@ -10,8 +10,22 @@ TASKS = up down status check conformance bench fuzz lint
 # These need nothing but a shell, and PGXS has a 'check' of its own: it is read for the other goals only.
 ifneq ($(filter $(TASKS),$(MAKECMDGOALS)),)
 
-$(TASKS):
-	@scripts/$@.sh
+up:
+	@scripts/up.sh
+down:
+	@scripts/down.sh
+status:
+	@scripts/status.sh
+check:
+	@scripts/check.sh
+conformance:
+	@scripts/conformance.sh
+bench:
+	@scripts/bench.sh
+fuzz:
+	@scripts/fuzz.sh
+lint:
+	@scripts/check.sh lint
 
 else
 
@@ -53,7 +67,16 @@ $(UNICODE_TABLES): scripts/unicode_tables.py
 	mkdir -p $(@D)
 	python3 $< > $@.tmp && mv $@.tmp $@
 
-build/creatornexus--$(EXTVERSION).sql: $(INSTALL_SQL) extension/creatornexus.control Makefile
+# A file that is gone makes nothing newer: what is built from lists of files depends on the lists too.
+build/sources: FORCE
+	@mkdir -p $(@D)
+	@printf '%s\n' $(INSTALL_SQL) $(OBJS) > $@.tmp
+	@if cmp -s $@.tmp $@; then rm $@.tmp; else mv $@.tmp $@; fi
+.PHONY: FORCE
+FORCE:
+$(MODULE_big)$(DLSUFFIX): build/sources
+
+build/creatornexus--$(EXTVERSION).sql: build/sources $(INSTALL_SQL) extension/creatornexus.control Makefile
 	mkdir -p $(@D)
 	{ printf '%s\n' '\echo Use "CREATE EXTENSION creatornexus" to load this file. \quit'; cat $(INSTALL_SQL); } > $@
 

@@ -8,14 +8,14 @@ psql="psql -X -h $(socket_dir up) -U postgres nexus"
 mine="SELECT id FROM content WHERE user_id = 'seed-1-1' AND status = 'published' ORDER BY id LIMIT 1"
 
 lines=(
+  # what stands in a text, and where, in characters and in UTF-16 units?
+  "$psql -c \"SELECT kind, value, canonical, start_char, end_char, start_utf16 FROM nexus.entities('🍞 #Kraków with @ada, see https://example.org/bread')\""
   # will the platforms take this post, and if not, where is the fault?
-  "$psql -c \"SELECT platform, severity, message, hint FROM nexus.validate('{\\\"caption\\\": \\\"Rise early #run\\\", \\\"content_type\\\": \\\"reel\\\"}', '{instagram,tiktok}')\""
+  "curl -s $url/rpc/validate -H 'Content-Type: application/json' -d '{\"draft\": {\"caption\": \"Rise early #run\", \"content_type\": \"reel\"}, \"platforms\": [\"instagram\", \"x\"]}'"
   # when does a Friday 09:00 schedule in New York fire, across the end of summer time?
-  "curl -s '$url/rpc/occurrences?rrule=FREQ%3DWEEKLY%3BBYDAY%3DFR&dtstart=2026-10-23T09:00&tz=America/New_York&max_count=4'"
+  "curl -s '$url/rpc/occurrences?rrule=FREQ%3DWEEKLY%3BBYDAY%3DFR&dtstart=2026-10-23T09:00&tz=America/New_York&max_count=10'"
   # which hashtags suit a draft, and why?
-  "curl -s $url/rpc/suggest_hashtags -H 'Content-Type: application/json' -d '{\"body\": \"Three mistakes with sourdough\", \"max_count\": 3}'"
-  # the same validation over HTTP
-  "curl -s $url/rpc/validate -H 'Content-Type: application/json' -d '{\"draft\": {\"caption\": \"Hello #world\", \"content_type\": \"text\"}, \"platforms\": [\"x\"]}'"
+  "curl -s '$url/rpc/suggest_hashtags?select=hashtag,score,uses' -H 'Content-Type: application/json' -d '{\"body\": \"Three mistakes with sourdough\", \"max_count\": 10}'"
   # how did one piece of content do, day by day, asked as its author?
   "curl -s \"$url/rpc/metrics_series?content_id=\$($psql -qAtc \"$mine\")&after=\$(date -u -d '-30 days' +%F)&before=\$(date -u +%F)\" -H \"Authorization: Bearer \$(scripts/token.sh seed-1-1)\""
   # is everything healthy?
@@ -33,5 +33,5 @@ for line in "${lines[@]}"; do
   printf '$ %s\n' "$line"
   output=$(bash -o pipefail -c "$line") || die "that line failed: $output"
   printf '%s\n\n' "$output"
-  [ -n "$output" ] && [[ $output != *'"code":'* ]] || die "that line gave no answer"
+  [ -n "$output" ] && [[ $output != *'"details":'* ]] || die "that line gave no answer"
 done

@@ -13,14 +13,17 @@ if ! { cmake --preset dev && cmake --build --preset dev --target creatornexus-br
   die "the bridge did not build"
 fi
 
-cluster_start up
+cluster_start up "random_page_cost = 1.1" # no disk of today seeks four times slower than it reads on
 socket=$(socket_dir up)
 export PGHOST=$socket PGUSER=postgres PGDATABASE=nexus
 if ! psql -XqAt -d postgres -c "SELECT 1 FROM pg_database WHERE datname = 'nexus'" | grep -q 1; then
   create_database up nexus
 fi
 if [ "$(psql -XqAt -c "SELECT count(*) FROM users WHERE id LIKE 'seed-%'")" = 0 ]; then
-  psql -XqAt -c "SELECT 'demo data: ' || nexus.seed('small')" >&2
+  psql -XqAt -c "SELECT 'demo data: ' || nexus.seed('small')::text" >&2
+  # The model learns what the demo published, as it would have at the time.
+  psql -XqAt -c "SELECT count(nexus.learn_post(description, tags, published_at AT TIME ZONE 'UTC', platform, user_id))
+                   FROM content WHERE status = 'published' AND user_id LIKE 'seed-%'" -c "SELECT nexus.fold_hashtag_stats()" >/dev/null
 fi
 
 # The secret is made once, and signs the tokens of this private installation only.

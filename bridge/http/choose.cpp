@@ -109,6 +109,7 @@ HttpError ambiguous(std::vector<const Function *> candidates) {
     return signature(*a) < signature(*b);
   });
   std::vector<std::string> signatures;
+  signatures.reserve(candidates.size());
   for (const Function *candidate : candidates) signatures.push_back(signature(*candidate));
   return HttpError(300, "PGRST203", "Could not choose the best candidate function between: " + joined(signatures, ", "))
       .with_hint(

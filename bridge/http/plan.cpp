@@ -281,7 +281,7 @@ std::string_view query_string(const httplib::Request &request) {
 
 std::string choose_schema(const Settings &settings, const httplib::Request &request) {
   const bool reads = request.method == "GET" || request.method == "HEAD";
-  const std::string wanted = request.get_header_value(reads ? "Accept-Profile" : "Content-Profile");
+  std::string wanted = request.get_header_value(reads ? "Accept-Profile" : "Content-Profile");
   if (wanted.empty()) return settings.db_schemas.front();
   if (std::find(settings.db_schemas.begin(), settings.db_schemas.end(), wanted) != settings.db_schemas.end()) {
     return wanted;

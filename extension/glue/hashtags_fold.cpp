@@ -191,12 +191,12 @@ void write_counts(const Batch &batch, std::int64_t generation) {
                Int64GetDatum(static_cast<std::int64_t>(batch.length_sum()))});
 }
 
-// One batch of waiting posts into the tables; how many they were.
-std::int64_t fold_batch(std::int64_t generation) {
+// One batch of the waiting posts up to number `last` into the tables; how many they were.
+std::int64_t fold_batch(std::int64_t generation, std::int64_t last) {
   static SpiStatement waiting(
       "SELECT post, author, platform, niche, length, terms, tags, spellings FROM nexus.hashtag_delta"
-      " ORDER BY post LIMIT $1",
-      {INT8OID});
+      " WHERE post <= $1 ORDER BY post LIMIT $2",
+      {INT8OID, INT8OID});
   static SpiStatement new_tags(
       "INSERT INTO nexus.hashtag_tags (canonical, display) SELECT k.tag, k.tag FROM unnest($1::text[]) k(tag)"
       " WHERE (SELECT t.tag_id FROM nexus.hashtag_tags t WHERE t.canonical = k.tag COLLATE \"C\") IS NULL",
@@ -213,7 +213,7 @@ std::int64_t fold_batch(std::int64_t generation) {
       "   m.spellings, m.impressions, m.engagements FROM moved m ORDER BY m.post",
       {INT8ARRAYOID});
 
-  SpiRows rows = waiting.write({Int64GetDatum(kBatch)});
+  SpiRows rows = waiting.write({Int64GetDatum(last), Int64GetDatum(kBatch)});
   if (rows.size() == 0) return 0;
   std::vector<LearnedPost> posts;
   std::vector<std::vector<std::string_view>> tags;
@@ -246,11 +246,16 @@ std::int64_t fold_batch(std::int64_t generation) {
 }  // namespace
 
 NEXUS_FUNCTION(nexus_fold_hashtag_stats) {
+  // Writers go on meanwhile: what comes after the start is left to the next fold, or this one might never end.
+  static SpiStatement newest("SELECT max(post) FROM nexus.hashtag_delta", {});
   std::int64_t folded = 0;
   Spi spi;
   if (lock_model(false)) {
-    std::int64_t generation = new_generation();
-    for (std::int64_t batch = kBatch; batch == kBatch; folded += batch) batch = fold_batch(generation);
+    SpiRows row = newest.write({});
+    if (!row.is_null(0, 1)) {
+      std::int64_t last = row.integer(0, 1), generation = new_generation();
+      for (std::int64_t batch = kBatch; batch == kBatch; folded += batch) batch = fold_batch(generation, last);
+    }
   }
   spi.finish();
   PG_RETURN_INT64(folded);

@@ -90,16 +90,17 @@ void HashtagStore::open() {
   fresh_is_private_ = true;  // until all is read: an error in between leaves half of it
   std::string bound = std::to_string(from);
   std::int64_t most = std::int64_t{hashtag_max_unfolded} + 1;
-  read_fresh(waiting.read({text_datum(bound), Int64GetDatum(most)}), own_xact);
+  bool has_own = read_fresh(waiting.read({text_datum(bound), Int64GetDatum(most)}), own_xact);
   if (fresh_.posts() > static_cast<std::uint64_t>(hashtag_max_unfolded))
     throw Error("54000", "more than " + std::to_string(hashtag_max_unfolded) + " learned posts wait to be folded")
         .hint("Call nexus.fold_hashtag_stats() regularly, or raise nexus.hashtag_max_unfolded.");
+  fresh_is_private_ = has_own;
   snapshot_xmin_ = xmin;
   snapshot_xmax_ = xmax;
   snapshot_running_ = running;
 }
 
-void HashtagStore::read_fresh(const SpiRows &rows, std::int64_t own_xact) {
+bool HashtagStore::read_fresh(const SpiRows &rows, std::int64_t own_xact) {
   static SpiStatement known("SELECT tag_id, canonical FROM nexus.hashtag_tags WHERE canonical = ANY ($1)",
                             {TEXTARRAYOID});
   bool has_own = false;
@@ -147,7 +148,7 @@ void HashtagStore::read_fresh(const SpiRows &rows, std::int64_t own_xact) {
     }
     fresh_.add(std::move(entry.first));
   }
-  fresh_is_private_ = has_own;
+  return has_own;
 }
 
 hashtags::Corpus HashtagStore::corpus() const {

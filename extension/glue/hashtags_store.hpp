@@ -68,7 +68,8 @@ class HashtagStore {
 
   void forget();
   void forget_fresh();
-  void read_fresh(const SpiRows &rows, std::int64_t own_xact);
+  /// Adds waiting posts; true where one of them belongs to the own transaction.
+  bool read_fresh(const SpiRows &rows, std::int64_t own_xact);
 
   std::int64_t relation_ = 0, generation_ = -1;
   std::uint64_t posts_ = 0, length_sum_ = 0;

@@ -1,13 +1,13 @@
+#include "core/metrics/clip.hpp"
+#include "core/metrics/zone.hpp"
+#include "core/recurrence/zone.hpp"
+
 #include <string>
 #include <unordered_map>
 #include <vector>
 
-#include "core/metrics/clip.hpp"
 #include "glue/metrics_zone.hpp"
-
-extern "C" {
-#include "pgtime.h"
-}
+#include "glue/timezone.hpp"
 
 namespace nexus::pg {
 
@@ -17,19 +17,6 @@ constexpr pg_time_t kEpoch = 946684800;          // 2000-01-01, PostgreSQL's epo
 constexpr pg_time_t kFirstProbe = -5364662400;   // 1800-01-01: no zone left its local mean time before
 constexpr pg_time_t kHorizon = 14831769600;      // 2440-01-01: the rules of 2038 and later for a whole cycle
 constexpr pg_time_t kMargin = 2 * 366 * 86400L;  // so that the last era below the horizon knows its end
-
-/// pg_tzset also takes POSIX strings such as XXX99YYY, which have digits; only names with digits need the costly look
-/// through all files.
-bool is_listed(pg_tz *zone, const char *name) {
-  if (!pg_tz_acceptable(zone)) return false;
-  if (std::strpbrk(name, "0123456789") == nullptr) return true;
-  pg_tzenum *zones = pg_tzenumerate_start();
-  bool found = false;
-  for (pg_tz *next = pg_tzenumerate_next(zones); next != nullptr && !found; next = pg_tzenumerate_next(zones))
-    found = pg_strcasecmp(pg_get_timezone_name(next), name) == 0;
-  pg_tzenumerate_end(zones);
-  return found;
-}
 
 metrics::ZoneRules read_rules(const pg_tz *zone) {
   std::vector<metrics::Transition> transitions;
@@ -56,14 +43,7 @@ const metrics::ZoneRules &zone_rules(std::string_view name) {
   constexpr std::size_t kMostKnown = 4096;
   std::string key(name);
   if (auto found = known.find(key); found != known.end()) return found->second;
-  const pg_tz *zone = nullptr;
-  if (name.size() <= TZ_STRLEN_MAX && key.find('\0') == std::string::npos) {
-    const char *text = key.c_str();
-    zone = call([text]() -> pg_tz * {
-      pg_tz *candidate = pg_tzset(text);
-      return candidate != nullptr && is_listed(candidate, text) ? candidate : nullptr;
-    });
-  }
+  const pg_tz *zone = find_timezone(name);
   if (zone == nullptr)
     throw invalid_argument("unknown time zone \"" + metrics::clip(name) + "\"")
         .hint("Names stand in pg_timezone_names.");

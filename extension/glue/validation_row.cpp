@@ -26,8 +26,10 @@ bool fits(Oid type, Shape shape) {
   bool text = type == TEXTOID || type == VARCHAROID || type == BPCHAROID;
   switch (shape) {
     case Shape::title:
+    case Shape::line:
     case Shape::text:
     case Shape::url:
+    case Shape::file:
       return text;
     case Shape::tags:
     case Shape::urls:
@@ -36,10 +38,39 @@ bool fits(Oid type, Shape shape) {
       return type == JSONBOID;
     case Shape::time:
       return type == TIMESTAMPOID || type == TIMESTAMPTZOID;
+    case Shape::times:
+      return type == TIMESTAMPARRAYOID;
     case Shape::none:
       return text || type == INT4OID;
   }
   return false;
+}
+
+Shape shape_of(std::string_view name, Oid type) {
+  auto is = [name](std::initializer_list<std::string_view> names) {
+    return std::find(names.begin(), names.end(), name) != names.end();
+  };
+  switch (type) {
+    case TEXTOID:
+    case VARCHAROID:
+    case BPCHAROID:
+      if (name == "instance_url") return Shape::url;
+      if (name.size() > 4 && name.substr(name.size() - 4) == "_url") return Shape::file;
+      if (is({"name", "title"})) return Shape::title;
+      return type == TEXTOID ? Shape::text : Shape::line;
+    case TEXTARRAYOID:
+    case VARCHARARRAYOID:
+      return Shape::tags;
+    case JSONBOID:
+      return is({"metadata", "parameters", "dimensions", "remote_refs"}) ? Shape::metadata : Shape::text;
+    case TIMESTAMPOID:
+    case TIMESTAMPTZOID:
+      return Shape::time;
+    case TIMESTAMPARRAYOID:
+      return Shape::times;
+    default:
+      return Shape::none;
+  }
 }
 
 struct Elements {
@@ -60,33 +91,73 @@ Elements elements_of(Datum array) {
 
 }  // namespace
 
-GuardedRow::GuardedRow(FunctionCallInfo fcinfo, std::span<const GuardedColumn> columns) : columns_(columns) {
+GuardedRow::GuardedRow(FunctionCallInfo fcinfo, std::span<const GuardedColumn> columns) {
+  begin(fcinfo);
+  Columns *known = known_columns(fcinfo);
+  if (known == nullptr) {
+    known = call([&]() -> Columns * {
+      MemoryContext context = fcinfo->flinfo->fn_mcxt;
+      auto *made = static_cast<Columns *>(MemoryContextAllocZero(context, sizeof(Columns)));
+      made->number = static_cast<AttrNumber *>(MemoryContextAllocZero(context, sizeof(AttrNumber) * columns.size()));
+      made->columns = columns.data();
+      made->count = columns.size();
+      made->relation = RelationGetRelid(trigger_->tg_relation);
+      TupleDesc descriptor = RelationGetDescr(trigger_->tg_relation);
+      for (std::size_t i = 0; i < columns.size(); ++i) {
+        int number = SPI_fnumber(descriptor, columns[i].name);
+        if (number > 0 && fits(getBaseType(TupleDescAttr(descriptor, number - 1)->atttypid), columns[i].shape))
+          made->number[i] = static_cast<AttrNumber>(number);
+      }
+      fcinfo->flinfo->fn_extra = made;
+      return made;
+    });
+  }
+  use(known);
+}
+
+GuardedRow::GuardedRow(FunctionCallInfo fcinfo) {
+  begin(fcinfo);
+  Columns *known = known_columns(fcinfo);
+  if (known == nullptr) {
+    known = call([&]() -> Columns * {
+      MemoryContext context = fcinfo->flinfo->fn_mcxt;
+      TupleDesc descriptor = RelationGetDescr(trigger_->tg_relation);
+      auto size = static_cast<std::size_t>(descriptor->natts);
+      auto *made = static_cast<Columns *>(MemoryContextAllocZero(context, sizeof(Columns)));
+      auto *columns = static_cast<GuardedColumn *>(MemoryContextAllocZero(context, sizeof(GuardedColumn) * size));
+      made->number = static_cast<AttrNumber *>(MemoryContextAllocZero(context, sizeof(AttrNumber) * size));
+      made->columns = columns;
+      made->relation = RelationGetRelid(trigger_->tg_relation);
+      for (int i = 0; i < descriptor->natts; ++i) {
+        Form_pg_attribute attribute = TupleDescAttr(descriptor, i);
+        if (attribute->attisdropped || attribute->attgenerated != '\0') continue;
+        Shape shape = shape_of(NameStr(attribute->attname), getBaseType(attribute->atttypid));
+        if (shape == Shape::none) continue;
+        columns[made->count] = {MemoryContextStrdup(context, NameStr(attribute->attname)), shape, false};
+        made->number[made->count++] = attribute->attnum;
+      }
+      fcinfo->flinfo->fn_extra = made;
+      return made;
+    });
+  }
+  use(known);
+}
+
+void GuardedRow::begin(FunctionCallInfo fcinfo) {
   if (!CALLED_AS_TRIGGER(fcinfo)) throw Error("39P01", "a guard is called by triggers only");
   trigger_ = reinterpret_cast<TriggerData *>(fcinfo->context);
   if (!TRIGGER_FIRED_FOR_ROW(trigger_->tg_event) || TRIGGER_FIRED_BY_DELETE(trigger_->tg_event))
     throw Error("39P01", "a guard is a row trigger of INSERT or UPDATE");
-  find_columns(fcinfo);
 }
 
-void GuardedRow::find_columns(FunctionCallInfo fcinfo) {
-  FmgrInfo *function = fcinfo->flinfo;
-  auto *numbers = static_cast<Numbers *>(function->fn_extra);
-  Oid relation = RelationGetRelid(trigger_->tg_relation);
-  if (numbers == nullptr || numbers->relation != relation) {
-    numbers = call([&]() -> Numbers * {
-      auto *made = static_cast<Numbers *>(MemoryContextAllocZero(function->fn_mcxt, sizeof(Numbers)));
-      TupleDesc descriptor = RelationGetDescr(trigger_->tg_relation);
-      made->relation = relation;
-      for (std::size_t i = 0; i < columns_.size(); ++i) {
-        int number = SPI_fnumber(descriptor, columns_[i].name);
-        if (number > 0 && fits(getBaseType(TupleDescAttr(descriptor, number - 1)->atttypid), columns_[i].shape))
-          made->number[i] = static_cast<AttrNumber>(number);
-      }
-      return made;
-    });
-    function->fn_extra = numbers;
-  }
-  numbers_ = numbers;
+GuardedRow::Columns *GuardedRow::known_columns(FunctionCallInfo fcinfo) const {
+  auto *known = static_cast<Columns *>(fcinfo->flinfo->fn_extra);
+  return known != nullptr && known->relation == RelationGetRelid(trigger_->tg_relation) ? known : nullptr;
+}
+
+void GuardedRow::use(const Columns *columns) {
+  columns_ = {columns->columns, columns->count};
+  number_ = columns->number;
 }
 
 Datum GuardedRow::result() const {
@@ -108,13 +179,13 @@ int GuardedRow::known(std::string_view column) const {
 
 AttrNumber GuardedRow::number_of(std::string_view column) const {
   int index = index_of(column);
-  return index < 0 ? InvalidAttrNumber : numbers_->number[index];
+  return index < 0 ? InvalidAttrNumber : number_[index];
 }
 
 std::optional<Datum> GuardedRow::value(TupleTableSlot *slot, int index) const {
-  if (numbers_->number[index] == 0) return std::nullopt;
+  if (number_[index] == 0) return std::nullopt;
   bool null = false;
-  Datum datum = call([&] { return slot_getattr(slot, numbers_->number[index], &null); });
+  Datum datum = call([&] { return slot_getattr(slot, number_[index], &null); });
   if (null) return std::nullopt;
   return datum;
 }
@@ -137,22 +208,25 @@ std::optional<Timestamp> GuardedRow::timestamp(std::string_view column) const {
   return DatumGetTimestamp(*datum);
 }
 
-std::vector<std::string_view> GuardedRow::texts(std::string_view column) const {
+std::vector<std::string_view> texts_of(Datum array) {
   std::vector<std::string_view> texts;
-  auto datum = this->datum(column);
-  if (!datum) return texts;
-  Elements elements = elements_of(*datum);
+  Elements elements = elements_of(array);
   if (static_cast<std::size_t>(elements.count) > validation::kMaxTags) return texts;
   for (int i = 0; i < elements.count; ++i)
     if (!elements.nulls[i]) texts.push_back(text_view(elements.values[i]));
   return texts;
 }
 
+std::vector<std::string_view> GuardedRow::texts(std::string_view column) const {
+  auto datum = this->datum(column);
+  return datum ? texts_of(*datum) : std::vector<std::string_view>();
+}
+
 bool GuardedRow::changed(int index) const {
   if (inserted()) return true;
   auto is = value(trigger_->tg_newslot, index), was = value(trigger_->tg_trigslot, index);
   if (!is || !was) return is.has_value() != was.has_value();
-  auto *attribute = TupleDescAttr(RelationGetDescr(trigger_->tg_relation), numbers_->number[index] - 1);
+  auto *attribute = TupleDescAttr(RelationGetDescr(trigger_->tg_relation), number_[index] - 1);
   return !call([&] { return datum_image_eq(*is, *was, attribute->attbyval, attribute->attlen); });
 }
 
@@ -180,14 +254,21 @@ void GuardedRow::check_column(int index, Datum datum, std::vector<Finding> &find
     case Shape::title:
       validation::check_title(column.name, text_view(datum), findings);
       break;
+    case Shape::line:
+      validation::check_line(column.name, text_view(datum), findings);
+      break;
     case Shape::text:  // a stored text is not fetched for its size
       validation::check_text_size(column.name, call([&] { return toast_raw_datum_size(datum); }) - VARHDRSZ, findings);
       break;
     case Shape::url:
       if (auto url = text_view(datum); !url.empty()) validation::check_url(column.name, url, findings);
       break;
+    case Shape::file:
+      if (auto file = text_view(datum); !file.empty()) validation::check_file_reference(column.name, file, findings);
+      break;
     case Shape::tags:
     case Shape::urls:
+    case Shape::times:
       check_array(column, datum, findings);
       break;
     case Shape::metadata: {
@@ -210,6 +291,20 @@ void GuardedRow::check_column(int index, Datum datum, std::vector<Finding> &find
   }
 }
 
+void GuardedRow::check_times(const std::string &name, Datum datum, std::vector<Finding> &findings) const {
+  Elements times = call([datum]() -> Elements {
+    Elements elements;
+    deconstruct_array(DatumGetArrayTypeP(datum), TIMESTAMPOID, sizeof(Timestamp), FLOAT8PASSBYVAL, TYPALIGN_DOUBLE,
+                      &elements.values, &elements.nulls, &elements.count);
+    return elements;
+  });
+  for (int i = 0; i < times.count; ++i) {
+    if (times.nulls[i] || !TIMESTAMP_NOT_FINITE(DatumGetTimestamp(times.values[i]))) continue;
+    findings.push_back(row_finding(name + ".infinite", name, name + " holds an infinite time", "Leave it out."));
+    return;
+  }
+}
+
 void GuardedRow::check_array(const GuardedColumn &column, Datum datum, std::vector<Finding> &findings) const {
   struct Counted {
     int dimensions, count;
@@ -226,16 +321,19 @@ void GuardedRow::check_array(const GuardedColumn &column, Datum datum, std::vect
   if (counted.nulls)
     findings.push_back(row_finding(name + ".null", name, name + " contains NULL", "Leave the NULL elements out."));
   auto count = static_cast<std::size_t>(counted.count);
-  if (column.shape == Shape::urls) {
-    if (count > validation::kMaxUrls) {
-      findings.push_back(row_finding(name + ".too_many", name,
-                                     name + " has more than " + std::to_string(validation::kMaxUrls) + " addresses",
-                                     "Leave out " + std::to_string(count - validation::kMaxUrls) + " of them."));
-      return;
-    }
-  } else if (!validation::check_tag_count(name, count, findings)) {
+  auto too_many = [&](std::size_t most, const char *what) {
+    if (count <= most) return false;
+    findings.push_back(row_finding(name + ".too_many", name, name + " has more than " + std::to_string(most) + what,
+                                   "Leave out " + std::to_string(count - most) + " of them."));
+    return true;
+  };
+  if (column.shape == Shape::times) {
+    if (!too_many(validation::kMaxTimes, " times")) check_times(name, datum, findings);
     return;
   }
+  if (column.shape == Shape::urls ? too_many(validation::kMaxUrls, " addresses")
+                                  : !validation::check_tag_count(name, count, findings))
+    return;
   Elements elements = elements_of(datum);
   std::vector<std::string_view> texts;
   for (int i = 0; i < elements.count; ++i)

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <optional>
 #include <span>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -17,7 +18,7 @@ extern "C" {
 namespace nexus::pg {
 
 /// What any value of a column must keep.
-enum class Shape { none, title, text, tags, url, urls, metadata, time };
+enum class Shape { none, title, line, text, tags, url, urls, file, metadata, time, times };
 
 struct GuardedColumn {
   const char *name;
@@ -25,12 +26,17 @@ struct GuardedColumn {
   bool judged;  ///< the platforms' rules look at it
 };
 
+/// The texts of an array without its NULLs; empty for one that is too long to be looked at.
+std::vector<std::string_view> texts_of(Datum array);
+
 /// The new row of an INSERT or UPDATE trigger, and the old one. Columns that the table lacks, or has in a type that was
 /// not meant, are as if NULL and unchanged: the table is an application's.
 class GuardedRow {
  public:
   /// Columns are found by name once for each statement.
   GuardedRow(FunctionCallInfo fcinfo, std::span<const GuardedColumn> columns);
+  /// All columns of the table, each with the shape that its type and name ask for.
+  explicit GuardedRow(FunctionCallInfo fcinfo);
 
   bool before() const { return TRIGGER_FIRED_BEFORE(trigger_->tg_event); }
   bool inserted() const { return TRIGGER_FIRED_BY_INSERT(trigger_->tg_event); }
@@ -55,13 +61,17 @@ class GuardedRow {
   void check_shape(std::vector<validation::Finding> &findings, bool changed_only) const;
 
  private:
-  static constexpr int kMaxColumns = 24;
-  struct Numbers {
+  /// What is known of the table; lives as long as the statement.
+  struct Columns {
     Oid relation;
-    AttrNumber number[kMaxColumns];
+    std::size_t count;
+    const GuardedColumn *columns;
+    AttrNumber *number;
   };
 
-  void find_columns(FunctionCallInfo fcinfo);
+  void begin(FunctionCallInfo fcinfo);
+  Columns *known_columns(FunctionCallInfo fcinfo) const;
+  void use(const Columns *columns);
   int index_of(std::string_view column) const;  // -1 for a name that is no guarded column
   int known(std::string_view column) const;     // the same, but that is a fault of the guard
   bool changed(int index) const;
@@ -71,9 +81,11 @@ class GuardedRow {
   void check_column(int index, Datum datum, std::vector<validation::Finding> &findings) const;
   void check_array(const GuardedColumn &column, Datum datum, std::vector<validation::Finding> &findings) const;
 
+  void check_times(const std::string &name, Datum datum, std::vector<validation::Finding> &findings) const;
+
   TriggerData *trigger_;
   std::span<const GuardedColumn> columns_;
-  const Numbers *numbers_ = nullptr;
+  const AttrNumber *number_ = nullptr;
 };
 
 }  // namespace nexus::pg

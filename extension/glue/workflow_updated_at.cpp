@@ -1,4 +1,7 @@
-// updated_at: set by the database, moves with every change and only then.
+// updated_at: set by the database, moves with every change and only then. The trigger's arguments are columns that are
+// no part of it: marks that background work leaves.
+#include <cstring>
+
 #include "glue/settings.hpp"
 #include "glue/trigger.hpp"
 
@@ -7,6 +10,16 @@ extern "C" {
 }
 
 namespace nexus::pg {
+
+namespace {
+
+bool is_mark(const RowTrigger &row, const char *column) {
+  for (int i = 0; i < row.argument_count(); ++i)
+    if (std::strcmp(row.argument(i), column) == 0) return true;
+  return false;
+}
+
+}  // namespace
 
 NEXUS_FUNCTION(nexus_updated_at_trigger) {
   RowTrigger row(fcinfo);
@@ -22,7 +35,7 @@ NEXUS_FUNCTION(nexus_updated_at_trigger) {
   for (int column = 1; column <= descriptor->natts && !changed; ++column) {
     Form_pg_attribute attribute = TupleDescAttr(descriptor, column - 1);
     if (attribute->attisdropped || attribute->attgenerated != '\0' || column == updated_at) continue;
-    changed = row.changes(column);
+    changed = row.changes(column) && !is_mark(row, NameStr(attribute->attname));
   }
   auto before = row.before(updated_at);
   if (!changed) {

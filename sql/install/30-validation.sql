@@ -166,41 +166,26 @@ COMMENT ON FUNCTION nexus.validate_content(integer, text[]) IS
   'caption where a platform knows no description. A content row does not hold the facts of its file, so rules on them say nothing. '
   'An id that is not there, or not visible, is 22023.';
 
--- The media of a social post as a draft holds them: the rows of post_media, else its bare addresses, of which nothing is known.
-CREATE FUNCTION nexus.post_media_draft(social_post_id integer, media_urls text[]) RETURNS jsonb
-  LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
-DECLARE
-  media jsonb;
-BEGIN
-  EXECUTE format(
-    'SELECT jsonb_agg(jsonb_build_object(''media_type'', media_type, ''mime_type'', mime_type, ''file_size'', file_size, '
-    '''width'', dimensions -> ''width'', ''height'', dimensions -> ''height'', ''duration'', duration, ''alt_text'', alt_text) '
-    'ORDER BY position, id) FROM %I.post_media WHERE social_post_id = $1 AND status NOT IN (''failed'', ''deleted'')',
-    nexus.attached_schema()) INTO media USING social_post_id;
-  RETURN COALESCE(media, (SELECT jsonb_agg('{}'::jsonb) FROM unnest(media_urls)), '[]');
-END $$;
-
--- The findings of a social post for each account it goes to; with none yet, for the platforms asked for.
-CREATE FUNCTION nexus.judge_post(social_post_id integer, user_id text, draft jsonb, media_urls text[], platforms text[])
-  RETURNS SETOF nexus.finding LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
-DECLARE
-  target record;
-  targets integer := 0;
-  whole jsonb := draft || jsonb_build_object('media', nexus.post_media_draft(social_post_id, media_urls));
-BEGIN
-  FOR target IN EXECUTE format(
-    'SELECT DISTINCT platform, account_id, caption, hashtags FROM %I.platform_posts '
-    'WHERE social_post_id = $1 AND status <> ''cancelled'' AND thread_parent_id IS NULL ORDER BY platform, account_id',
-    nexus.attached_schema()) USING social_post_id LOOP
-    targets := targets + 1;
-    RETURN QUERY SELECT * FROM nexus.judge_draft(
-      whole || jsonb_strip_nulls(jsonb_build_object('caption', target.caption, 'hashtags', to_jsonb(target.hashtags))),
-      ARRAY[target.platform]::text[], user_id, target.account_id);
-  END LOOP;
-  IF targets = 0 THEN
-    RETURN QUERY SELECT * FROM nexus.judge_draft(whole, platforms, user_id, NULL);
-  END IF;
-END $$;
+-- Two queries on the tables of a schema for post $1. The guard keeps their plans, and runs them under the caller's search_path: so
+-- every name in them is qualified.
+-- Where it goes:
+CREATE FUNCTION nexus.post_accounts_query(schema text) RETURNS text
+  LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+SELECT format('SELECT DISTINCT platform::pg_catalog.text, account_id, caption::pg_catalog.text, hashtags::pg_catalog.text[]
+  FROM %I.platform_posts WHERE social_post_id OPERATOR(pg_catalog.=) $1 AND status OPERATOR(pg_catalog.<>) ''cancelled''
+    AND thread_parent_id IS NULL', schema)
+$$;
+-- Its media as a draft holds them: the rows of post_media, else its bare addresses $2, of which nothing is known.
+CREATE FUNCTION nexus.post_media_query(schema text) RETURNS text
+  LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+SELECT format($query$SELECT pg_catalog.jsonb_build_object('media', COALESCE(
+  (SELECT pg_catalog.jsonb_agg(pg_catalog.jsonb_build_object('media_type', media_type, 'mime_type', mime_type,
+      'file_size', file_size, 'width', dimensions OPERATOR(pg_catalog.->) 'width',
+      'height', dimensions OPERATOR(pg_catalog.->) 'height', 'duration', duration, 'alt_text', alt_text) ORDER BY position, id)
+    FROM %I.post_media WHERE social_post_id OPERATOR(pg_catalog.=) $1
+      AND status OPERATOR(pg_catalog.<>) ALL ('{failed,deleted}'::pg_catalog.text[])),
+  (SELECT pg_catalog.jsonb_agg('{}'::pg_catalog.jsonb) FROM pg_catalog.unnest($2)), '[]')) AS media$query$, schema)
+$$;
 
 CREATE FUNCTION nexus.validate_post(social_post_id integer) RETURNS SETOF nexus.finding
   LANGUAGE plpgsql STABLE ROWS 20 SET search_path = pg_catalog, pg_temp AS $$
@@ -217,7 +202,16 @@ BEGIN
     RAISE EXCEPTION 'there is no social post with id %', social_post_id
       USING ERRCODE = '22023', HINT = 'Ask for a row that exists and that you may see.';
   END IF;
-  RETURN QUERY SELECT DISTINCT * FROM nexus.judge_post(social_post_id, owner, draft, urls, NULL);
+  RETURN QUERY EXECUTE format(
+    'WITH accounts AS (%s), post AS (SELECT $4 || m.media AS draft FROM (%s) m)
+     SELECT DISTINCT f.* FROM post, LATERAL (
+       SELECT draft || jsonb_strip_nulls(jsonb_build_object(''caption'', caption, ''hashtags'', to_jsonb(hashtags))),
+         ARRAY[platform], account_id FROM accounts
+       UNION ALL SELECT draft, NULL, NULL WHERE NOT EXISTS (SELECT FROM accounts)) AS target(draft, platforms, account_id),
+     LATERAL nexus.judge_draft(target.draft, target.platforms, $3, target.account_id) AS f
+     ORDER BY f.platform, f.severity, f.code, f.field, f.start_char',
+    nexus.post_accounts_query(nexus.attached_schema()), nexus.post_media_query(nexus.attached_schema()))
+    USING social_post_id, urls, owner, draft;
 END $$;
 COMMENT ON FUNCTION nexus.validate_post(integer) IS
   'validate() of a stored social post with its media, for every account that it goes to (platform_posts; their own caption and hashtags '
@@ -226,25 +220,34 @@ COMMENT ON FUNCTION nexus.validate_post(integer) IS
 
 CREATE FUNCTION nexus.set_enforcement(table_name text, mode text) RETURNS void
   LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  guards text[];
 BEGIN
   IF table_name IS NULL OR mode IS NULL THEN
     RAISE EXCEPTION '% must not be NULL', CASE WHEN table_name IS NULL THEN 'table_name' ELSE 'mode' END USING ERRCODE = '22004';
   END IF;
-  IF table_name NOT IN ('content', 'social_posts', 'platform_posts') THEN
+  guards := (SELECT array_agg(t.function_name) FROM nexus.attached_triggers t
+    WHERE t.table_name = set_enforcement.table_name AND t.trigger_name IN ('zz_nexus_validate', 'zz_nexus_record'));
+  IF guards IS NULL THEN
     RAISE EXCEPTION 'table "%" has no guard', table_name
-      USING ERRCODE = '22023', HINT = 'Guarded tables: content, social_posts, platform_posts';
+      USING ERRCODE = '22023', HINT = (SELECT 'Guarded tables: ' || string_agg(t.table_name, ', ' ORDER BY t.table_name)
+        FROM nexus.attached_triggers t WHERE t.trigger_name = 'zz_nexus_validate');
   END IF;
   IF mode NOT IN ('off', 'record', 'warn', 'error') THEN
     RAISE EXCEPTION 'enforcement mode "%" is not known', mode
       USING ERRCODE = '22023', HINT = 'Modes: off, record, warn, error';
   END IF;
+  IF mode = 'record' AND cardinality(guards) = 1 THEN
+    RAISE EXCEPTION 'findings of table "%" cannot be recorded', table_name
+      USING ERRCODE = '22023', HINT = 'Its guard looks at single values only. Modes: off, warn, error';
+  END IF;
   INSERT INTO nexus.enforcement AS e VALUES (table_name, mode)
     ON CONFLICT ON CONSTRAINT enforcement_pkey DO UPDATE SET mode = EXCLUDED.mode;
 END $$;
 COMMENT ON FUNCTION nexus.set_enforcement(text, text) IS
-  'What the guard of content, social_posts or platform_posts does from the next statement on, in all sessions: off judges nothing; '
-  'record lets every write through and keeps what it found in nexus.findings; warn also raises a WARNING; error (the default) refuses '
-  'with NX001. Another table or mode is 22023.';
+  'What the guard of a table does from the next statement on, in all sessions: off judges nothing; record (content, social_posts and '
+  'platform_posts only) lets every write through and keeps what it found in nexus.findings; warn raises a WARNING, and records where '
+  'record does; error (the default) refuses with NX001. A table without a guard or another mode is 22023.';
 
 CREATE FUNCTION nexus.records_findings(table_name text) RETURNS boolean LANGUAGE c STABLE STRICT PARALLEL SAFE
   AS 'MODULE_PATHNAME', 'nexus_records_findings';
@@ -263,6 +266,13 @@ COMMENT ON FUNCTION nexus.validate_social_post_trigger() IS
   'Guard of social_posts, as that of content; the platforms are those of its platform_posts, the media those of post_media.';
 COMMENT ON FUNCTION nexus.validate_platform_post_trigger() IS
   'Guard of platform_posts: shape of the row, and its own caption and hashtags by the rules of its platform and account.';
+
+CREATE FUNCTION nexus.validate_row_trigger() RETURNS trigger LANGUAGE c AS 'MODULE_PATHNAME', 'nexus_validate_row_trigger';
+COMMENT ON FUNCTION nexus.validate_row_trigger() IS
+  'Guard of any other table: what each changed value must keep, by its column''s type and name. Names and titles are visible, they and '
+  'other varchar have at most 500 graphemes, text and jsonb 1 MiB; arrays of text are 60 tags of 100 characters in one dimension; '
+  '*_url is an http(s) address or the path of a stored file, instance_url an address; metadata, parameters, dimensions and remote_refs '
+  'are objects of at most 64 kB, 64 levels and 1000 keys; times are finite, in arrays at most 1000. NX001 as for content.';
 
 CREATE FUNCTION nexus.record_findings(of_table name, of_row bigint, found jsonb) RETURNS void
   LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$
@@ -290,3 +300,9 @@ FROM (VALUES ('content', 'nexus.validate_content_trigger()'),
      (VALUES ('validate', 'BEFORE INSERT OR UPDATE ON %1$s FOR EACH ROW'),
              ('record', 'AFTER INSERT OR UPDATE ON %1$s FOR EACH ROW WHEN (nexus.records_findings(''%t''))'),
              ('forget', 'AFTER DELETE ON %1$s REFERENCING OLD TABLE AS gone FOR EACH STATEMENT')) AS triggers(w, d);
+
+-- sessions belong to the session library, and content_metrics have the checks of their own ingest.
+INSERT INTO nexus.attached_triggers (table_name, trigger_name, definition, function_name)
+SELECT t, 'zz_nexus_validate', 'BEFORE INSERT OR UPDATE ON %1$s FOR EACH ROW', 'nexus.validate_row_trigger()'
+FROM pg_catalog.unnest(ARRAY['users', 'projects', 'social_accounts', 'niches', 'ai_generation_tasks', 'templates', 'notifications',
+  'post_media', 'post_schedules', 'hashtag_suggestions', 'ai_content_suggestions']) AS t;

@@ -79,6 +79,17 @@ CREATE TABLE nexus.hashtag_delta (
   impressions bigint, engagements bigint
 );
 CREATE INDEX hashtag_delta_xact_idx ON nexus.hashtag_delta (xact);
+
+-- Transaction numbers mean nothing on another server: a restored row is as new as its restoring.
+CREATE FUNCTION nexus.stamp_hashtag_delta_trigger() RETURNS trigger LANGUAGE plpgsql
+  SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  NEW.xact := pg_current_xact_id();
+  RETURN NEW;
+END $$;
+CREATE TRIGGER stamp BEFORE INSERT ON nexus.hashtag_delta FOR EACH ROW
+  WHEN (NEW.xact <> pg_catalog.pg_current_xact_id()) EXECUTE FUNCTION nexus.stamp_hashtag_delta_trigger();
+
 -- The queue is emptied all the time: vacuum by rows gone, not by a share of what was there once.
 ALTER TABLE nexus.hashtag_delta SET (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 5000);
 

@@ -4,7 +4,8 @@ CREATE FUNCTION nexus.updated_at_trigger() RETURNS trigger LANGUAGE c
   AS 'MODULE_PATHNAME', 'nexus_updated_at_trigger';
 COMMENT ON FUNCTION nexus.updated_at_trigger() IS
   'updated_at is the database''s: it moves with every UPDATE that changes a row, only then, and never to a client''s '
-  'value (but with the setting nexus.import_mode).';
+  'value (but with the setting nexus.import_mode). The arguments are columns that background work marks: a change of them '
+  'alone is no edit.';
 
 CREATE FUNCTION nexus.owner_agreement_trigger() RETURNS trigger LANGUAGE c
   AS 'MODULE_PATHNAME', 'nexus_owner_agreement_trigger';
@@ -260,37 +261,58 @@ COMMENT ON FUNCTION nexus.schedule_rule_trigger() IS
 
 CREATE FUNCTION nexus.rollup_posts_trigger() RETURNS trigger LANGUAGE plpgsql
   SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  posts integer[];  -- whose platform posts changed; a draft that comes and a cancelled one that goes decide nothing
 BEGIN
+  CASE TG_OP
+    WHEN 'INSERT' THEN
+      SELECT array_agg(DISTINCT social_post_id) INTO posts FROM new_rows WHERE status NOT IN ('draft', 'cancelled');
+    WHEN 'DELETE' THEN
+      SELECT array_agg(DISTINCT social_post_id) INTO posts FROM old_rows WHERE status <> 'cancelled';
+    ELSE
+      SELECT array_agg(social_post_id) INTO posts FROM (
+        SELECT social_post_id FROM (
+          SELECT id, social_post_id, status FROM new_rows EXCEPT SELECT id, social_post_id, status FROM old_rows) AS now
+        UNION
+        SELECT social_post_id FROM (
+          SELECT id, social_post_id FROM old_rows EXCEPT SELECT id, social_post_id FROM new_rows) AS gone) AS touched;
+  END CASE;
+  IF posts IS NULL THEN
+    RETURN NULL;
+  END IF;
+  -- Locked in the order of their keys, then counted in a new snapshot: of two that end the last platform posts of a
+  -- post at the same time the second one sees both, and they cannot wait for each other.
+  EXECUTE format('SELECT count(*) FROM (SELECT FROM %I.social_posts WHERE id = ANY ($1) ORDER BY id FOR NO KEY UPDATE) AS locked',
+    TG_TABLE_SCHEMA) USING posts;
   -- published and failed stand aside where the state machine has no way there: a published post stays published.
   EXECUTE format($sql$
     UPDATE %1$I.social_posts p SET status = r.status,
       scheduled_at = CASE WHEN r.status = 'scheduled' THEN COALESCE(p.scheduled_at, r.scheduled_at) ELSE p.scheduled_at END,
       published_at = CASE WHEN r.status = 'published' THEN COALESCE(r.published_at, p.published_at) ELSE p.published_at END,
-      metadata = CASE WHEN r.status = 'failed' AND r.published > 0
-        THEN CASE WHEN jsonb_typeof(p.metadata) = 'object' THEN p.metadata ELSE '{}' END
-          || jsonb_build_object('partial', jsonb_build_object('published', r.published, 'failed', r.failed))
+      metadata = CASE WHEN r.partial IS NOT NULL
+        THEN CASE WHEN jsonb_typeof(p.metadata) = 'object' THEN p.metadata ELSE '{}' END || jsonb_build_object('partial', r.partial)
         ELSE p.metadata - 'partial' END
     FROM (
-      SELECT social_post_id, CASE WHEN in_flight > 0 THEN 'scheduled'
-          WHEN published = alive THEN 'published'
-          WHEN failed > 0 AND failed + published = alive THEN 'failed' END AS status,
-        published, failed, published_at, scheduled_at
+      SELECT social_post_id, status, published_at, scheduled_at, CASE WHEN status = 'failed' AND published > 0
+          THEN jsonb_build_object('published', published, 'failed', failed) END AS partial
       FROM (
-        SELECT social_post_id, count(*) AS alive, count(*) FILTER (WHERE status IN ('publishing', 'scheduled')) AS in_flight,
-          count(*) FILTER (WHERE status = 'published') AS published,
-          count(*) FILTER (WHERE status IN ('failed', 'unconfirmed')) AS failed,
-          max(published_at) AS published_at, min(scheduled_at) AS scheduled_at
-        FROM %1$I.platform_posts
-        WHERE status <> 'cancelled' AND social_post_id IN (SELECT social_post_id FROM %2$s)
-        GROUP BY social_post_id) AS counted) AS r
-    WHERE p.id = r.social_post_id AND p.status <> r.status
-      AND EXISTS (SELECT FROM nexus.transitions t
-        WHERE t.tbl = 'social_posts.status' AND t.from_state = p.status AND t.to_state = r.status)
-  $sql$, TG_TABLE_SCHEMA, CASE TG_OP
-    WHEN 'INSERT' THEN 'new_rows' WHEN 'DELETE' THEN 'old_rows'
-    ELSE '(SELECT n.social_post_id FROM new_rows n JOIN old_rows o USING (id)
-      WHERE (n.status, n.social_post_id) IS DISTINCT FROM (o.status, o.social_post_id)
-      UNION SELECT o.social_post_id FROM new_rows n JOIN old_rows o USING (id) WHERE n.social_post_id <> o.social_post_id) AS changed' END);
+        SELECT social_post_id, CASE WHEN in_flight > 0 THEN 'scheduled'
+            WHEN published = alive THEN 'published'
+            WHEN failed > 0 AND failed + published = alive THEN 'failed' END AS status,
+          published, failed, published_at, scheduled_at
+        FROM (
+          SELECT social_post_id, count(*) AS alive, count(*) FILTER (WHERE status IN ('publishing', 'scheduled')) AS in_flight,
+            count(*) FILTER (WHERE status = 'published') AS published,
+            count(*) FILTER (WHERE status IN ('failed', 'unconfirmed')) AS failed,
+            max(published_at) AS published_at, min(scheduled_at) AS scheduled_at
+          FROM %1$I.platform_posts
+          WHERE status <> 'cancelled' AND social_post_id = ANY ($1)
+          GROUP BY social_post_id) AS counted) AS rolled) AS r
+    WHERE p.id = r.social_post_id AND (
+      p.status = 'failed' AND r.status = 'failed' AND p.metadata -> 'partial' IS DISTINCT FROM r.partial
+      OR p.status <> r.status AND EXISTS (SELECT FROM nexus.transitions t
+        WHERE t.tbl = 'social_posts.status' AND t.from_state = p.status AND t.to_state = r.status))
+  $sql$, TG_TABLE_SCHEMA) USING posts;
   RETURN NULL;
 END $$;
 COMMENT ON FUNCTION nexus.rollup_posts_trigger() IS
@@ -325,7 +347,9 @@ COMMENT ON FUNCTION nexus.delete_attempts_trigger() IS
   'The attempts of a platform post go with it; no foreign key leads out of the extension.';
 
 INSERT INTO nexus.attached_triggers (table_name, trigger_name, definition, function_name)
-SELECT t, 'updated_at', 'BEFORE INSERT OR UPDATE ON %1$s FOR EACH ROW', 'nexus.updated_at_trigger()'
+SELECT t, 'updated_at', 'BEFORE INSERT OR UPDATE ON %1$s FOR EACH ROW', pg_catalog.format('nexus.updated_at_trigger(%s)', CASE t
+  WHEN 'content' THEN '''last_measured_at'''
+  WHEN 'social_accounts' THEN '''last_measured_at'', ''last_refreshed_at'', ''last_published_at''' END)
 FROM pg_catalog.unnest(ARRAY['users', 'projects', 'content', 'social_accounts', 'niches', 'templates', 'social_posts',
   'platform_posts', 'post_schedules', 'hashtag_suggestions', 'ai_generation_tasks']) AS t;
 

@@ -275,4 +275,5 @@ END $$;
 COMMENT ON FUNCTION nexus.clear_seed() IS
   'Removes the rows that nexus.seed() made, and returns their number per table. Rows of others that hang on them are never removed: 2BP01 names them and nothing happens.';
 
-REVOKE EXECUTE ON FUNCTION nexus.seed(text, bigint), nexus.clear_seed() FROM PUBLIC;
+REVOKE EXECUTE ON FUNCTION nexus.seed(text, bigint), nexus.clear_seed(), nexus.seed_number(bigint, text),
+  nexus.seed_pick(bigint, text, text[]), nexus.seed_niches() FROM PUBLIC;

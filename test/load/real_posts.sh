@@ -2,7 +2,7 @@
 # Real posts through the guarded tables: test/load/real_posts.sh FILE.jsonl.gz
 #
 # FILE holds one {"id", "text", "tags", "niche", "t"} a line. Every post becomes published content with its hashtags put
-# back, two metric snapshots come in by nexus.ingest_metrics, every tenth gets a scheduled social post, all are learned;
+# back, five metric snapshots come in by nexus.ingest_metrics, every tenth gets a scheduled social post, all are learned;
 # then four questions go over HTTP. Prints rows per second of each step. A cluster and a bridge of its own.
 source "$(dirname "$0")/../../scripts/lib.sh"
 
@@ -33,7 +33,8 @@ step() {
 sql -c "CREATE UNLOGGED TABLE staging (n bigint GENERATED ALWAYS AS IDENTITY, post jsonb)"
 gunzip -c "$file" | sql -c "\\copy staging (post) FROM STDIN WITH (FORMAT csv, QUOTE E'\\x01', DELIMITER E'\\x02')"
 sql -c "INSERT INTO users (id, email, password, first_name, last_name)
-        SELECT 'author-' || a, 'author-' || a || '@load.invalid', '!', 'Author', a::text FROM generate_series(0, 99) a;
+        SELECT 'author-' || a, 'author-' || a || '@load.invalid',
+               '\$argon2id\$v=19\$m=19456,t=2,p=1\$' || repeat('A', 22) || '\$' || repeat('A', 43), 'Author', a::text FROM generate_series(0, 99) a;
         INSERT INTO projects (user_id, name, type) SELECT id, 'Posts', 'campaign' FROM users;
         INSERT INTO social_accounts (user_id, platform, account_id, account_name) SELECT id, 'mastodon', id, id FROM users"
 
@@ -49,7 +50,7 @@ step "metrics" "
   SELECT sum((r).inserted) FROM (
     SELECT nexus.ingest_metrics(jsonb_agg(jsonb_build_object('content_id', id, 'platform', platform, 'source', 'api',
              'captured_at', nexus.utcnow() - d * interval '1 day', 'views', 100 + id % 97 * (30 - d), 'likes', id % 13 * (30 - d), 'reach', 90 + id % 97 * (30 - d)))) AS r
-      FROM content CROSS JOIN (VALUES (25), (5)) v(d) GROUP BY id / 1000) t"
+      FROM content CROSS JOIN (VALUES (25), (20), (15), (10), (5)) v(d) GROUP BY id / 1000) t"
 step "social posts, scheduled" "
   WITH made AS (
     INSERT INTO social_posts (user_id, project_id, content_id, title, caption, content_type, status, scheduled_at)
@@ -62,7 +63,7 @@ step "schedules" "
     SELECT id, 'mastodon', scheduled_at, 'weekdays', 'America/New_York' FROM social_posts RETURNING 1)
   SELECT count(*) FROM made"
 step "learned" "
-  SELECT count(nexus.learn_post(description, tags, published_at AT TIME ZONE 'UTC', platform, user_id, metadata ->> 'niche')) FROM content"
+  SELECT count(nexus.learn_post(description, ARRAY(SELECT value FROM nexus.entities(description) WHERE kind = 'hashtag'), published_at AT TIME ZONE 'UTC', platform, user_id, metadata ->> 'niche')) FROM content"
 sql -c "SELECT nexus.fold_hashtag_stats()" -c "ANALYZE" >/dev/null
 
 port=$((20000 + RANDOM % 10000))
@@ -81,7 +82,7 @@ ask() {
   curl -s -w '\n(HTTP %{http_code}, %{time_total} s)\n' -H "Authorization: Bearer $token" "$@"
 }
 ask "validation" "http://127.0.0.1:$port/rpc/validate" -H 'Content-Type: application/json' \
-  -d "$(sql -c "SELECT jsonb_build_object('draft', jsonb_build_object('caption', post ->> 'text', 'content_type', 'text'), 'platforms', '[\"x\", \"bluesky\", \"mastodon\"]'::jsonb) FROM staging ORDER BY length(post ->> 'text') DESC LIMIT 1")"
+  -d "$(sql -c "SELECT jsonb_build_object('draft', jsonb_build_object('caption', string_agg(post ->> 'text', ' '), 'content_type', 'text'), 'platforms', '[\"x\", \"bluesky\", \"mastodon\"]'::jsonb) FROM (SELECT post FROM staging ORDER BY length(post ->> 'text') DESC, n LIMIT 3) longest")"
 ask "ten hashtags" "http://127.0.0.1:$port/rpc/suggest_hashtags" -H 'Content-Type: application/json' \
   -d '{"body": "Flood water is rising fast, the bridge is closed and volunteers are needed", "max_count": 10}'
 ask "ten occurrences" "http://127.0.0.1:$port/rpc/occurrences?rrule=FREQ%3DDAILY&dtstart=2026-10-28T09:00&tz=America/New_York&max_count=10"

@@ -166,6 +166,17 @@ SET nexus.as_of = 'tomorrow';
 BEGIN;
 SET LOCAL nexus.hashtag_max_unfolded = 1;
 SELECT nexus.learn_post('one', '{a}'), nexus.learn_post('two', '{a}');
+SAVEPOINT refused;
 SELECT nexus.suggest_hashtags('one');
+ROLLBACK TO refused;
+SET LOCAL nexus.hashtag_max_unfolded = 2;
+SET LOCAL nexus.hashtag_min_authors = 1;
+SELECT hashtag, uses FROM nexus.suggest_hashtags('one');
+ROLLBACK;
+-- A row that another server wrote, with a transaction number of its own, is as new as its restoring.
+BEGIN;
+INSERT INTO nexus.hashtag_delta (xact, posted_at, length, terms, tags, spellings)
+VALUES ('1', now(), 0, '', '{a}', '{a}'), ('9000000000000000000', now(), 0, '', '{a}', '{a}'), (DEFAULT, now(), 0, '', '{a}', '{a}')
+RETURNING xact = pg_current_xact_id() AS of_now;
 ROLLBACK;
 SELECT count(*) FROM nexus.hashtag_delta;

@@ -66,6 +66,15 @@ UPDATE content SET description = repeat('long ', 100000) WHERE id = 900001 RETUR
 SELECT updated_at AS before FROM content WHERE id = 900001 \gset
 UPDATE content SET description = repeat('long ', 100000) WHERE id = 900001 RETURNING updated_at = :'before' AS unchanged;
 UPDATE content SET tags = '{}' WHERE id = 900001 RETURNING updated_at > :'before' AS moved;
+-- Marks that background work leaves are no edit.
+SELECT updated_at AS before FROM content WHERE id = 900001 \gset
+UPDATE content SET last_measured_at = '2026-01-01' WHERE id = 900001 RETURNING last_measured_at, updated_at = :'before' AS unchanged;
+UPDATE content SET last_measured_at = '2026-01-02', tags = '{b}' WHERE id = 900001 RETURNING updated_at > :'before' AS moved;
+SELECT updated_at AS before FROM social_accounts WHERE id = 900001 \gset
+UPDATE social_accounts SET last_measured_at = '2026-01-01', last_refreshed_at = '2026-01-01', last_published_at = '2026-01-01'
+  WHERE id = 900001 RETURNING updated_at = :'before' AS unchanged;
+UPDATE social_accounts SET last_refreshed_at = '2026-01-02', token_version = token_version + 1 WHERE id = 900001
+  RETURNING updated_at > :'before' AS moved;
 INSERT INTO niches (name, category, difficulty, profitability, updated_at) VALUES ('n', 'c', 'easy', 'low', '2001-01-01')
   RETURNING updated_at = nexus.utcnow() AS set_by_us;
 SET LOCAL nexus.import_mode = on;
@@ -159,6 +168,13 @@ SET LOCAL session_replication_role = origin;
 UPDATE platform_posts SET status = 'failed' WHERE id = 900010;
 SELECT status FROM social_posts WHERE id = 900010;
 UPDATE platform_posts SET status = 'published', published_at = '2027-01-01 10:00', platform_post_id = 'r2' WHERE id = 900011;
+SELECT status, metadata FROM social_posts WHERE id = 900010;
+SET LOCAL nexus.import_mode = on;
+INSERT INTO platform_posts (id, social_post_id, account_id, platform, status, scheduled_at)
+VALUES (900013, 900010, 900004, 'x', 'unconfirmed', now());
+SET LOCAL nexus.import_mode = off;
+SELECT status, metadata FROM social_posts WHERE id = 900010;
+UPDATE platform_posts SET status = 'published', published_at = '2027-01-01 09:00', platform_post_id = 'r3' WHERE id = 900013;
 SELECT status, metadata FROM social_posts WHERE id = 900010;
 UPDATE platform_posts SET status = 'cancelled' WHERE id = 900010;
 SELECT status, published_at, metadata FROM social_posts WHERE id = 900010;

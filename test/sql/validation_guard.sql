@@ -132,6 +132,6 @@ SELECT nexus.set_enforcement('content', 'off');
 SELECT pg_temp.set($q$title = ''$q$);
 SELECT nexus.set_enforcement('content', 'error');
 SELECT pg_temp.set($q$title = ''$q$);
-SELECT pg_temp.try($q$SELECT nexus.set_enforcement('users', 'off')$q$), pg_temp.try($q$SELECT nexus.set_enforcement('content', 'maybe')$q$), pg_temp.try($q$SELECT nexus.set_enforcement('content', NULL)$q$);
+SELECT pg_temp.try($q$SELECT nexus.set_enforcement('sessions', 'off')$q$), pg_temp.try($q$SELECT nexus.set_enforcement('content', 'maybe')$q$), pg_temp.try($q$SELECT nexus.set_enforcement('content', NULL)$q$);
 SELECT nexus.validate_content_trigger();
 ROLLBACK;

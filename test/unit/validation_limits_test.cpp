@@ -11,7 +11,7 @@ using namespace nexus::validation;
 std::string title_code(const std::string &title) {
   std::vector<Finding> findings;
   check_title("title", title, findings);
-  return findings.empty() ? "" : findings[0].code;
+  return findings.empty() ? std::string() : findings[0].code;
 }
 
 std::string repeat(const std::string &text, int times) {
@@ -50,6 +50,27 @@ TEST(Limits, WebAddresses) {
         "https://a b", "https://a\\@b", "https://a'\"", "https://@", "https://user@", "mailto:a@b", "https://.a"})
     EXPECT_FALSE(is_web_url(bad)) << bad;
   EXPECT_FALSE(is_web_url("https://a/" + std::string(kMaxUrlBytes, 'x')));
+}
+
+TEST(Limits, Lines) {
+  auto code = [](const std::string &line) {
+    std::vector<Finding> findings;
+    check_line("name", line, findings);
+    return findings.empty() ? std::string() : findings[0].code;
+  };
+  EXPECT_EQ(code(""), "");
+  EXPECT_EQ(code(repeat("é", 500)), "");
+  EXPECT_EQ(code(repeat("é", 501)), "name.too_long");
+  EXPECT_EQ(code(std::string(5000000, 'x')), "name.too_long");
+}
+
+TEST(Limits, FileReferences) {
+  for (const char *good : {"https://a.example/b", "uploads/a.png", "/a.png", "a", "a..b/c", "例/え.png", "a?b=c"})
+    EXPECT_TRUE(is_file_reference(good)) << good;
+  for (const char *bad : {"", "javascript:alert(1)", "data:text/html,x", "C:a", "//evil.example/a", "..", "../a",
+                          "a/../b", "a/..", "a b", "a\nb", "a\\b", "a\"b", "http://"})
+    EXPECT_FALSE(is_file_reference(bad)) << bad;
+  EXPECT_FALSE(is_file_reference(std::string(kMaxUrlBytes + 1, 'x')));
 }
 
 TEST(Limits, Metadata) {

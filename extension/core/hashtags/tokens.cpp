@@ -189,34 +189,4 @@ Terms tokenize(std::string_view utf8, Interrupt interrupt) {
   return result;
 }
 
-std::vector<std::string> tag_parts(std::string_view tag) {
-  enum class Kind { other, lower, upper, digit };
-  auto kind_of = [](char32_t code) {
-    auto category = utf8proc_category(static_cast<utf8proc_int32_t>(code));
-    if (category == UTF8PROC_CATEGORY_LU || category == UTF8PROC_CATEGORY_LT) return Kind::upper;
-    if (category == UTF8PROC_CATEGORY_ND) return Kind::digit;
-    return is_word(code) ? Kind::lower : Kind::other;
-  };
-  std::vector<std::string> parts;
-  std::string part;
-  auto flush = [&] {
-    if (!part.empty()) parts.push_back(text::fold(part));
-    part.clear();
-  };
-  Kind before = Kind::other;
-  for (std::size_t at = 0; at < tag.size();) {
-    Character c = character_at(tag, at);
-    Kind kind = kind_of(c.code);
-    bool next_is_lower = kind_of(character_at(tag, at + c.size).code) == Kind::lower;
-    bool starts = kind == Kind::other || (kind == Kind::digit) != (before == Kind::digit) ||
-                  (kind == Kind::upper && (before == Kind::lower || (before == Kind::upper && next_is_lower)));
-    if (starts) flush();
-    if (kind != Kind::other) part.append(tag.substr(at, c.size));
-    before = kind;
-    at += c.size;
-  }
-  flush();
-  return parts;
-}
-
 }  // namespace nexus::hashtags

@@ -41,9 +41,4 @@ constexpr std::size_t kMaxWordBytes = 64;
 ///     tokenize("東京大学") -> 東京, 京大, 大学
 Terms tokenize(std::string_view utf8, Interrupt interrupt = Interrupt());
 
-/// The parts of a hashtag written in camel case or with underscores or digits, folded; one part for a plain tag.
-///
-///     tag_parts("OilSpill2024") -> oil, spill, 2024
-std::vector<std::string> tag_parts(std::string_view tag);
-
 }  // namespace nexus::hashtags

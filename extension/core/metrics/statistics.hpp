@@ -53,7 +53,7 @@ struct HeatCell {
 /// Adds up posts by local day of week and hour; 22003 where a sum leaves 64 bits.
 class Heatmap {
  public:
-  explicit Heatmap(const ZoneRules &rules) : rules_(&rules), cells_(7 * 24) {}
+  explicit Heatmap(const ZoneRules &rules) : rules_(&rules), cells_(std::size_t{7} * 24) {}
   void add(Instant at, std::int64_t engagements, std::int64_t views);
   /// The hours with at least one post, from Sunday 0:00 on.
   std::vector<HeatCell> cells() const;

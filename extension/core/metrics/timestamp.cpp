@@ -79,7 +79,8 @@ std::optional<Instant> parse_timestamp(std::string_view text) {
   if (!in.ok || !in.rest.empty()) return std::nullopt;
   if (year < 1 || month < 1 || month > 12 || day < 1 || day > days_in_month(year, month)) return std::nullopt;
   if (hour > 23 || minute > 59 || second > 59) return std::nullopt;
-  std::int64_t seconds = day_number(year, month, day) * 86400 + hour * 3600 + minute * 60 + second - east;
+  std::int64_t seconds =
+      day_number(year, month, day) * 86400 + std::int64_t{hour} * 3600 + std::int64_t{minute} * 60 + second - east;
   return seconds * 1000000 + micros;
 }
 

@@ -63,7 +63,7 @@ class Facets {
   }
 
   void tag(std::size_t sign, std::size_t sign_size) {
-    std::size_t start = sign + sign_size, end = start;
+    std::size_t start = sign + sign_size;
     if (code(start) == 0xFE0F) return;
     bool word = false;
     std::size_t units = 0, kept_units = 0, kept = start;  // without the punctuation at the end
@@ -74,9 +74,8 @@ class Facets {
       word = word || (!punctuation && !is_ascii_digit(character.code));
       next += character.size;
       units += static_cast<std::size_t>(utf16_size(character.code));
-      end = next;
       if (!punctuation) {
-        kept = end;
+        kept = next;
         kept_units = units;
       }
     }

@@ -1,5 +1,7 @@
 #include "core/validation/limits.hpp"
 
+#include <algorithm>
+
 #include "core/text/stats.hpp"
 #include "core/validation/measure.hpp"
 
@@ -30,6 +32,15 @@ bool has_visible(std::string_view text) {
   return false;
 }
 
+/// White space, control characters and those that end an address in HTML.
+bool has_unsafe(std::string_view url) {
+  for (char c : url) {
+    auto byte = static_cast<unsigned char>(c);
+    if (byte <= 0x20 || byte == 0x7F || c == '"' || c == '<' || c == '>' || c == '\\') return true;
+  }
+  return false;
+}
+
 bool has_control(std::string_view text) {
   for (char c : text)
     if (static_cast<unsigned char>(c) < 0x20 || c == 0x7F) return true;
@@ -47,26 +58,29 @@ Finding row_finding(std::string code, std::string_view field, std::string messag
   return finding;
 }
 
-void check_title(std::string_view field, std::string_view title, std::vector<Finding> &findings) {
+void check_line(std::string_view field, std::string_view line, std::vector<Finding> &findings) {
+  if (line.size() <= static_cast<std::size_t>(kMaxTitleGraphemes)) return;
   std::string name(field);
-  if (title.size() > static_cast<std::size_t>(kMaxTitleGraphemes)) {
-    bool countable = title.size() <= kMaxTitleBytes;
-    std::int64_t graphemes = countable ? text::text_stats(title).graphemes : 0;
-    if (!countable || graphemes > kMaxTitleGraphemes) {
-      Finding finding = row_finding(name + ".too_long", field,
-                                    name + " is longer than " + std::to_string(kMaxTitleGraphemes) + " graphemes",
-                                    "Shorten " + name + ".");
-      if (countable) {
-        finding.actual = static_cast<double>(graphemes);
-        finding.start_char = Text(title, Interrupt()).overflow_at(Unit::graphemes, kMaxTitleGraphemes);
-        finding.end_char = static_cast<std::int32_t>(text::text_stats(title).codepoints);
-      }
-      finding.allowed = static_cast<double>(kMaxTitleGraphemes);
-      findings.push_back(std::move(finding));
-      return;
-    }
+  bool countable = line.size() <= kMaxTitleBytes;
+  std::int64_t graphemes = countable ? text::text_stats(line).graphemes : 0;
+  if (countable && graphemes <= kMaxTitleGraphemes) return;
+  Finding finding = row_finding(name + ".too_long", field,
+                                name + " is longer than " + std::to_string(kMaxTitleGraphemes) + " graphemes",
+                                "Shorten " + name + ".");
+  if (countable) {
+    finding.actual = static_cast<double>(graphemes);
+    finding.start_char = Text(line, Interrupt()).overflow_at(Unit::graphemes, kMaxTitleGraphemes);
+    finding.end_char = static_cast<std::int32_t>(text::text_stats(line).codepoints);
   }
-  if (!has_visible(title))
+  finding.allowed = static_cast<double>(kMaxTitleGraphemes);
+  findings.push_back(std::move(finding));
+}
+
+void check_title(std::string_view field, std::string_view title, std::vector<Finding> &findings) {
+  std::size_t before = findings.size();
+  check_line(field, title, findings);
+  std::string name(field);
+  if (findings.size() == before && !has_visible(title))
     findings.push_back(row_finding(name + ".empty", field, name + " is empty", "Write a " + name + "."));
 }
 
@@ -126,10 +140,7 @@ bool is_web_url(std::string_view url) {
   };
   std::size_t host = scheme("https://") ? 8 : scheme("http://") ? 7 : 0;
   if (host == 0) return false;
-  for (char c : url) {
-    auto byte = static_cast<unsigned char>(c);
-    if (byte <= 0x20 || byte == 0x7F || c == '"' || c == '<' || c == '>' || c == '\\') return false;
-  }
+  if (has_unsafe(url)) return false;
   std::string_view rest = url.substr(host);
   std::string_view authority = rest.substr(0, rest.find_first_of("/?#"));
   if (auto at = authority.rfind('@'); at != std::string_view::npos) authority.remove_prefix(at + 1);
@@ -143,6 +154,28 @@ void check_url(std::string_view field, std::string_view url, std::vector<Finding
   findings.push_back(row_finding(column + ".invalid", field, path + " is not a web address",
                                  "Use an address that begins with https:// or http://, of at most " +
                                      std::to_string(kMaxUrlBytes) + " bytes and without white space."));
+}
+
+bool is_file_reference(std::string_view reference) {
+  if (is_web_url(reference)) return true;
+  if (reference.empty() || reference.size() > kMaxUrlBytes || has_unsafe(reference)) return false;
+  if (reference.find(':') != std::string_view::npos || reference.substr(0, 2) == "//") return false;
+  for (std::size_t at = 0; at <= reference.size();) {
+    std::size_t end = std::min(reference.find_first_of("/?#", at), reference.size());
+    if (reference.substr(at, end - at) == "..") return false;
+    at = end + 1;
+  }
+  return true;
+}
+
+void check_file_reference(std::string_view field, std::string_view reference, std::vector<Finding> &findings) {
+  if (is_file_reference(reference)) return;
+  std::string name(field);
+  findings.push_back(row_finding(name + ".invalid", field,
+                                 name + " is neither a web address nor the path of a stored file",
+                                 "Use an address that begins with https:// or http://, or a path without colon and "
+                                 "white space, of at most " +
+                                     std::to_string(kMaxUrlBytes) + " bytes."));
 }
 
 void check_metadata(std::string_view field, const JsonShape &shape, std::vector<Finding> &findings) {

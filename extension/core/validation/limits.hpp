@@ -22,12 +22,16 @@ inline constexpr std::size_t kMaxTags = 60;
 inline constexpr std::int64_t kMaxTagCodepoints = 100;
 inline constexpr std::size_t kMaxUrls = 60;
 inline constexpr std::size_t kMaxUrlBytes = 2048;
+inline constexpr std::size_t kMaxTimes = 1000;
 inline constexpr std::size_t kMaxMetadataBytes = 65536;
 inline constexpr int kMaxMetadataDepth = 64;
 inline constexpr int kMaxMetadataKeys = 1000;
 
 /// A title has something visible in it and at most 500 graphemes.
 void check_title(std::string_view field, std::string_view title, std::vector<Finding> &findings);
+
+/// A short text that may be empty: at most 500 graphemes.
+void check_line(std::string_view field, std::string_view line, std::vector<Finding> &findings);
 
 /// A text has at most 1 MiB. `bytes` is enough: a text that is too long need not be read.
 void check_text_size(std::string_view field, std::size_t bytes, std::vector<Finding> &findings);
@@ -45,6 +49,14 @@ void check_tags(std::string_view field, const std::vector<std::string_view> &tag
 ///     is_web_url("javascript:alert(1)")    // false
 bool is_web_url(std::string_view url);
 void check_url(std::string_view field, std::string_view url, std::vector<Finding> &findings);
+
+/// Where a file is: a web address, or the path of a stored file, which has no colon (and so no scheme), no "..", none
+/// of the characters that an address may not have, and does not name another host by a leading "//".
+///
+///     is_file_reference("uploads/2026/a b.png")  // false: white space
+///     is_file_reference("/uploads/2026/a.png")   // true
+bool is_file_reference(std::string_view reference);
+void check_file_reference(std::string_view field, std::string_view reference, std::vector<Finding> &findings);
 
 /// Metadata is a JSON object of at most 64 kB, 64 levels and 1000 keys.
 struct JsonShape {
