@@ -19,7 +19,8 @@ inline constexpr std::int64_t kEpochShift = INT64CONST(946684800) * 1000000;
 
 /// A timestamp argument; 22008 outside the years 1 to 9999.
 recurrence::LocalTime local_time(Timestamp value, const char *argument);
-/// The same for the elements of a timestamp[]; 22004 for a NULL among them.
+/// The same for the elements of a timestamp[]; 22004 for a NULL among them. Without `argument` such elements are left
+/// out.
 std::vector<recurrence::LocalTime> local_times(Datum array, const char *argument);
 
 /// Rules and zones that this call site of a function has seen, in its FmgrInfo: a query over many rows parses each rule

@@ -17,7 +17,7 @@ using recurrence::LocalTime;
 
 LocalTime local_time(Timestamp value, const char *argument) {
   if (value < recurrence::kMinLocal - kEpochShift || value > recurrence::kMaxLocal - kEpochShift)
-    throw Error("22008", std::string(argument) + " must lie in the years 1 to 9999");
+    throw Error("22008", std::string(argument != nullptr ? argument : "exdates") + " must lie in the years 1 to 9999");
   return value + kEpochShift;
 }
 
@@ -37,6 +37,8 @@ std::vector<LocalTime> local_times(Datum array, const char *argument) {
   });
   times.reserve(static_cast<size_t>(elements.count));
   for (int i = 0; i < elements.count; ++i) {
+    if (argument == nullptr && (elements.nulls[i] || TIMESTAMP_NOT_FINITE(DatumGetTimestamp(elements.values[i]))))
+      continue;
     if (elements.nulls[i]) throw Error("22004", std::string(argument) + " must not contain NULL");
     times.push_back(local_time(DatumGetTimestamp(elements.values[i]), argument));
   }

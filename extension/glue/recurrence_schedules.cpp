@@ -29,7 +29,8 @@ bool read_schedule_columns(FunctionCallInfo fcinfo, RuleCache &cache, Expansion 
   recurrence::WallClock clock(expansion.rules());
   schedule.dtstart = clock.local(begin);
   if (!args[kExdates].isnull) {
-    for (Instant exdate : local_times(args[kExdates].value, "exdates")) {
+    // One that is no time takes nothing out; whether a row may have it is the guard's to say.
+    for (Instant exdate : local_times(args[kExdates].value, nullptr)) {
       // The second of a repeated time is an instant at which nothing recurs: as wall time it would mean the first.
       LocalTime wall = clock.local(exdate);
       if (clock.resolve(wall).instant == exdate) schedule.exdates.push_back(wall);
