@@ -19,3 +19,9 @@ for file in test/bench/*.sql; do
   say "== $(basename "$file")"
   psql -X -q -v ON_ERROR_STOP=1 -h "$(socket_dir bench)" -U postgres -d nexus -f "$file"
 done
+PGHOST=$(socket_dir bench)
+export PGHOST PGUSER=postgres PGDATABASE=nexus
+for file in test/bench/*.py; do
+  say "== $(basename "$file")"
+  python3 "$file"
+done

@@ -3,11 +3,9 @@
 #include <string>
 
 #include "core/recurrence/advice.hpp"
-#include "core/recurrence/occurrences.hpp"
-#include "glue/datum.hpp"
-#include "glue/memory.hpp"
+#include "core/recurrence/describe.hpp"
+#include "glue/recurrence.hpp"
 #include "glue/settings.hpp"
-#include "glue/timezone.hpp"
 
 extern "C" {
 #include "nodes/supportnodes.h"
@@ -19,101 +17,35 @@ namespace nexus::pg {
 namespace {
 
 using recurrence::Instant;
-using recurrence::LocalTime;
-
-/// From PostgreSQL's epoch, 2000-01-01, to the core's, 1970-01-01.
-constexpr std::int64_t kEpochShift = INT64CONST(946684800) * 1000000;
 
 constexpr std::size_t kMaxExrules = 100;
-
-LocalTime local_time(Timestamp value, const char *argument) {
-  if (value < recurrence::kMinLocal - kEpochShift || value > recurrence::kMaxLocal - kEpochShift)
-    throw Error("22008", std::string(argument) + " must lie in the years 1 to 9999");
-  return value + kEpochShift;
-}
-
-std::vector<LocalTime> local_times(FunctionCallInfo fcinfo, int index, const char *argument) {
-  std::vector<LocalTime> times;
-  if (fcinfo->args[index].isnull) return times;
-  struct Elements {
-    Datum *values;
-    bool *nulls;
-    int count;
-  };
-  auto elements = call([&]() -> Elements {
-    Elements e{};
-    deconstruct_array(DatumGetArrayTypeP(fcinfo->args[index].value), TIMESTAMPOID, 8, true, TYPALIGN_DOUBLE, &e.values,
-                      &e.nulls, &e.count);
-    return e;
-  });
-  times.reserve(static_cast<size_t>(elements.count));
-  for (int i = 0; i < elements.count; ++i) {
-    if (elements.nulls[i]) throw Error("22004", std::string(argument) + " must not contain NULL");
-    times.push_back(local_time(DatumGetTimestamp(elements.values[i]), argument));
-  }
-  return times;
-}
-
-recurrence::Rule rule_of(std::string_view text, bool floating) {
-  std::vector<recurrence::Finding> findings;
-  recurrence::Rule rule = recurrence::parse_rule(text, findings);
-  if (rrule_strict) recurrence::check_until_form(text, rule, floating, true, findings);
-  recurrence::throw_if_error(findings);
-  return rule;
-}
 
 /// What the functions have in common; positions as in their SQL declarations. `tz` is -1 for wall time without zone.
 struct Positions {
   int tz, rdate;  // exdate and exrule follow rdate
 };
 
-struct Expansion {
-  recurrence::Schedule schedule;
-  ServerZone zone{nullptr};
-  bool has_zone = false;
-  std::optional<recurrence::Occurrences> set;
-  std::int64_t left = 0;  // of max_count
-  std::int64_t returned = 0;
-
-  const recurrence::Zone *rules() const { return has_zone ? &zone : nullptr; }
-};
-
 /// False where rrule, dtstart or tz is NULL: then there is nothing to expand.
-bool read_schedule(FunctionCallInfo fcinfo, Positions at, Expansion &expansion) {
+bool read_schedule(FunctionCallInfo fcinfo, Positions at, Expansion &expansion, RuleCache &cache) {
   if (fcinfo->args[0].isnull || fcinfo->args[1].isnull || (at.tz >= 0 && fcinfo->args[at.tz].isnull)) return false;
-  if (at.tz >= 0) {
-    pg_tz *zone = require_timezone(text_arg(fcinfo, at.tz));
-    expansion.has_zone = std::strcmp(pg_get_timezone_name(zone), "UTC") != 0;
-    expansion.zone = ServerZone(zone);
-  }
+  if (at.tz >= 0) expansion.set_zone(cache.zone(text_arg(fcinfo, at.tz)));
   recurrence::Schedule &schedule = expansion.schedule;
-  schedule.rule = rule_of(text_arg(fcinfo, 0), at.tz < 0);
+  schedule.rule = cache.rule(text_arg(fcinfo, 0), at.tz < 0);
   schedule.dtstart = local_time(DatumGetTimestamp(fcinfo->args[1].value), "dtstart");
-  schedule.rdates = local_times(fcinfo, at.rdate, "rdate");
-  schedule.exdates = local_times(fcinfo, at.rdate + 1, "exdate");
+  const NullableDatum &rdate = fcinfo->args[at.rdate], &exdate = fcinfo->args[at.rdate + 1];
+  if (!rdate.isnull) schedule.rdates = local_times(rdate.value, "rdate");
+  if (!exdate.isnull) schedule.exdates = local_times(exdate.value, "exdate");
   if (fcinfo->args[at.rdate + 2].isnull) return true;
   // Each of them is walked beside the rule: their number multiplies the work.
   std::vector<std::string_view> exrules = text_array_arg(fcinfo, at.rdate + 2, "exrule");
   if (exrules.size() > kMaxExrules)
     throw Error("54000", "exrule must not have more than " + std::to_string(kMaxExrules) + " rules");
-  for (std::string_view text : exrules) schedule.exrules.push_back(rule_of(text, at.tz < 0));
+  for (std::string_view text : exrules) schedule.exrules.push_back(cache.rule(text, at.tz < 0));
   return true;
 }
 
-/// A bound as an instant of the core; NULL and the infinities are open or leave nothing over.
-Instant bound(FunctionCallInfo fcinfo, int index, Instant open) {
-  if (fcinfo->args[index].isnull) return open;
-  TimestampTz value = DatumGetTimestampTz(fcinfo->args[index].value);
-  if (TIMESTAMP_IS_NOBEGIN(value)) return recurrence::kMinInstant;
-  if (TIMESTAMP_IS_NOEND(value)) return recurrence::kMaxInstant;
-  return std::clamp(value, recurrence::kMinInstant - kEpochShift, recurrence::kMaxInstant - kEpochShift) + kEpochShift;
-}
 bool flag(FunctionCallInfo fcinfo, int index) {
   return !fcinfo->args[index].isnull && DatumGetBool(fcinfo->args[index].value);
-}
-
-void open_set(Expansion &expansion, Instant from, Instant to) {
-  expansion.set.emplace(expansion.schedule, expansion.rules(), from, to, max_occurrences, interrupt());
 }
 
 /// Opens the set between after and before; `after` is the position of that argument, followed by before and inclusive.
@@ -124,46 +56,22 @@ void open_between(FunctionCallInfo fcinfo, int after, Expansion &expansion) {
     if (!fcinfo->args[after].isnull) ++from;
     if (!fcinfo->args[before].isnull) --to;
   }
-  expansion.set.emplace(expansion.schedule, expansion.rules(), from, to, max_occurrences, interrupt());
+  expansion.open(from, to);
 }
 
-/// Reads the arguments of occurrences() or local_occurrences(). False where there is nothing to expand: `left` is 0.
-bool open_window(FunctionCallInfo fcinfo, Positions at, int after, Expansion &expansion) {
-  if (!read_schedule(fcinfo, at, expansion)) return false;
+/// Reads the arguments of occurrences() or local_occurrences(). False where there is nothing to expand: no set is open.
+bool open_window(FunctionCallInfo fcinfo, Positions at, int after, Expansion &expansion, RuleCache &cache) {
+  if (!read_schedule(fcinfo, at, expansion, cache)) return false;
   const int max_count = after + 3;
-  expansion.left = PG_INT64_MAX;
   if (!fcinfo->args[max_count].isnull) expansion.left = DatumGetInt32(fcinfo->args[max_count].value);
   if (expansion.left < 0) throw invalid_argument("max_count must not be negative");
   open_between(fcinfo, after, expansion);
   return true;
 }
 
-Error too_many(const char *remedy) {
-  return Error("NX011", "the rule has more than " + std::to_string(max_occurrences) + " occurrences here").hint(remedy);
-}
-
-/// The rows of occurrences() and local_occurrences(), one for each call: LIMIT ends the expansion early.
 Datum expand(FunctionCallInfo fcinfo, Positions at, int after) {
-  FuncCallContext *context;
-  if (SRF_IS_FIRSTCALL()) {
-    context = call([&] { return SRF_FIRSTCALL_INIT(); });
-    auto *expansion = make_in<Expansion>(context->multi_call_memory_ctx);
-    context->user_fctx = expansion;
-    open_window(fcinfo, at, after, *expansion);
-  }
-  context = call([&] { return SRF_PERCALL_SETUP(); });
-  auto *expansion = static_cast<Expansion *>(context->user_fctx);
-  std::optional<Instant> next;
-  if (expansion->left > 0) next = expansion->set->next();
-  if (!next) {
-    return call([&]() -> Datum { SRF_RETURN_DONE(context); });
-  }
-  if (expansion->returned == max_occurrences)
-    throw too_many("Give before or max_count, or raise nexus.max_occurrences.");
-  --expansion->left;
-  ++expansion->returned;
-  Timestamp value = *next - kEpochShift;
-  return call([&]() -> Datum { SRF_RETURN_NEXT(context, TimestampGetDatum(value)); });
+  return rows_of(fcinfo,
+                 [&](Expansion &expansion, RuleCache &cache) { open_window(fcinfo, at, after, expansion, cache); });
 }
 
 std::optional<double> estimate_rows(SupportRequestRows *request) {
@@ -190,7 +98,8 @@ std::optional<double> estimate_rows(SupportRequestRows *request) {
   const int after = floating ? 2 : 3, max_count = after + 3;
   if (all_known) {
     Expansion expansion;
-    if (!open_window(values, at, after, expansion)) return 0;
+    RuleCache cache;
+    if (!open_window(values, at, after, expansion, cache)) return 0;
     std::int64_t count = 0, most = std::min<std::int64_t>(expansion.left, kWorthKnowing);
     while (count < most && expansion.set->next()) ++count;
     // A search that was given up says only that there are many.
@@ -223,37 +132,38 @@ NEXUS_FUNCTION(nexus_local_occurrences) {
 
 NEXUS_FUNCTION(nexus_next_occurrence) {
   Expansion expansion;
-  if (!read_schedule(fcinfo, {.tz = 2, .rdate = 5}, expansion)) PG_RETURN_NULL();
+  if (!read_schedule(fcinfo, {.tz = 2, .rdate = 5}, expansion, RuleCache::of(fcinfo))) PG_RETURN_NULL();
   Instant from = bound(fcinfo, 3, recurrence::kMinInstant);
   if (!fcinfo->args[3].isnull && !flag(fcinfo, 4)) ++from;
-  open_set(expansion, from, recurrence::kMaxInstant);
+  expansion.open(from, recurrence::kMaxInstant);
   return instant_or_null(fcinfo, expansion.set->next());
 }
 
 NEXUS_FUNCTION(nexus_previous_occurrence) {
   Expansion expansion;
-  if (!read_schedule(fcinfo, {.tz = 2, .rdate = 5}, expansion)) PG_RETURN_NULL();
+  if (!read_schedule(fcinfo, {.tz = 2, .rdate = 5}, expansion, RuleCache::of(fcinfo))) PG_RETURN_NULL();
   Instant to = bound(fcinfo, 3, recurrence::kMaxInstant);
   if (!fcinfo->args[3].isnull && !flag(fcinfo, 4)) --to;
-  open_set(expansion, recurrence::kMinInstant, recurrence::kMaxInstant);
+  expansion.open(recurrence::kMinInstant, recurrence::kMaxInstant);
   return instant_or_null(fcinfo, expansion.set->last(to));
 }
 
 NEXUS_FUNCTION(nexus_occurrence_count) {
   Expansion expansion;
-  if (!read_schedule(fcinfo, {.tz = 2, .rdate = 6}, expansion)) PG_RETURN_NULL();
+  if (!read_schedule(fcinfo, {.tz = 2, .rdate = 6}, expansion, RuleCache::of(fcinfo))) PG_RETURN_NULL();
   open_between(fcinfo, 3, expansion);
   std::int64_t count = 0;
   while (expansion.set->next())
-    if (++count > max_occurrences) throw too_many("Give before, or raise nexus.max_occurrences.");
+    if (++count > max_occurrences) throw too_many_occurrences("Give before, or raise nexus.max_occurrences.");
   PG_RETURN_INT64(count);
 }
 
 NEXUS_FUNCTION(nexus_is_occurrence) {
   Expansion expansion;
-  if (!read_schedule(fcinfo, {.tz = 3, .rdate = 4}, expansion) || fcinfo->args[2].isnull) PG_RETURN_NULL();
+  if (!read_schedule(fcinfo, {.tz = 3, .rdate = 4}, expansion, RuleCache::of(fcinfo)) || fcinfo->args[2].isnull)
+    PG_RETURN_NULL();
   Instant at = bound(fcinfo, 2, recurrence::kMinInstant);
-  open_set(expansion, at, at);
+  expansion.open(at, at);
   PG_RETURN_BOOL(expansion.set->next().has_value());
 }
 
@@ -277,6 +187,10 @@ NEXUS_FUNCTION(nexus_occurrences_support) {
 
 NEXUS_FUNCTION(nexus_normalize_rrule) {
   return text_datum(recurrence::normalize(recurrence::parse_rule(text_arg(fcinfo, 0))));
+}
+
+NEXUS_FUNCTION(nexus_describe_rrule) {
+  return text_datum(recurrence::describe(RuleCache::of(fcinfo).rule(text_arg(fcinfo, 0), false), text_arg(fcinfo, 1)));
 }
 
 NEXUS_FUNCTION(nexus_rrule_errors) {

@@ -68,6 +68,12 @@ COMMENT ON FUNCTION nexus.normalize_rrule(text) IS
 $$The canonical text of a rule or alias: parts in a fixed order, lists sorted, defaults left out. Two rules with the same canonical text have the same occurrences. NX010 for a rule that RFC 5545 forbids.
 Example: SELECT nexus.normalize_rrule('wkst=mo;byday=WE,MO;freq=weekly') gives FREQ=WEEKLY;BYDAY=MO,WE$$;
 
+CREATE FUNCTION nexus.describe_rrule(rrule text, locale text DEFAULT 'en') RETURNS text LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE
+  AS 'MODULE_PATHNAME', 'nexus_describe_rrule';
+COMMENT ON FUNCTION nexus.describe_rrule(text, text) IS
+$$A rule or alias in words, in the language of the locale: en, de, es, fr or ja, with or without a region (de-AT); another one is 0A000. NX010 for a rule that RFC 5545 forbids. For people to read, and not to be parsed: the wording may change.
+Example: SELECT nexus.describe_rrule('FREQ=MONTHLY;BYDAY=-1FR;COUNT=5') gives every month on the last Friday, 5 times$$;
+
 CREATE FUNCTION nexus.rrule_errors(rrule text, dtstart timestamp DEFAULT NULL, tz text DEFAULT NULL)
   RETURNS TABLE(severity text, part text, start_char integer, message text, hint text)
   LANGUAGE c STABLE PARALLEL SAFE ROWS 2

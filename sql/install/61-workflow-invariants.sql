@@ -206,6 +206,8 @@ CREATE FUNCTION nexus.schedule_rule_trigger() RETURNS trigger LANGUAGE plpgsql
   SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   wrong record;
+  changed boolean := true;
+  series boolean := NEW.recurrence IS DISTINCT FROM 'none';
 BEGIN
   IF NOT nexus.is_timezone(NEW.timezone) THEN
     RAISE EXCEPTION '%', format('"%s" is not a time zone', left(NEW.timezone, 60))
@@ -235,11 +237,27 @@ BEGIN
         USING ERRCODE = 'NX010', TABLE = TG_TABLE_NAME, SCHEMA = TG_TABLE_SCHEMA, COLUMN = 'rrule', HINT = COALESCE(wrong.hint, '');
     END IF;
   END IF;
+  IF nexus.is_importing() THEN
+    RETURN NEW;
+  END IF;
+  IF TG_OP = 'UPDATE' THEN
+    changed := (NEW.scheduled_at, NEW.series_end_date, NEW.recurrence, NEW.rrule, NEW.timezone, NEW.exdates, NEW.occurrence_limit)
+      IS DISTINCT FROM (OLD.scheduled_at, OLD.series_end_date, OLD.recurrence, OLD.rrule, OLD.timezone, OLD.exdates, OLD.occurrence_limit);
+  END IF;
+  IF changed THEN
+    -- A single time is kept however late it comes: missed_policy judges it. Of a series the past is past, but for what
+    -- is still due, or was missed within the grace by a schedule that has just been made.
+    NEW.next_run_at := nexus.schedule_next(NEW.recurrence, NEW.rrule, NEW.scheduled_at, NEW.timezone, NEW.series_end_date,
+      NEW.exdates, NEW.occurrence_limit, CASE
+        WHEN NOT series AND (TG_OP = 'INSERT' OR NEW.scheduled_at IS DISTINCT FROM OLD.scheduled_at) THEN NULL
+        WHEN TG_OP = 'INSERT' THEN nexus.utcnow() - NEW.missed_grace
+        ELSE LEAST(OLD.next_run_at, nexus.utcnow()) END, true);
+  END IF;
   RETURN NEW;
 END $$;
 COMMENT ON FUNCTION nexus.schedule_rule_trigger() IS
   'A schedule has a time zone of the tz database and finite times (22023), and a recurrence that can be expanded: a name, or custom with a '
-  'valid rrule (NX010).';
+  'valid rrule (NX010). next_run_at is computed for a new row, and anew when any of this changes.';
 
 CREATE FUNCTION nexus.rollup_posts_trigger() RETURNS trigger LANGUAGE plpgsql
   SET search_path = pg_catalog, pg_temp AS $$
@@ -407,5 +425,5 @@ INSERT INTO nexus.attached_triggers (table_name, trigger_name, definition, funct
   ('social_accounts', 'seal_account', 'BEFORE INSERT OR UPDATE OF platform, account_id, access_token, refresh_token ON %1$s FOR EACH ROW',
     'nexus.seal_account_trigger()'),
   ('users', 'seal_password', 'BEFORE INSERT OR UPDATE OF password ON %1$s FOR EACH ROW', 'nexus.seal_password_trigger()'),
-  ('post_schedules', 'schedule_rule', 'BEFORE INSERT OR UPDATE OF scheduled_at, series_end_date, recurrence, rrule, timezone ON %1$s FOR EACH ROW',
+  ('post_schedules', 'schedule_rule', 'BEFORE INSERT OR UPDATE OF scheduled_at, series_end_date, recurrence, rrule, timezone, exdates, occurrence_limit ON %1$s FOR EACH ROW',
     'nexus.schedule_rule_trigger()');

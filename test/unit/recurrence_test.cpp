@@ -260,6 +260,46 @@ TEST(Recurrence, SeekingEqualsWalking) {
   }
 }
 
+/// COUNT over periods of unequal size is counted by kinds of months and years and by cycles: it must end where walking
+/// ends.
+TEST(Recurrence, CountingEqualsWalking) {
+  const char *rules[] = {"FREQ=MONTHLY;BYDAY=MO",
+                         "FREQ=MONTHLY;INTERVAL=7;BYMONTHDAY=29,31",
+                         "FREQ=MONTHLY;BYMONTH=2;BYDAY=5SU",
+                         "RSCALE=GREGORIAN;FREQ=MONTHLY;BYMONTHDAY=29,31;SKIP=FORWARD",
+                         "FREQ=YEARLY;BYWEEKNO=1,52,53",
+                         "FREQ=YEARLY;INTERVAL=3;BYDAY=53MO,MO",
+                         "FREQ=YEARLY;BYYEARDAY=366,-366,100",
+                         "FREQ=DAILY;BYMONTH=2;BYMONTHDAY=29",
+                         "FREQ=DAILY;BYDAY=FR;BYMONTHDAY=13;BYHOUR=1,2",
+                         "FREQ=DAILY;INTERVAL=5;BYMONTH=3",
+                         "FREQ=WEEKLY;BYMONTH=2;BYDAY=MO,SU",
+                         "FREQ=WEEKLY;INTERVAL=400;BYMONTH=2,3",
+                         "FREQ=HOURLY;INTERVAL=6;BYDAY=SU;BYMONTH=1"};
+  std::mt19937 random(11);
+  for (const char *rule : rules) {
+    Schedule endless = schedule(rule, at(1995, 2, 7, 2));
+    Occurrences walk(endless, nullptr, kMinInstant, kMaxInstant, 1000, Interrupt());
+    std::vector<Instant> all;
+    while (all.size() < 60000) {
+      std::optional<Instant> next = walk.next();
+      if (!next) break;
+      all.push_back(*next);
+    }
+    for (int round = 0; round < 12; ++round) {
+      std::size_t count = random() % all.size() + 1;
+      Schedule counted = endless;
+      counted.rule.count = static_cast<std::int64_t>(count);
+      ASSERT_EQ(Occurrences(counted, nullptr, kMinInstant, kMaxInstant, 1000, Interrupt()).last(kMaxInstant),
+                all[count - 1])
+          << rule << " COUNT " << count;
+      std::size_t from = random() % all.size();
+      std::optional<Instant> next = Occurrences(counted, nullptr, all[from], kMaxInstant, 1000, Interrupt()).next();
+      ASSERT_EQ(next, from < count ? std::optional<Instant>(all[from]) : std::nullopt) << rule << " COUNT " << count;
+    }
+  }
+}
+
 bool interrupted = false;
 void interrupt_now() {
   interrupted = true;

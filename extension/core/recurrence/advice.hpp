@@ -1,7 +1,7 @@
-// What is legal in a rule and yet rarely meant.
 #ifdef POSTGRES_H
 #error "core headers come before PostgreSQL's"
 #endif
+// What is legal in a rule and yet rarely meant.
 #pragma once
 
 #include <vector>

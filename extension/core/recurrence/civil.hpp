@@ -1,7 +1,7 @@
-// Days and wall time of the proleptic Gregorian calendar as plain integers, so that stepping is arithmetic.
 #ifdef POSTGRES_H
 #error "core headers come before PostgreSQL's"
 #endif
+// Days and wall time of the proleptic Gregorian calendar as plain integers, so that stepping is arithmetic.
 #pragma once
 
 #include <cstdint>

@@ -12,16 +12,7 @@ bool later(const WallClock::Resolved &a, const WallClock::Resolved &b) {
   return a.instant > b.instant;
 }
 
-/// The last instant that UNTIL allows, and with it the last wall time worth looking at. A date means the whole local
-/// day, a local time is wall time, and UTC an instant; on a clock without zone all are wall time.
-Instant last_instant(const Rule &rule, WallClock &clock, Instant last) {
-  if (!rule.until) return last;
-  const Until &until = *rule.until;
-  if (until.form == Until::Form::kUtc) return std::min(last, until.at + kSecond - 1);
-  LocalTime wall = until.at + (until.form == Until::Form::kDate ? kDay : kSecond) - 1;
-  return std::min(last, clock.resolve(wall).instant);
-}
-
+/// The last wall time worth looking at.
 LocalTime last_local(const Rule &rule, WallClock &clock, Instant last) {
   LocalTime end = last >= kMaxInstant ? kMaxLocal : clock.latest(std::max(last, kMinInstant));
   if (rule.until && rule.until->form != Until::Form::kUtc)
@@ -39,6 +30,14 @@ std::vector<Instant> resolve_all(const std::vector<LocalTime> &locals, WallClock
 }
 
 }  // namespace
+
+Instant last_instant(const Rule &rule, WallClock &clock, Instant last) {
+  if (!rule.until) return last;
+  const Until &until = *rule.until;
+  if (until.form == Until::Form::kUtc) return std::min(last, until.at + kSecond - 1);
+  LocalTime wall = until.at + (until.form == Until::Form::kDate ? kDay : kSecond) - 1;
+  return std::min(last, clock.resolve(wall).instant);
+}
 
 RuleInstants::RuleInstants(const Rule &rule, LocalTime dtstart, const WallClock &clock, Instant last,
                            Interrupt interrupt)
@@ -62,7 +61,7 @@ bool RuleInstants::look_ahead() {
   return true;
 }
 
-std::optional<Instant> RuleInstants::next() {
+std::optional<Instant> RuleInstants::next_in_order() {
   while (true) {
     std::optional<Instant> found;
     bool more = look_ahead();
@@ -115,8 +114,9 @@ Occurrences::Occurrences(const Schedule &schedule, const Zone *zone, Instant fro
 
 void Occurrences::seek(Instant from) {
   positioned_ = true;
+  rule_only_ = rdates_.empty() && exdates_.empty() && exclusions_.empty();
   rule_.seek(from);
-  rule_next_ = rule_.next();
+  rule_read_ = false;
   rdate_ = static_cast<std::size_t>(std::lower_bound(rdates_.begin(), rdates_.end(), from) - rdates_.begin());
   for (auto &exclusion : exclusions_) {
     exclusion->instants.seek(from);
@@ -133,14 +133,16 @@ bool Occurrences::excluded(Instant at) {
   return false;
 }
 
-std::optional<Instant> Occurrences::next() {
+std::optional<Instant> Occurrences::next_of_set() {
   if (!positioned_) seek(from_);
   std::int64_t dropped = 0;
   while (true) {
+    if (!rule_read_) rule_next_ = rule_.next();
+    rule_read_ = true;
     std::optional<Instant> at = rule_next_;
     if (rdate_ < rdates_.size() && (!at || rdates_[rdate_] < *at)) at = rdates_[rdate_];
     if (!at || *at > to_) return std::nullopt;
-    if (rule_next_ == at) rule_next_ = rule_.next();
+    if (rule_next_ == at) rule_read_ = false;
     if (rdate_ < rdates_.size() && rdates_[rdate_] == *at) ++rdate_;
     if (!excluded(*at)) return at;
     if (++dropped > excluded_limit_)

@@ -1,7 +1,7 @@
-// The recurrence set: (RRULE + RDATE) minus (EXDATE + EXRULE), as instants in order.
 #ifdef POSTGRES_H
 #error "core headers come before PostgreSQL's"
 #endif
+// The recurrence set: (RRULE + RDATE) minus (EXDATE + EXRULE), as instants in order.
 #pragma once
 
 #include <cstdint>
@@ -22,6 +22,10 @@ struct Schedule {
   std::vector<Rule> exrules;
 };
 
+/// The last instant that UNTIL allows, `last` at the most. A date means the whole local day, a local time is wall time,
+/// and UTC an instant; on a clock without zone all are wall time.
+Instant last_instant(const Rule &rule, WallClock &clock, Instant last);
+
 /// The instants of one rule in a zone, ascending, each once. A time moved out of a gap can land among later wall times,
 /// so a few instants are held back until nothing can come before them.
 class RuleInstants {
@@ -29,7 +33,19 @@ class RuleInstants {
   RuleInstants(const Rule &rule, LocalTime dtstart, const WallClock &clock, Instant last, Interrupt interrupt);
 
   void seek(Instant from);
-  std::optional<Instant> next();
+  std::optional<Instant> next() {
+    if (held_.empty() && !ahead_) {
+      std::optional<LocalTime> local = iterator_.next();
+      if (!local) return std::nullopt;
+      WallClock::Resolved resolved = clock_.resolve(*local);
+      if (resolved.wall == *local && resolved.instant >= from_ && resolved.instant <= last_) {
+        from_ = resolved.instant + 1;
+        return resolved.instant;
+      }
+      ahead_ = Candidate{*local, resolved};
+    }
+    return next_in_order();
+  }
   /// Some instant of the rule at or before `to`, such that none between lies in wall time after it; nullopt: no more.
   std::optional<Instant> before(Instant to);
 
@@ -39,6 +55,7 @@ class RuleInstants {
     WallClock::Resolved resolved;
   };
   bool look_ahead();
+  std::optional<Instant> next_in_order();
 
   WallClock clock_;
   Instant last_;
@@ -60,12 +77,18 @@ class Occurrences {
   Occurrences(const Occurrences &) = delete;
   Occurrences &operator=(const Occurrences &) = delete;
 
-  std::optional<Instant> next();
+  std::optional<Instant> next() {
+    if (!rule_only_) return next_of_set();
+    std::optional<Instant> at = rule_.next();
+    if (at && *at > to_) at.reset();
+    return at;
+  }
   /// The last one at or before `to`, which must not lie after the constructor's `to`; next() must not follow.
   std::optional<Instant> last(Instant to);
 
  private:
   void seek(Instant from);
+  std::optional<Instant> next_of_set();
   bool excluded(Instant at);
 
   struct Exclusion {
@@ -75,9 +98,11 @@ class Occurrences {
   WallClock clock_;
   Instant from_, to_;
   bool positioned_ = false;
+  bool rule_only_ = false;  // positioned, and there is nothing to merge with or to take out
   std::int64_t excluded_limit_;
   RuleInstants rule_;
   std::optional<Instant> rule_next_;
+  bool rule_read_ = false;  // rule_next_ is what the rule yields next; it is read when it is needed
   std::vector<Instant> rdates_, exdates_;
   std::size_t rdate_ = 0;
   std::vector<std::unique_ptr<Exclusion>> exclusions_;

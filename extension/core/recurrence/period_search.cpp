@@ -21,6 +21,7 @@ bool same_sign(const std::vector<WeekdayValue> &sorted) {
 
 /// The nearest day in direction `step` that passes the filters, `from` itself included.
 std::optional<Day> Periods::matching_day(Day from, int step, Interrupt &interrupt) const {
+  constexpr std::int64_t kPatience = 60;
   for (std::int64_t tried = 0; tried < kDaysPerCycle; ++tried) {
     interrupt.poll();
     if (day_matches(from)) return from;
@@ -30,6 +31,13 @@ std::optional<Day> Periods::matching_day(Day from, int step, Interrupt &interrup
       from += step;
     else
       from += step > 0 ? days_in_month(date.year, date.month) - date.day + 1 : -date.day;
+    if (tried < kPatience || date.month != (step > 0 ? 12 : 1)) continue;
+    // A search that goes on for years skips those in which no day passes: 14 kinds tell all of them.
+    for (Date at = to_date(from); at.month == (step > 0 ? 1 : 12) && at.day == (step > 0 ? 1 : 31); at.year += step) {
+      if (at.year < kMinYear || at.year > kMaxYear) return std::nullopt;
+      if (days_of_year(at.year, to_day(at.year, 1, 1)) > 0) break;
+      from += step * year_length(at.year);
+    }
   }
   return std::nullopt;
 }
@@ -73,7 +81,7 @@ std::optional<std::int64_t> Periods::next_unit(std::int64_t unit, int step, Inte
 /// days instead of steps.
 std::int64_t Periods::skip_days(std::int64_t from, std::int64_t k, std::int64_t target, std::int64_t &left,
                                 Interrupt &interrupt) const {
-  if (rule_.frequency >= Frequency::kDaily) return k;
+  if (rule_.frequency > Frequency::kDaily) return k;
   const std::int64_t per_day = kDay / unit_us_;
   auto day_of = [&](std::int64_t period) { return floor_div(start_ + period * rule_.interval, per_day); };
   Day day = day_of(k);
@@ -81,15 +89,55 @@ std::int64_t Periods::skip_days(std::int64_t from, std::int64_t k, std::int64_t 
   if (per_day % rule_.interval != 0 || day_of(from) == day || day >= end) return k;
   std::int64_t each = 0;
   for (std::int64_t unit = floor_mod(start_, rule_.interval); unit < per_day; unit += rule_.interval)
-    each += unit_matches(unit) ? 1 : 0;
-  each *= static_cast<std::int64_t>(rule_.by_set_pos.empty() ? times_.size() : positions(times_.size()).size());
+    each += rule_.frequency == Frequency::kDaily || unit_matches(unit) ? 1 : 0;
+  std::vector<std::size_t> selected;
+  if (!rule_.by_set_pos.empty()) select_positions(times_.size(), selected);
+  each *= static_cast<std::int64_t>(rule_.by_set_pos.empty() ? times_.size() : selected.size());
+  Date date = to_date(day);
+  Day new_year = to_day(date.year + (date.month == 1 && date.day == 1 ? 0 : 1), 1, 1);
   for (; day < end; ++day) {
     interrupt.poll();
+    if (day == new_year) {
+      std::int64_t year = to_date(day).year, length = year_length(year);
+      new_year += length;
+      std::int64_t whole = new_year <= end ? each * days_of_year(year, day) : left;
+      if (whole < left) {
+        left -= whole;
+        day = new_year - 1;
+        continue;
+      }
+    }
     if (!day_matches(day)) continue;
     if (left <= each) break;
     left -= each;
   }
   return floor_div(day * per_day - start_ + rule_.interval - 1, rule_.interval);
+}
+
+/// Days of a year that pass the filters: as many in all years of that length that begin on the same weekday.
+std::int64_t Periods::days_of_year(std::int64_t year, Day first) const {
+  std::int32_t &days = year_days_[static_cast<std::size_t>(weekday_of(first) * 2 + (is_leap_year(year) ? 1 : 0))];
+  if (days < 0) {
+    days = 0;
+    for (Day day = first; day < first + year_length(year); ++day) days += day_matches(day) ? 1 : 0;
+  }
+  return days;
+}
+
+std::optional<std::size_t> Periods::size_of(std::int64_t k) {
+  const std::int64_t unit = start_ + k * rule_.interval;
+  const bool monthly = rule_.frequency == Frequency::kMonthly;
+  const std::int64_t year = monthly ? floor_div(unit, 12) : unit;
+  if (year > kMaxYear) return std::nullopt;
+  // A year's first days may be in the last week of the year before: its length tells which number that week has.
+  const std::int64_t month = monthly ? floor_mod(unit, 12) + 1 : is_leap_year(year - 1) ? 1 : 0;
+  const int weekday = weekday_of(to_day(year, monthly ? static_cast<int>(month) : 1, 1));
+  std::int32_t &size = sizes_[static_cast<std::size_t>((weekday * 2 + (is_leap_year(year) ? 1 : 0)) * 13 + month)];
+  if (size < 0) {
+    if (!fill(k)) return std::nullopt;
+    size = static_cast<std::int32_t>(this->size());
+  }
+  return static_cast<std::size_t>(size);
 }
 
 std::optional<std::int64_t> Periods::after_empty(std::int64_t k, Interrupt &interrupt) const {

@@ -12,6 +12,7 @@ using detail::has_bit;
 namespace {
 
 constexpr std::uint32_t kEverySeventh = 0x10204081;
+constexpr std::uint32_t kAllMonths = 0x1FFE;
 
 template <class Mask>
 Mask mask_of(const std::vector<int> &values) {
@@ -29,6 +30,8 @@ int first_week(int weekday_of_jan1, int week_start) {
 }  // namespace
 
 Periods::Periods(const Rule &rule, LocalTime dtstart) : rule_(rule) {
+  sizes_.fill(-1);
+  year_days_.fill(-1);
   Day day = floor_div(dtstart, kDay);
   Date date = to_date(day);
   months_ = mask_of<std::uint32_t>(rule.by_month);
@@ -92,6 +95,18 @@ Periods::Periods(const Rule &rule, LocalTime dtstart) : rule_(rule) {
              });
   }
   cycle_ = repeats / std::gcd(repeats, rule.interval);
+  plain_ = is_plain();
+}
+
+/// Whether each period is the one before it, moved on by INTERVAL units.
+bool Periods::is_plain() const {
+  if (empty_ || !rule_.by_set_pos.empty() || !rule_.by_month.empty()) return false;
+  if (rule_.frequency == Frequency::kWeekly) return true;
+  if (rule_.frequency > Frequency::kWeekly || has_weekdays_ || !month_days_.empty() || !rule_.by_year_day.empty())
+    return false;
+  return rule_.frequency == Frequency::kDaily ||
+         (rule_.by_hour.empty() && (rule_.frequency == Frequency::kHourly || rule_.by_minute.empty()) &&
+          (rule_.frequency != Frequency::kSecondly || rule_.by_second.empty()));
 }
 
 /// Times within a base: the lists that the frequency expands, or DTSTART's own value where a list is absent. A fraction
@@ -162,6 +177,7 @@ bool Periods::fill(std::int64_t k) {
   bases_.clear();
   selected_.clear();
   total_ = 0;
+  span_ = 1;
   std::int64_t unit = start_ + k * rule_.interval * (rule_.frequency == Frequency::kWeekly ? 7 : 1);
   switch (rule_.frequency) {
     case Frequency::kYearly:
@@ -193,23 +209,59 @@ bool Periods::fill(std::int64_t k) {
   }
   total_ = bases_.size() * times_.size();
   if (!rule_.by_set_pos.empty()) {
-    selected_ = positions(total_);
+    select_positions(total_, selected_);
     if (selected_.empty()) total_ = 0;
   }
   return true;
 }
 
+bool Periods::fill_run(std::int64_t k, std::int64_t most) {
+  if (!plain_ || most <= 1) return fill(k);
+  const bool weekly = rule_.frequency == Frequency::kWeekly;
+  const std::int64_t length = weekly ? 7 * kDay : unit_us_;
+  if (rule_.interval > (kMaxLocal - kMinLocal) / length) return fill(k);
+  const std::int64_t step = rule_.interval * length;
+  LocalTime base = (weekly ? start_ * kDay : start_ * unit_us_) + k * step;
+  if (base > kMaxLocal) return false;
+  bases_.clear();
+  selected_.clear();
+  span_ = std::min(most, (kMaxLocal - base) / step + 1);
+  for (std::int64_t i = 0; i < span_; ++i, base += step) {
+    if (!weekly) {
+      bases_.push_back(base);
+      continue;
+    }
+    for (std::uint32_t rest = weekdays_; rest != 0; rest &= rest - 1) {
+      // The bits are weekdays from Monday; the week begins at WKST.
+      int from_start = std::countr_zero(rest) - rule_.week_start;
+      bases_.push_back(base + (from_start < 0 ? from_start + 7 : from_start) * kDay);
+    }
+    if (rule_.week_start != 0) std::sort(bases_.end() - std::popcount(weekdays_), bases_.end());
+  }
+  total_ = bases_.size() * times_.size();
+  return true;
+}
+
 /// What BYSETPOS leaves of a period with `count` values. It counts in the whole period (3.3.10: "the set starts at the
 /// beginning of the interval").
-std::vector<std::size_t> Periods::positions(std::size_t count) const {
-  std::vector<std::size_t> indexes;
+void Periods::select_positions(std::size_t count, std::vector<std::size_t> &indexes) const {
+  indexes.clear();
   for (int position : rule_.by_set_pos) {
     std::int64_t index = position > 0 ? position - 1 : static_cast<std::int64_t>(count) + position;
     if (index >= 0 && index < static_cast<std::int64_t>(count)) indexes.push_back(static_cast<std::size_t>(index));
   }
+  if (indexes.size() < 2) return;
   std::sort(indexes.begin(), indexes.end());
   indexes.erase(std::unique(indexes.begin(), indexes.end()), indexes.end());
-  return indexes;
+}
+
+void Periods::copy(std::size_t i, std::size_t count, LocalTime *to) const {
+  if (times_.size() == 1 && selected_.empty()) {
+    const LocalTime *base = bases_.data() + i, time = times_[0];
+    for (std::size_t n = 0; n < count; ++n) to[n] = base[n] + time;
+    return;
+  }
+  for (std::size_t n = 0; n < count; ++n) to[n] = at(i + n);
 }
 
 std::size_t Periods::lower_bound(LocalTime from) const {
@@ -273,9 +325,11 @@ void Periods::fill_year(std::int64_t year) {
   Day first = to_day(year, 1, 1);
   YearMask mask{};
   if (needs_year_mask_) mask = year_mask(year, first);
-  for (int month = 1; month <= 12; ++month) {
-    if (has_bit(months_, month)) fill_month(year, month, first, needs_year_mask_ ? &mask : nullptr);
-    first += days_in_month(year, month);
+  constexpr int kDaysBefore[] = {0, 0, 31, 59, 90, 120, 151, 181, 212, 243, 273, 304, 334};
+  for (std::uint32_t rest = months_ & kAllMonths; rest != 0; rest &= rest - 1) {
+    int month = std::countr_zero(rest);
+    Day begin = first + kDaysBefore[month] + (month > 2 && is_leap_year(year) ? 1 : 0);
+    fill_month(year, month, begin, needs_year_mask_ ? &mask : nullptr);
   }
 }
 

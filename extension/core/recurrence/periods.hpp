@@ -1,7 +1,7 @@
-// The periods of a rule (its days, weeks, months, hours ...) and the wall times that each of them yields.
 #ifdef POSTGRES_H
 #error "core headers come before PostgreSQL's"
 #endif
+// The periods of a rule (its days, weeks, months, hours ...) and the wall times that each of them yields.
 #pragma once
 
 #include <array>
@@ -39,11 +39,19 @@ class Periods {
   /// Computes period k; false if it begins after year 9999.
   bool fill(std::int64_t k);
 
+  /// Computes period k and, where periods follow each other by plain arithmetic, up to `most` of them at once: span()
+  /// says how many. What they hold reads as one ascending list.
+  bool fill_run(std::int64_t k, std::int64_t most);
+  std::int64_t span() const { return span_; }
+
   std::size_t size() const { return selected_.empty() ? total_ : selected_.size(); }
   LocalTime at(std::size_t i) const {
     std::size_t index = selected_.empty() ? i : selected_[i];
+    if (times_.size() == 1) return bases_[index] + times_[0];
     return bases_[index / times_.size()] + times_[index % times_.size()];
   }
+  /// Writes `count` values from position `i` on to `to`.
+  void copy(std::size_t i, std::size_t count, LocalTime *to) const;
   /// The position of the first value not before `from`, size() if there is none.
   std::size_t lower_bound(LocalTime from) const;
 
@@ -57,6 +65,10 @@ class Periods {
   /// period `target` and hold fewer than `left` values, which it takes off `left`. Returns the period it came to.
   std::int64_t skip_days(std::int64_t from, std::int64_t k, std::int64_t target, std::int64_t &left,
                          Interrupt &interrupt) const;
+  /// For counting in months and years: how many values period k has, known by its kind once one of that kind has been
+  /// computed; what fill() had computed is lost. nullopt after year 9999.
+  bool has_kinds() const { return rule_.frequency >= Frequency::kMonthly && rule_.skip != Skip::kForward; }
+  std::optional<std::size_t> size_of(std::int64_t k);
   /// How many values each full period has, where all have the same number.
   std::optional<std::size_t> constant_size();
 
@@ -64,6 +76,7 @@ class Periods {
   using YearMask = std::array<std::uint64_t, 6>;  // a bit for each day of a year
 
   void set_time_lists(LocalTime dtstart);
+  bool is_plain() const;
   bool reaches_a_time() const;
   void fill_month(std::int64_t year, int month, Day first, const YearMask *mask);
   void fill_year(std::int64_t year);
@@ -72,10 +85,11 @@ class Periods {
   bool day_matches(Day day) const;
   bool date_matches(Day day) const;
   bool some_day_matches() const;
+  std::int64_t days_of_year(std::int64_t year, Day first) const;
   std::optional<Day> matching_day(Day from, int step, Interrupt &interrupt) const;
   bool unit_matches(std::int64_t unit) const;
   std::optional<std::int64_t> next_unit(std::int64_t unit, int step, Interrupt &interrupt) const;
-  std::vector<std::size_t> positions(std::size_t count) const;
+  void select_positions(std::size_t count, std::vector<std::size_t> &indexes) const;
 
   const Rule &rule_;
   std::int64_t start_ = 0;    // DTSTART's unit: its day, first day of its week, month or year number, hour, minute ...
@@ -89,11 +103,17 @@ class Periods {
   bool has_weekdays_ = false, year_ordinals_ = false, needs_year_mask_ = false;
   std::uint64_t seconds_ = 0, minutes_ = 0;  // filters of sub-daily rules
   std::uint32_t hours_ = 0;
+  bool plain_ = false;            // no filter but weekdays of a week: periods are arithmetic
   bool empty_ = false;            // no step meets the time filters, or no position exists
   std::vector<LocalTime> times_;  // offsets from a base
-  // The current period.
+  // The current period, or run of periods.
   std::vector<LocalTime> bases_;  // starts of the days (or of the one sub-daily unit) it yields
   std::size_t total_ = 0;
+  std::int64_t span_ = 1;
+  // Sizes by kind of month (weekday of the first, leap year, month) or year (and whether the one before is leap).
+  std::array<std::int32_t, 7 * 2 * 13> sizes_;
+  // Days that pass the filters, by kind of year.
+  mutable std::array<std::int32_t, 7 * 2> year_days_;
   std::vector<std::size_t> selected_;  // what BYSETPOS leaves, as indexes into bases x times
 };
 

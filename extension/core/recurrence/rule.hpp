@@ -1,7 +1,7 @@
-// A recurrence rule (RFC 5545 section 3.3.10, RFC 7529) as data: parse, judge, write in canonical form.
 #ifdef POSTGRES_H
 #error "core headers come before PostgreSQL's"
 #endif
+// A recurrence rule (RFC 5545 section 3.3.10, RFC 7529) as data: parse, judge, write in canonical form.
 #pragma once
 
 #include <cstdint>

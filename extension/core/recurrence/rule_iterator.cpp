@@ -23,6 +23,8 @@ void RuleIterator::seek(LocalTime from) {
   previous_ = dtstart_ - 1;
   started_ = true;
   finished_ = true;
+  run_ = 1;
+  read_ = buffered_ = 0;
   if (from > end_) return;
   std::int64_t target = periods_.index_of(from);
   // A day that SKIP=FORWARD moved out of a month lies in the next one.
@@ -41,8 +43,8 @@ void RuleIterator::seek(LocalTime from) {
   remaining_ -= static_cast<std::int64_t>(position_ - first);
 }
 
-bool RuleIterator::load_next_period() {
-  // periods_ holds period_, read to its end.
+bool RuleIterator::load_next_period(std::int64_t run) {
+  // periods_ holds period_ (or a run from there), read to its end.
   for (std::int64_t empty = 0; empty <= periods_.cycle(); ++empty) {
     interrupt_.poll(4);
     if (periods_.size() == 0) {
@@ -50,38 +52,56 @@ bool RuleIterator::load_next_period() {
       if (!following) return false;
       period_ = *following;
     } else {
-      ++period_;
+      period_ += periods_.span();
       empty = 0;
     }
-    if (period_ > last_period_ || !periods_.fill(period_)) return false;
+    if (period_ > last_period_ || !periods_.fill_run(period_, run)) return false;
     position_ = 0;
     if (periods_.size() > 0) return true;
   }
   return false;
 }
 
-std::optional<LocalTime> RuleIterator::next() {
+/// Called when the buffer has been read: fills it from the periods at hand.
+std::optional<LocalTime> RuleIterator::refill() {
   if (!started_) seek(dtstart_);
-  while (!finished_) {
+  read_ = buffered_ = 0;
+  while (!finished_ && buffered_ < run_) {
     if (position_ >= periods_.size()) {
-      if (!load_next_period()) break;
+      if (buffered_ > 0) break;
+      finished_ = !load_next_period(static_cast<std::int64_t>(run_));
+      continue;
+    }
+    // As a rule all that is at hand is wanted; near the ends each value is looked at.
+    const std::size_t count = std::min(run_ - buffered_, periods_.size() - position_);
+    if (LocalTime first = periods_.at(position_); first > previous_ && first >= from_ &&
+                                                  periods_.at(position_ + count - 1) <= end_ &&
+                                                  (count_applied_ || remaining_ >= static_cast<std::int64_t>(count))) {
+      periods_.copy(position_, count, buffer_.data() + buffered_);
+      position_ += count;
+      buffered_ += count;
+      if (!count_applied_) remaining_ -= static_cast<std::int64_t>(count);
+      previous_ = buffer_[buffered_ - 1];
+      interrupt_.poll(static_cast<std::uint32_t>(count));
       continue;
     }
     interrupt_.poll();
     LocalTime time = periods_.at(position_++);
     if (time <= previous_) continue;
-    if (time > end_) break;
-    if (!count_applied_ && remaining_-- == 0) break;
+    finished_ = time > end_ || (!count_applied_ && remaining_-- == 0);
+    if (finished_) break;
     previous_ = time;
-    if (time >= from_) return time;
+    if (time >= from_) buffer_[buffered_++] = time;
   }
-  finished_ = true;
-  return std::nullopt;
+  run_ = std::min(2 * run_, kLongestRun);
+  if (buffered_ == 0) return std::nullopt;
+  return buffer_[read_++];
 }
 
 std::optional<LocalTime> RuleIterator::last(LocalTime to) {
   started_ = true;
   finished_ = true;
+  read_ = buffered_ = 0;
   to = std::min(to, end_);
   if (to < dtstart_) return std::nullopt;
   if (!count_applied_ && periods_.index_of(to) > counted_through_) {
@@ -126,6 +146,7 @@ std::size_t RuleIterator::count_before(std::int64_t target) {
   }
   std::size_t first = periods_.lower_bound(dtstart_);
   LocalTime counted = dtstart_ - 1;
+  std::int64_t cycle_begin = 0, cycle_left = 0;
   while (true) {
     auto count = static_cast<std::int64_t>(periods_.size() - first);
     if (remaining_ <= count) {
@@ -142,6 +163,34 @@ std::size_t RuleIterator::count_before(std::int64_t target) {
       std::int64_t whole = std::min(target - period_ - 1, (remaining_ - 1) / each);
       remaining_ -= whole * each;
       period_ += whole;
+    }
+    if (periods_.has_kinds()) {
+      std::optional<std::size_t> known;
+      while ((known = periods_.size_of(++period_)) && period_ < target &&
+             static_cast<std::int64_t>(*known) < remaining_) {
+        interrupt_.poll();
+        remaining_ -= static_cast<std::int64_t>(*known);
+      }
+      first = 0;
+      if (known && periods_.fill(period_)) continue;
+      count_applied_ = true;
+      return 0;
+    }
+    // Other periods repeat after a cycle of 400 years: what one holds, the next ones hold.
+    if (period_ > 0 && cycle_begin == 0) {
+      cycle_begin = period_;
+      cycle_left = remaining_;
+    } else if (period_ == cycle_begin + periods_.cycle() && cycle_left > remaining_) {
+      const std::int64_t each = cycle_left - remaining_;
+      const std::int64_t cycles = std::min((target - period_ - 1) / periods_.cycle(), (remaining_ - 1) / each);
+      if (cycles > 0) {
+        remaining_ -= cycles * each;
+        period_ += cycles * periods_.cycle();
+        if (!periods_.fill(period_)) {
+          count_applied_ = true;
+          return 0;
+        }
+      }
     }
     const std::int64_t from = period_;
     bool more = load_next_period();

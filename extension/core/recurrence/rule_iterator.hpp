@@ -1,9 +1,10 @@
-// The wall times of one rule in order, from any point, forwards or backwards.
 #ifdef POSTGRES_H
 #error "core headers come before PostgreSQL's"
 #endif
+// The wall times of one rule in order, from any point, forwards or backwards.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <optional>
 
@@ -27,13 +28,17 @@ class RuleIterator {
   void seek(LocalTime from);
 
   /// The next instance, nullopt when there is none.
-  std::optional<LocalTime> next();
+  std::optional<LocalTime> next() {
+    if (read_ < buffered_) return buffer_[read_++];
+    return refill();
+  }
 
   /// The last instance at or before `to`; next() then needs a new seek().
   std::optional<LocalTime> last(LocalTime to);
 
  private:
-  bool load_next_period();
+  std::optional<LocalTime> refill();
+  bool load_next_period(std::int64_t run = 1);
   std::size_t count_before(std::int64_t target);
 
   const Rule &rule_;
@@ -42,6 +47,11 @@ class RuleIterator {
   LocalTime dtstart_, end_;
   std::int64_t last_period_ = 0;  // later ones begin after end_
   std::int64_t period_ = 0;
+  // Periods, and instances, to compute at once: one for a next occurrence, more for a long list.
+  static constexpr std::size_t kLongestRun = 128;
+  std::size_t run_ = 1;
+  std::array<LocalTime, kLongestRun> buffer_;
+  std::size_t read_ = 0, buffered_ = 0;
   std::size_t position_ = 0;
   std::int64_t counted_through_ = -1;  // COUNT does not end before the end of this period
   bool started_ = false, finished_ = false;

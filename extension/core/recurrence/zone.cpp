@@ -1,5 +1,7 @@
 #include "core/recurrence/zone.hpp"
 
+#include <algorithm>
+
 namespace nexus::recurrence {
 
 namespace {
@@ -11,11 +13,14 @@ const Zone::Offsets &WallClock::offsets(std::int64_t utc_seconds) {
     known_ = zone_->offsets(utc_seconds);
     known_from_ = utc_seconds;
     any_known_ = true;
+    calm_from_ = (utc_seconds + kDaySeconds) * kSecond;
+    calm_to_ = known_.changes ? (known_.at + std::min(known_.current, known_.next)) * kSecond : kMaxLocal + 1;
+    calm_offset_ = known_.current * kSecond;
   }
   return known_;
 }
 
-WallClock::Resolved WallClock::resolve(LocalTime local) {
+WallClock::Resolved WallClock::resolve_near_change(LocalTime local) {
   if (zone_ == nullptr) return {local, local};
   std::int64_t seconds = floor_div(local, kSecond);
   // A day earlier is before any change that could concern this wall time, and after the one before that.

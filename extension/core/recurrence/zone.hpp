@@ -1,7 +1,7 @@
-// Wall time of a zone <-> instants, on rules that somebody else keeps.
 #ifdef POSTGRES_H
 #error "core headers come before PostgreSQL's"
 #endif
+// Wall time of a zone <-> instants, on rules that somebody else keeps.
 #pragma once
 
 #include <cstdint>
@@ -33,13 +33,18 @@ class Zone {
 ///     clock.resolve(local(2026, 3, 8, 2, 30)).wall;     // 03:30: that night there is no 02:30
 class WallClock {
  public:
-  explicit WallClock(const Zone *zone) : zone_(zone) {}
+  explicit WallClock(const Zone *zone) : zone_(zone) {
+    if (zone == nullptr) calm_to_ = kMaxLocal + 1;
+  }
 
   struct Resolved {
     Instant instant;
     LocalTime wall;  // what the clock shows at `instant`; later than what was asked for in a gap
   };
-  Resolved resolve(LocalTime local);
+  Resolved resolve(LocalTime local) {
+    if (local >= calm_from_ && local < calm_to_) return {local - calm_offset_, local};
+    return resolve_near_change(local);
+  }
 
   /// What the clock shows at an instant.
   LocalTime local(Instant instant);
@@ -50,6 +55,7 @@ class WallClock {
   LocalTime latest(Instant instant);
 
  private:
+  Resolved resolve_near_change(LocalTime local);
   const Zone::Offsets &offsets(std::int64_t utc_seconds);
   bool changed_lately(Instant instant);
 
@@ -58,6 +64,9 @@ class WallClock {
   Zone::Offsets known_{};
   std::int64_t known_from_ = 1;
   bool any_known_ = false;
+  // Wall times of that stretch that no change is near to.
+  LocalTime calm_from_ = kMinLocal, calm_to_ = kMinLocal;
+  std::int64_t calm_offset_ = 0;
 };
 
 }  // namespace nexus::recurrence
