@@ -56,7 +56,7 @@ void append_observance(std::string &calendar, const Change &change, std::string_
   append_content_line(calendar, std::string("END:") + name);
 }
 
-std::string dates(std::vector<LocalTime> times, WallClock &clock, bool utc) {
+std::string dates(const std::vector<LocalTime> &times, WallClock &clock, bool utc) {
   std::string text;
   for (LocalTime time : times) text += (text.empty() ? "" : ",") + written(clock.resolve(time).wall, utc);
   return text;
@@ -136,7 +136,7 @@ std::string write_timezone(std::string_view tzid, const Zone &zone, Instant from
   append_content_line(calendar, "BEGIN:VTIMEZONE");
   append_content_line(calendar, "TZID:" + std::string(tzid));
   // A day earlier, so that the first observance is in force at any wall time from `from` on.
-  std::int64_t at = floor_div(from, kSecond) - 2 * 86400;
+  std::int64_t at = floor_div(from, kSecond) - std::int64_t{2} * 86400;
   const std::int64_t end = std::max(floor_div(to, kSecond), at);
   Zone::Offsets offsets = zone.offsets(at);
   append_observance(calendar, {at - offsets.current, offsets.current, offsets.current}, "");

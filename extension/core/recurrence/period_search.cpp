@@ -36,7 +36,7 @@ std::optional<Day> Periods::matching_day(Day from, int step, Interrupt &interrup
     for (Date at = to_date(from); at.month == (step > 0 ? 1 : 12) && at.day == (step > 0 ? 1 : 31); at.year += step) {
       if (at.year < kMinYear || at.year > kMaxYear) return std::nullopt;
       if (days_of_year(at.year, to_day(at.year, 1, 1)) > 0) break;
-      from += step * year_length(at.year);
+      from += std::int64_t{step} * year_length(at.year);
     }
   }
   return std::nullopt;
@@ -116,7 +116,7 @@ std::int64_t Periods::skip_days(std::int64_t from, std::int64_t k, std::int64_t 
 
 /// Days of a year that pass the filters: as many in all years of that length that begin on the same weekday.
 std::int64_t Periods::days_of_year(std::int64_t year, Day first) const {
-  std::int32_t &days = year_days_[static_cast<std::size_t>(weekday_of(first) * 2 + (is_leap_year(year) ? 1 : 0))];
+  std::int32_t &days = year_days_[static_cast<std::size_t>(weekday_of(first)) * 2 + (is_leap_year(year) ? 1 : 0)];
   if (days < 0) {
     days = 0;
     for (Day day = first; day < first + year_length(year); ++day) days += day_matches(day) ? 1 : 0;
@@ -132,7 +132,8 @@ std::optional<std::size_t> Periods::size_of(std::int64_t k) {
   // A year's first days may be in the last week of the year before: its length tells which number that week has.
   const std::int64_t month = monthly ? floor_mod(unit, 12) + 1 : is_leap_year(year - 1) ? 1 : 0;
   const int weekday = weekday_of(to_day(year, monthly ? static_cast<int>(month) : 1, 1));
-  std::int32_t &size = sizes_[static_cast<std::size_t>((weekday * 2 + (is_leap_year(year) ? 1 : 0)) * 13 + month)];
+  std::int32_t &size =
+      sizes_[static_cast<std::size_t>((std::int64_t{weekday} * 2 + (is_leap_year(year) ? 1 : 0)) * 13 + month)];
   if (size < 0) {
     if (!fill(k)) return std::nullopt;
     size = static_cast<std::int32_t>(this->size());

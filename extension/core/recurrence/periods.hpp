@@ -111,9 +111,9 @@ class Periods {
   std::size_t total_ = 0;
   std::int64_t span_ = 1;
   // Sizes by kind of month (weekday of the first, leap year, month) or year (and whether the one before is leap).
-  std::array<std::int32_t, 7 * 2 * 13> sizes_;
+  std::array<std::int32_t, std::size_t{7} * 2 * 13> sizes_;
   // Days that pass the filters, by kind of year.
-  mutable std::array<std::int32_t, 7 * 2> year_days_;
+  mutable std::array<std::int32_t, std::size_t{7} * 2> year_days_;
   std::vector<std::size_t> selected_;  // what BYSETPOS leaves, as indexes into bases x times
 };
 

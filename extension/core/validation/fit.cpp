@@ -188,6 +188,7 @@ std::vector<std::string> Fit::split(std::string_view text, bool numbered) const 
     std::string total = std::to_string(found.size());
     if (total.size() > digits) continue;
     std::vector<std::string> result;
+    result.reserve(found.size());
     for (std::string_view part : found)
       result.push_back(std::string(without_space_at_end(part)) + " (" + std::to_string(result.size() + 1) + "/" +
                        total + ")");
