@@ -21,9 +21,7 @@ if ! psql -XqAt -d postgres -c "SELECT 1 FROM pg_database WHERE datname = 'nexus
 fi
 if [ "$(psql -XqAt -c "SELECT count(*) FROM users WHERE id LIKE 'seed-%'")" = 0 ]; then
   psql -XqAt -c "SELECT 'demo data: ' || nexus.seed('small')::text" >&2
-  # The model learns what the demo published, as it would have at the time.
-  psql -XqAt -c "SELECT count(nexus.learn_post(description, tags, published_at AT TIME ZONE 'UTC', platform, user_id))
-                   FROM content WHERE status = 'published' AND user_id LIKE 'seed-%'" -c "SELECT nexus.fold_hashtag_stats()" >/dev/null
+  psql -XqAt -c "SELECT nexus.fold_hashtag_stats()" >/dev/null
 fi
 
 # The secret is made once, and signs the tokens of this private installation only.

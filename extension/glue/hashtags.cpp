@@ -1,4 +1,4 @@
-// learn_post, suggest_hashtags and hashtag_terms (sql/install/40-hashtags.sql).
+// learn_post, suggest_hashtags, hashtag_terms and is_hashtag (sql/install/40-hashtags.sql).
 #include <algorithm>
 #include <cmath>
 #include <set>
@@ -116,6 +116,10 @@ NEXUS_FUNCTION(nexus_hashtag_terms) {
   PG_RETURN_VOID();
 }
 
+NEXUS_FUNCTION(nexus_is_hashtag) {
+  PG_RETURN_BOOL(hashtags::is_hashtag(text_arg(fcinfo, 0)));
+}
+
 NEXUS_FUNCTION(nexus_learn_post) {
   static SpiStatement append(
       "INSERT INTO nexus.hashtag_delta"
@@ -181,6 +185,10 @@ NEXUS_FUNCTION(nexus_suggest_hashtags) {
     if (!affordable[i]) words.erase(words.begin() + static_cast<std::ptrdiff_t>(i));
 
   std::vector<hashtags::Neighbour> neighbours = hashtags::similar_posts(corpus, words, limits, poll);
+  if (niche_name) store.load_post_tags(neighbours);
+  neighbours = hashtags::nearest_in_niche(std::move(neighbours), limits, [&](std::uint64_t post) {
+    return niche_name && store.post_niche(post) == *niche_name;
+  });
   store.load_post_tags(neighbours);
   hashtags::Relevance relevance;
   relevance.vote(

@@ -251,7 +251,7 @@ void HashtagStore::load_postings(std::vector<Feature> &features, const std::vect
 }
 
 void HashtagStore::load_post_tags(const std::vector<hashtags::Neighbour> &neighbours) {
-  static SpiStatement tags("SELECT post, tags FROM nexus.hashtag_posts WHERE post = ANY ($1)", {INT8ARRAYOID});
+  static SpiStatement tags("SELECT post, tags, niche FROM nexus.hashtag_posts WHERE post = ANY ($1)", {INT8ARRAYOID});
   std::vector<std::int64_t> missing;
   for (const auto &neighbour : neighbours)
     if (!fresh_.contains(neighbour.post) && post_tags_.count(neighbour.post) == 0)
@@ -259,9 +259,9 @@ void HashtagStore::load_post_tags(const std::vector<hashtags::Neighbour> &neighb
   if (missing.empty()) return;
   SpiRows rows = tags.read({bigint_array_datum(missing)});
   for (std::uint64_t row = 0; row < rows.size(); ++row) {
-    std::vector<std::uint32_t> numbers = rows.integers(row, 2);
-    memory_ += 80 + numbers.size() * sizeof(std::uint32_t);
-    post_tags_[static_cast<std::uint64_t>(rows.integer(row, 1))] = std::move(numbers);
+    StoredPost post{rows.integers(row, 2), std::string(rows.text(row, 3))};
+    memory_ += 112 + post.tags.size() * sizeof(std::uint32_t) + post.niche.size();
+    post_tags_[static_cast<std::uint64_t>(rows.integer(row, 1))] = std::move(post);
   }
 }
 
@@ -270,7 +270,15 @@ const std::vector<std::uint32_t> &HashtagStore::post_tags(std::uint64_t post) co
   auto fresh = fresh_.all_posts().find(post);
   if (fresh != fresh_.all_posts().end()) return fresh->second.tags;
   auto found = post_tags_.find(post);
-  return found == post_tags_.end() ? none : found->second;
+  return found == post_tags_.end() ? none : found->second.tags;
+}
+
+const std::string &HashtagStore::post_niche(std::uint64_t post) const {
+  static const std::string none;
+  auto fresh = fresh_.all_posts().find(post);
+  if (fresh != fresh_.all_posts().end()) return fresh->second.niche;
+  auto found = post_tags_.find(post);
+  return found == post_tags_.end() ? none : found->second.niche;
 }
 
 void HashtagStore::load_tags(const std::vector<std::uint32_t> &tags) {

@@ -40,8 +40,10 @@ class HashtagStore {
   std::vector<hashtags::Feature> features(const std::vector<std::string> &keys);
   void load_postings(std::vector<hashtags::Feature> &features, const std::vector<std::string> &keys,
                      const std::vector<bool> &wanted);
+  /// Tags and niches of learned posts.
   void load_post_tags(const std::vector<hashtags::Neighbour> &neighbours);
   const std::vector<std::uint32_t> &post_tags(std::uint64_t post) const;
+  const std::string &post_niche(std::uint64_t post) const;
 
   void load_tags(const std::vector<std::uint32_t> &tags);
   std::uint64_t tag_posts(std::uint32_t tag) const;
@@ -66,6 +68,11 @@ class HashtagStore {
     std::vector<hashtags::TagCount> fresh_tags;
   };
 
+  struct StoredPost {
+    std::vector<std::uint32_t> tags;
+    std::string niche;
+  };
+
   void forget();
   void forget_fresh();
   /// Adds waiting posts; true where one of them belongs to the own transaction.
@@ -76,7 +83,7 @@ class HashtagStore {
   std::size_t memory_ = 0;  // bytes, roughly
   std::unordered_map<std::string, StoredFeature> features_;
   std::unordered_map<std::uint32_t, StoredTag> tags_;
-  std::unordered_map<std::uint64_t, std::vector<std::uint32_t>> post_tags_;
+  std::unordered_map<std::uint64_t, StoredPost> post_tags_;
   bool post_tags_may_be_undone_ = false;
 
   hashtags::Batch fresh_;

@@ -120,6 +120,48 @@ COMMENT ON FUNCTION nexus.learn_post(text, text[], timestamptz, text, text, text
   'Teaches the hashtag model one published post: appends one row in the caller''s transaction, waits for nobody. Tags count once per post in their canonical form; a post without user_id counts as an author of its own. body NULL is an empty text. 22023 for what is no hashtag or a negative number, 54000 for more than 262144 bytes or 100 hashtags. Not for PUBLIC: who may teach decides what others are shown.';
 REVOKE EXECUTE ON FUNCTION nexus.learn_post(text, text[], timestamptz, text, text, text, bigint, bigint) FROM PUBLIC;
 
+CREATE FUNCTION nexus.is_hashtag(tag text) RETURNS boolean LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE
+  AS 'MODULE_PATHNAME', 'nexus_is_hashtag';
+COMMENT ON FUNCTION nexus.is_hashtag(text) IS
+  'True for what learn_post takes as a hashtag: letters, marks, digits and underscores with a letter or mark among them, after an optional ''#'', of at most 400 bytes.';
+
+-- It runs with its owner's rights, as learn_post is not for everybody; on a table of somebody's own it teaches nothing.
+CREATE FUNCTION nexus.learn_published_trigger() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
+  SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  author text;
+  body text;
+  tags text[];
+BEGIN
+  IF TG_TABLE_SCHEMA IS DISTINCT FROM (SELECT schema_name FROM nexus.attachment) THEN
+    RETURN NULL;
+  END IF;
+  IF TG_TABLE_NAME = 'platform_posts' THEN
+    EXECUTE format('SELECT p.user_id, coalesce($2, p.caption), coalesce($3, p.hashtags) FROM %I.social_posts p WHERE p.id = $1',
+      TG_TABLE_SCHEMA) INTO author, body, tags USING NEW.social_post_id, NEW.caption, NEW.hashtags;
+  ELSE
+    EXECUTE format('SELECT $2, $3, $4 WHERE NOT EXISTS (SELECT FROM %I.social_posts p WHERE p.content_id = $1)',
+      TG_TABLE_SCHEMA) INTO author, body, tags USING NEW.id, NEW.user_id, NEW.description, NEW.tags;
+    IF author IS NULL THEN
+      RETURN NULL;
+    END IF;
+  END IF;
+  PERFORM nexus.learn_post(
+    left(body, 65536),    -- at four bytes a character, what learn_post takes
+    ARRAY(SELECT t FROM unnest(tags) WITH ORDINALITY AS given(t, i) WHERE nexus.is_hashtag(t) ORDER BY i LIMIT 100),
+    CASE WHEN isfinite(NEW.published_at) THEN NEW.published_at AT TIME ZONE 'UTC' ELSE now() END,
+    NEW.platform, author);
+  RETURN NULL;
+END $$;
+COMMENT ON FUNCTION nexus.learn_published_trigger() IS
+  'Teaches the hashtag model what becomes published, in the writer''s transaction: each platform post once, with the caption and hashtags of its social post where it has none of its own; content only where no social post points to it, and not with the setting nexus.import_mode, under which content is written before the posts that point to it. What is no hashtag is left out, so that it never keeps a post from being published.';
+
+INSERT INTO nexus.attached_triggers (table_name, trigger_name, definition, function_name)
+SELECT t, 'learn_' || w, pg_catalog.format('AFTER %s ON %%1$s FOR EACH ROW WHEN (NEW.status = ''published''%s%s)', event, change, rule),
+  'nexus.learn_published_trigger()'
+FROM (VALUES ('platform_posts', ''), ('content', ' AND NOT nexus.is_importing()')) AS tables(t, rule),
+     (VALUES ('inserted', 'INSERT', ''), ('published', 'UPDATE', ' AND OLD.status IS DISTINCT FROM ''published''')) AS triggers(w, event, change);
+
 CREATE FUNCTION nexus.suggest_hashtags(body text, platform text DEFAULT NULL, user_id text DEFAULT NULL,
   niche text DEFAULT NULL, max_count integer DEFAULT 10, exclude text[] DEFAULT '{}')
   RETURNS TABLE (hashtag text, score double precision, relevance double precision, trend double precision,
@@ -129,8 +171,8 @@ CREATE FUNCTION nexus.suggest_hashtags(body text, platform text DEFAULT NULL, us
   AS 'MODULE_PATHNAME', 'nexus_suggest_hashtags';
 COMMENT ON FUNCTION nexus.suggest_hashtags(text, text, text, text, integer, text[]) IS
 $$Hashtags for a draft, best first, without '#', in their most used spelling; equal scores by canonical form. Tags in the text or in exclude are left out, and so are tags seen from fewer than nexus.hashtag_min_authors authors, except the user's own.
-score = relevance + 0.3 affinity. relevance (0 to about 1) = c / (c + 1) (0.2 similar + 0.6 words + 0.2 niche + 0.02 spelt + 0.01 platform), c learned posts with the tag, where
-similar: the 50 learned posts most like the draft (BM25, k1 1.2, b 0.75; words in over 10 % of the posts and over 100 posts skipped) vote with their squared scores, all votes sum to 1;
+score = relevance + 0.3 affinity. relevance (0 to about 1) = c / (c + 1) (0.22 sqrt(similar) + 0.55 sqrt(words) + 0.18 sqrt(niche) + 0.055 spelt + 0.01 sqrt(platform)), c learned posts with the tag, where
+similar: the 50 learned posts most like the draft vote with their squared scores, all votes sum to 1. A post's score is BM25 (k1 1.2, b 0.75; words in over 10 % of the posts and over 100 posts skipped); the best 200 by BM25 are considered, and those of the draft's niche count three times;
 words: sum over the draft's words of i^2 n / sqrt((df + 1.5) (c + 3)) / sum of i^2, i = ln(N / df + 1), N learned posts, df with the word, n with word and tag;
 niche, platform: n / (posts of the niche or platform + 5); spelt: 1 where the tag equals a word of the text.
 affinity (0 to 1, NULL without user_id) = h / (h + 2), h = sum of 2^(-age / 30 days) over the user's posts with the tag, of the last 1000; age at nexus.as_of, or now().

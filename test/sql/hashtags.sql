@@ -35,9 +35,11 @@ CREATE FUNCTION pg_temp.expected(draft text, platform_name text, user_name text,
   WITH q AS (SELECT DISTINCT w FROM regexp_split_to_table(lower(draft), '[^a-z0-9]+') w WHERE length(w) >= 2),
   n AS (SELECT count(*)::float8 AS n, avg(length) AS average FROM post),
   df AS (SELECT w, count(*)::float8 AS df FROM word JOIN q USING (w) GROUP BY w),
-  bm25 AS (
+  likeness AS (
     SELECT no, sum(ln(1 + (n - df + 0.5) / (df + 0.5)) * tf * 2.2 / (tf + 1.2 * (0.25 + 0.75 * length / average))) AS s
-      FROM word JOIN df USING (w) JOIN post USING (no), n GROUP BY no ORDER BY s DESC, no LIMIT 50),
+      FROM word JOIN df USING (w) JOIN post USING (no), n GROUP BY no ORDER BY s DESC, no LIMIT 200),
+  bm25 AS (
+    SELECT no, s * CASE WHEN lower(niche) = lower(niche_name) THEN 3 ELSE 1 END AS s FROM likeness JOIN corpus USING (no) ORDER BY s DESC, no LIMIT 50),
   votes AS (SELECT t, sum(s * s) / (SELECT sum(s * s) FROM bm25 JOIN tag USING (no)) AS v FROM bm25 JOIN tag USING (no) GROUP BY t),
   c AS (
     SELECT t, count(*)::float8 AS c, (count(*) FILTER (WHERE author IS NULL) + count(DISTINCT author)) AS authors,
@@ -64,7 +66,7 @@ INSERT INTO drafts VALUES
   (4, '', NULL, 'ben', 'weather'), (5, 'nothing known xyzzy', NULL, NULL, NULL), (6, 'calm river news', 'x', 'ann', NULL), (7, NULL, 'x', NULL, NULL);
 CREATE FUNCTION pg_temp.faults() RETURNS TABLE (id integer, hashtag text, what text) LANGUAGE sql AS $$
   WITH expected AS (
-    SELECT d.id, e.*, uses / (uses + 1.0) * (0.2 * similar_posts + 0.6 * words + 0.2 * e.niche + 0.02 * spelt + 0.01 * e.platform) AS relevance
+    SELECT d.id, e.*, uses / (uses + 1.0) * (0.22 * sqrt(similar_posts) + 0.55 * sqrt(words) + 0.18 * sqrt(e.niche) + 0.055 * spelt + 0.01 * sqrt(e.platform)) AS relevance
       FROM drafts d, pg_temp.expected(d.draft, d.platform, d.author, d.niche) e),
   got AS (
     SELECT d.id, s.*, row_number() OVER (PARTITION BY d.id ORDER BY score DESC, lower(hashtag) COLLATE "C") AS right_place
@@ -180,3 +182,32 @@ VALUES ('1', now(), 0, '', '{a}', '{a}'), ('9000000000000000000', now(), 0, '', 
 RETURNING xact = pg_current_xact_id() AS of_now;
 ROLLBACK;
 SELECT count(*) FROM nexus.hashtag_delta;
+
+-- Learning by trigger. What is published teaches once; content with a social post leaves that to the platform posts.
+SELECT nexus.is_hashtag(t), t FROM unnest(ARRAY['#Flood', 'café_2', '2024', 'two words', '', '#']) t;
+BEGIN;
+SET LOCAL client_min_messages = warning;
+SELECT nexus.attach('public');
+INSERT INTO users (id, email, password, first_name, last_name) VALUES ('u1', 'u1@example.org', '$argon2id$v=19$m=19456,t=2,p=1$' || repeat('A', 22) || '$' || repeat('A', 43), 'A', 'B');
+INSERT INTO social_accounts (id, user_id, platform, account_id, account_name) VALUES (1, 'u1', 'x', 'a', 'A'), (2, 'u1', 'bluesky', 'b', 'B');
+INSERT INTO content (id, user_id, title, description, platform, content_type, tags) VALUES
+  (1, 'u1', 'alone', 'the old oven', 'x', 'text', '{Bread,"two words",2024}'), (2, 'u1', 'with a post', 'never learned', 'x', 'text', '{Other}'),
+  (3, 'u1', 'stays a draft', 'never learned', 'x', 'text', '{Other}');
+INSERT INTO social_posts (id, user_id, title, caption, hashtags, content_type, content_id) VALUES (1, 'u1', 'p', 'rain on the river', '{Storm}', 'video', 2);
+UPDATE content SET status = 'published', published_at = '2026-01-01 10:00' WHERE id < 3;
+UPDATE content SET tags = '{Bread,Oven}' WHERE id = 1;
+SET LOCAL nexus.import_mode = on;
+INSERT INTO platform_posts (social_post_id, platform, account_id, caption, hashtags, status, scheduled_at, published_at, platform_post_id) VALUES
+  (1, 'x', 1, NULL, NULL, 'published', NULL, '2026-01-02 10:00', 'r1'), (1, 'bluesky', 2, 'its own words', '{Own}', 'publishing', '2026-01-03 09:00', NULL, NULL);
+INSERT INTO content (id, user_id, title, description, platform, content_type, tags, status, published_at) VALUES
+  (4, 'u1', 'imported', 'never learned', 'x', 'text', '{Other}', 'published', '2026-01-01 10:00');
+UPDATE platform_posts SET status = 'published', published_at = '2026-01-03 10:00', platform_post_id = 'r2' WHERE platform = 'bluesky';
+UPDATE platform_posts SET status = 'published', metadata = '{}' WHERE platform = 'x';
+SET LOCAL nexus.import_mode = off;
+SELECT platform, posted_at AT TIME ZONE 'UTC' AS posted_at, length, spellings, author IS NOT NULL AS has_author FROM nexus.hashtag_delta ORDER BY post;
+-- A table of somebody's own teaches nothing.
+CREATE TEMP TABLE content (LIKE public.content);
+CREATE TRIGGER mine AFTER INSERT ON pg_temp.content FOR EACH ROW EXECUTE FUNCTION nexus.learn_published_trigger();
+INSERT INTO pg_temp.content (id, user_id, title, description, platform, content_type, tags, status) VALUES (9, 'u1', 'x', 'poison', 'x', 'text', '{Poison}', 'published');
+SELECT count(*) FROM nexus.hashtag_delta;
+ROLLBACK;

@@ -208,6 +208,20 @@ TEST(HashtagRelevance, VotesSumToOneAndKnownValue) {
   EXPECT_NEAR(eleven->similar, 0.5, 1e-12);
 }
 
+TEST(HashtagRelevance, PostsOfTheNicheComeNearer) {
+  Limits limits;
+  limits.neighbours = 2;
+  std::vector<Neighbour> posts = {{7, 9.0}, {3, 6.0}, {5, 3.0}, {4, 2.0}};
+  auto none = nearest_in_niche(posts, limits, [](std::uint64_t) { return false; });
+  ASSERT_EQ(none.size(), 2u);
+  EXPECT_EQ(none[1].post, 3u);
+  auto odd = nearest_in_niche(posts, limits, [](std::uint64_t post) { return post == 5; });
+  ASSERT_EQ(odd.size(), 2u);
+  EXPECT_EQ(odd[0].post, 5u);  // 9 as well: equal scores by post number
+  EXPECT_EQ(odd[0].score, 9.0);
+  EXPECT_EQ(odd[1].post, 7u);
+}
+
 TEST(HashtagRelevance, RareWordsAreAffordedFirst) {
   std::vector<Feature> words(3);
   words[0].base.posts = 500;

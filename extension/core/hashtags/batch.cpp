@@ -42,7 +42,19 @@ bool is_tag(std::string_view canonical) {
   return has_letter;
 }
 
+// Empty for what is no hashtag.
+std::string canonical_of(std::string_view tag) {
+  if (tag.size() > kMaxTagBytes) return {};
+  std::string canonical = text::canonical_hashtag(tag);
+  if (!is_tag(canonical) || canonical.size() > kMaxTagBytes) canonical.clear();
+  return canonical;
+}
+
 }  // namespace
+
+bool is_hashtag(std::string_view tag) {
+  return !canonical_of(tag).empty();
+}
 
 std::vector<Tag> check_tags(const std::vector<std::string_view> &tags) {
   if (tags.size() > kMaxTagsPerPost)
@@ -51,8 +63,8 @@ std::vector<Tag> check_tags(const std::vector<std::string_view> &tags) {
   std::vector<Tag> checked;
   std::set<std::string> seen;
   for (std::size_t i = 0; i < tags.size(); ++i) {
-    std::string canonical = tags[i].size() > kMaxTagBytes ? std::string() : text::canonical_hashtag(tags[i]);
-    if (!is_tag(canonical) || canonical.size() > kMaxTagBytes)
+    std::string canonical = canonical_of(tags[i]);
+    if (canonical.empty())
       throw Error("22023", "hashtags[" + std::to_string(i + 1) + "] is not a hashtag")
           .hint("A hashtag is letters, digits and underscores, with a letter among them, of at most " +
                 std::to_string(kMaxTagBytes) + " bytes.");

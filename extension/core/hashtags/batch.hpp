@@ -23,6 +23,12 @@ struct Tag {
 constexpr std::size_t kMaxTagBytes = 400;
 constexpr std::size_t kMaxTagsPerPost = 100;
 
+/// True for what check_tags takes.
+///
+///     is_hashtag("#Flood")
+///     !is_hashtag("2024")
+bool is_hashtag(std::string_view tag);
+
 /// Checks the tags of a post and brings them into canonical form; a leading '#' is dropped, repetitions are dropped.
 /// A tag is letters, marks, digits and underscores with a letter or mark among them; anything else is 22023.
 ///

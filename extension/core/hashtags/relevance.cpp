@@ -10,6 +10,10 @@ namespace {
 
 constexpr double kK1 = 1.2, kB = 0.75;
 
+bool better(const Neighbour &a, const Neighbour &b) {
+  return a.score != b.score ? a.score > b.score : a.post < b.post;
+}
+
 /// Sums by post number: open addressing over a power of two, at most half full.
 class PostScores {
  public:
@@ -32,9 +36,6 @@ class PostScores {
     std::vector<Neighbour> all;
     for (const Slot &slot : slots_)
       if (slot.used) all.push_back(slot.neighbour);
-    auto better = [](const Neighbour &a, const Neighbour &b) {
-      return a.score != b.score ? a.score > b.score : a.post < b.post;
-    };
     std::size_t kept = std::min(count, all.size());
     std::partial_sort(all.begin(), all.begin() + static_cast<std::ptrdiff_t>(kept), all.end(), better);
     all.resize(kept);
@@ -121,7 +122,16 @@ std::vector<Neighbour> similar_posts(const Corpus &corpus, const std::vector<Fea
       }
     }
   }
-  return scores.best(limits.neighbours);
+  return scores.best(limits.considered);
+}
+
+std::vector<Neighbour> nearest_in_niche(std::vector<Neighbour> posts, const Limits &limits,
+                                        const std::function<bool(std::uint64_t post)> &in_niche) {
+  for (Neighbour &post : posts)
+    if (in_niche(post.post)) post.score *= kSameNiche;
+  std::sort(posts.begin(), posts.end(), better);
+  if (posts.size() > limits.neighbours) posts.resize(limits.neighbours);
+  return posts;
 }
 
 void Relevance::vote(const std::vector<Neighbour> &neighbours, const TagsOf &tags_of) {
@@ -180,10 +190,10 @@ std::vector<Candidate> Relevance::candidates(const PostsOf &posts_of) const {
     candidate.tag = tag;
     auto posts = static_cast<double>(posts_of(tag));
     if (word_weight_ > 0) candidate.words /= word_weight_ * std::sqrt(posts + 3);
-    candidate.relevance =
-        posts / (posts + 1) *
-        (weights_.similar * candidate.similar + weights_.words * candidate.words + weights_.niche * candidate.niche +
-         weights_.spelt * candidate.spelt + weights_.platform * candidate.platform);
+    candidate.relevance = posts / (posts + 1) *
+                          (weights_.similar * std::sqrt(candidate.similar) +
+                           weights_.words * std::sqrt(candidate.words) + weights_.niche * std::sqrt(candidate.niche) +
+                           weights_.spelt * candidate.spelt + weights_.platform * std::sqrt(candidate.platform));
     all.push_back(candidate);
   }
   return all;

@@ -43,15 +43,19 @@ struct Limits {
   double frequent = 0.1;                // a word in a larger share of all posts tells no posts apart,
   std::uint64_t never_frequent = 100;   // unless it stands in at most so many
   std::uint64_t max_postings = 200000;  // posts looked at, the rarest words first
-  std::size_t neighbours = 50;          // similar posts that vote
+  std::size_t neighbours = 50;          // similar posts that vote,
+  std::size_t considered = 200;         // out of so many when the niche decides
 };
 
-/// How much each part weighs in the relevance. Each part lies between 0 and 1.
+/// How much the square root of each part weighs in the relevance. Each part lies between 0 and 1.
 struct Weights {
-  double similar = 0.2, words = 0.6, niche = 0.2, spelt = 0.02, platform = 0.01;
+  double similar = 0.22, words = 0.55, niche = 0.18, spelt = 0.055, platform = 0.01;
 };
 
-/// A learned post that is like the draft; `score` is its BM25.
+/// How much nearer a learned post is to a draft of its own niche.
+constexpr double kSameNiche = 3;
+
+/// A learned post that is like the draft; `score` is its BM25, times kSameNiche within the draft's niche.
 struct Neighbour {
   std::uint64_t post = 0;
   double score = 0;
@@ -72,10 +76,16 @@ std::vector<bool> affordable_words(const std::vector<Feature> &words, const Limi
 /// True for a word whose posts are compared with the draft, not only its tags.
 bool tells_posts_apart(const Corpus &corpus, std::uint64_t posts, const Limits &limits);
 
-/// The posts most like the draft by BM25 (k1 = 1.2, b = 0.75, idf = ln(1 + (N - df + 0.5) / (df + 0.5))), best first,
-/// equal scores by post number. `words` sorted by name: the order of addition, and with it the last bit, is fixed.
+/// The `limits.considered` posts most like the draft by BM25 (k1 = 1.2, b = 0.75, idf = ln(1 + (N - df + 0.5) / (df +
+/// 0.5))), best first, equal scores by post number. `words` sorted by name: the order of addition, and with it the last
+/// bit, is fixed.
 std::vector<Neighbour> similar_posts(const Corpus &corpus, const std::vector<Feature> &words, const Limits &limits,
                                      Interrupt interrupt = Interrupt());
+
+/// Raises the posts of the draft's niche and keeps the best `limits.neighbours`, in the order of similar_posts. Without
+/// a niche, in_niche is false for every post.
+std::vector<Neighbour> nearest_in_niche(std::vector<Neighbour> posts, const Limits &limits,
+                                        const std::function<bool(std::uint64_t post)> &in_niche);
 
 /// Gathers the parts of all candidates.
 ///
@@ -105,8 +115,9 @@ class Relevance {
   /// A tag that the caller wants judged though nothing of the text speaks for it.
   void add(std::uint32_t tag) { candidates_[tag]; }
 
-  /// The tags found, in no order, with `relevance` the weighted sum of the parts, times c / (c + 1) for a tag of c
-  /// posts: what a single post did is weak evidence.
+  /// The tags found, in no order, with `relevance` the weighted sum of the square roots of the parts, times
+  /// c / (c + 1) for a tag of c posts: what a single post did is weak evidence. A root lets several weak parts that
+  /// agree outweigh one strong part.
   std::vector<Candidate> candidates(const PostsOf &posts_of) const;
   std::vector<std::uint32_t> tags() const;
 
