@@ -2,8 +2,27 @@
 # Shared by the scripts of this folder: where things are, who runs the server, how a cluster starts and stops.
 set -euo pipefail
 
+SELF=$(realpath "$0")
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 cd "$ROOT"
+
+# The server never runs as root, so another user must be able to reach this folder. Where nobody else can (a checkout
+# below /root), root works in a copy that is brought up to date each time, and does the same there.
+if [ "$(id -u)" = 0 ] && ! setpriv --reuid=65534 --regid=65534 --clear-groups -- test -x "$ROOT"; then
+  export NEXUS_VECTORS=${NEXUS_VECTORS:-$ROOT/../shared/vectors} NEXUS_TOOLS=${NEXUS_TOOLS:-$ROOT/../shared/tools}
+  copy=/var/tmp/creatornexus-$(printf '%s' "$ROOT" | cksum | cut -d' ' -f1)
+  mkdir -p "$copy"
+  echo "only root can reach $ROOT: working in $copy" >&2
+  find . \( -path ./.run -o -path ./build \) -prune -o -type f ! -name '*.o' ! -name '*.d' ! -name '*.bc' ! -name '*.so' -print |
+    sort >"$copy/.files.new"
+  if [ -f "$copy/.files" ]; then
+    comm -23 "$copy/.files" "$copy/.files.new" | (cd "$copy" && xargs -r -d '\n' rm -f)
+  fi
+  tar --files-from="$copy/.files.new" -cf - | tar -C "$copy" -xf -
+  mv "$copy/.files.new" "$copy/.files"
+  exec "$copy/${SELF#"$ROOT"/}" "$@"
+fi
+
 RUN=${NEXUS_RUN_DIR:-$ROOT/.run} # clusters, logs and secrets of this checkout
 PG_SYSTEM=/usr/lib/postgresql/15
 
@@ -23,16 +42,12 @@ die() {
   exit 1
 }
 
-# initdb and postgres refuse to run as root: as root they run as user postgres. Where that user cannot reach this
-# folder (a checkout below /root) it keeps the right to pass, and nothing else.
+# initdb and postgres refuse to run as root: as root they run as user postgres.
 as_server() {
   if [ "$(id -u)" != 0 ]; then
     "$@"
-  elif setpriv --reuid=postgres --regid=postgres --clear-groups -- test -x "$ROOT" 2>/dev/null; then
-    setpriv --reuid=postgres --regid=postgres --clear-groups -- "$@"
   else
-    setpriv --reuid=postgres --regid=postgres --clear-groups --inh-caps=+dac_override,+dac_read_search \
-      --ambient-caps=+dac_override,+dac_read_search -- "$@"
+    setpriv --reuid=postgres --regid=postgres --clear-groups -- "$@"
   fi
 }
 
