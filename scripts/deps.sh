@@ -28,10 +28,10 @@ if [ "$(id -u)" != 0 ]; then
   sudo=(sudo)
 fi
 echo "installing: ${missing[*]}" >&2
-# The package would start a cluster of its own; ours are private.
-if [ ! -e /etc/postgresql-common/createcluster.conf ]; then
-  "${sudo[@]}" mkdir -p /etc/postgresql-common
-  echo 'create_main_cluster = false' | "${sudo[@]}" tee /etc/postgresql-common/createcluster.conf >/dev/null
-fi
+# PostgreSQL's package would start a cluster of its own; ours are private. Said for this installation only.
+quiet=/etc/postgresql-common/createcluster.d/creatornexus.conf
+"${sudo[@]}" mkdir -p "${quiet%/*}"
+echo 'create_main_cluster = false' | "${sudo[@]}" tee "$quiet" >/dev/null
+trap '"${sudo[@]}" rm -f "$quiet"' EXIT
 "${sudo[@]}" env DEBIAN_FRONTEND=noninteractive apt-get update -q >/dev/null
-"${sudo[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends "${missing[@]}" >/dev/null
+"${sudo[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends -o Dpkg::Options::=--force-confold "${missing[@]}" >/dev/null

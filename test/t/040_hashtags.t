@@ -1,4 +1,4 @@
-# The hashtag model across sessions: what is not committed, not folded, dumped, restored or interrupted by a crash.
+# The hashtag model across sessions: what is not committed, not folded, dumped, restored or interrupted by an immediate stop.
 use strict;
 use warnings;
 use Test::More;
@@ -66,12 +66,12 @@ my $two = $node->safe_psql('postgres', q{BEGIN; SELECT nexus.fold_hashtag_stats(
 COMMIT;});
 is($two, "10\n0", 'a second fold does not wait');
 
-# kill -9 with posts folded, waiting and in flight.
+# An immediate stop with posts folded, waiting and in flight.
 $node->safe_psql('postgres', teach(81, 90));
 my $whole = answers();
 $node->stop('immediate');
 $node->start;
-is(answers(), $whole, 'a crash loses nothing that was committed');
+is(answers(), $whole, 'an immediate stop loses nothing that was committed');
 is($node->safe_psql('postgres', 'SELECT nexus.rebuild_hashtag_model(); ' . $ask), "80\n$whole", 'a recount gives the same');
 
 # Dump and restore, half of it not folded.
