@@ -1,18 +1,6 @@
 -- Samples in, series out, on the application's tables.
 SET timezone = 'UTC';
 BEGIN;
--- Where no schema is attached yet, what attach would make for metrics.
-DO $$
-DECLARE made record;
-BEGIN
-  IF EXISTS (SELECT FROM nexus.attachment) THEN RETURN; END IF;
-  INSERT INTO nexus.attachment (schema_name) VALUES ('public');
-  FOR made IN SELECT * FROM nexus.attached_triggers WHERE table_name = 'content_metrics'
-    AND function_name LIKE '%validate_content_metrics%' LOOP
-    EXECUTE format('CREATE TRIGGER %I %s EXECUTE FUNCTION %s', made.trigger_name,
-      format(made.definition, 'public.content_metrics'), made.function_name);
-  END LOOP;
-END $$;
 INSERT INTO users (id, email, password, first_name, last_name)
 SELECT u, u || '@example.org', '$argon2id$v=19$m=19456,t=2,p=1$bWV0cmljc21ldHJpY3M$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA', 'M', u
 FROM unnest(ARRAY['m1', 'm2']) u;

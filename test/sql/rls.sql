@@ -94,6 +94,10 @@ SAVEPOINT off;
 SET LOCAL row_security = off;
 SELECT pg_temp.try('SELECT count(*) FROM projects');
 ROLLBACK TO off;
+-- One's own history may shape suggestions, another's may not.
+SELECT count(*) >= 0 AS answered FROM nexus.suggest_hashtags('bread', user_id => 'ann');
+SELECT nexus.suggest_hashtags('bread', user_id => 'bob');
+ROLLBACK TO off;
 
 -- No claims, an empty one, another user, broken claims.
 SELECT set_config('request.jwt.claims', '', true), nexus.current_user_id(), (SELECT count(*) FROM content);
