@@ -8,6 +8,7 @@
 #include "core/text/normalize.hpp"
 #include "core/text/stats.hpp"
 #include "core/text/unicode.hpp"
+#include "core/text/x_length.hpp"
 #include "glue/datum.hpp"
 
 namespace nexus::pg {
@@ -22,6 +23,16 @@ NEXUS_FUNCTION(nexus_text_stats) {
   PG_RETURN_DATUM(row_datum(fcinfo, {integer(stats.bytes), integer(stats.codepoints), integer(stats.utf16_units),
                                      integer(stats.graphemes), integer(stats.x_weight), integer(stats.mastodon_length),
                                      integer(stats.lines), BoolGetDatum(stats.bidi_controls)}));
+}
+
+NEXUS_FUNCTION(nexus_x_length) {
+  text::XConfig config = text::parse_x_config(text_arg(fcinfo, 1));
+  text::XLength length = text::x_length(text_arg(fcinfo, 0), config, interrupt());
+  auto integer = [](std::int64_t value) { return Int32GetDatum(static_cast<int32>(value)); };
+  PG_RETURN_DATUM(
+      row_datum(fcinfo, {integer(length.weight), Int64GetDatum(length.permillage), BoolGetDatum(length.valid),
+                         Int32GetDatum(length.fits.codepoint), Int32GetDatum(length.fits.utf16),
+                         Int32GetDatum(length.fits.byte), integer(length.valid_range_end)}));
 }
 
 NEXUS_FUNCTION(nexus_entities) {

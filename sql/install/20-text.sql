@@ -14,6 +14,15 @@ CREATE FUNCTION nexus.text_stats(
 COMMENT ON FUNCTION nexus.text_stats(text) IS
   'How long a text is: bytes of UTF-8; codepoints (what char_length says); utf16_units (what JavaScript says); graphemes, the extended grapheme clusters of UAX #29 with rule GB9c, as Bluesky counts; x_weight, the weighted length of twitter-text 3 (configuration v3: in NFC, 1 or 2 for a character, 2 for an emoji sequence, 23 for a URL); mastodon_length (graphemes, 23 for a URL with protocol, @user@host as @user, nothing for a blank text; add the graphemes of the content warning). lines is 0 for an empty text, else one more than there are line ends. bidi_controls: it contains U+202A-202E or U+2066-2069.';
 
+CREATE FUNCTION nexus.x_length(
+  body text, config text DEFAULT 'v3',
+  OUT weight integer, OUT permillage bigint, OUT valid boolean, OUT fits_char integer, OUT fits_utf16 integer, OUT fits_byte integer,
+  OUT valid_range_end integer)
+  LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE
+  AS 'MODULE_PATHNAME', 'nexus_x_length';
+COMMENT ON FUNCTION nexus.x_length(text, text) IS
+  'Whether X takes a text, and how much of it: what twitter-text calls parseTweet. weight is the weighted length; permillage its share of the limit of 280, rounded down; valid: not empty, within the limit, without U+FEFF, U+FFFE and U+FFFF. The text up to fits_char would be taken: a place from 0 in characters, UTF-16 units and UTF-8 bytes of the text as given, never inside a URL, an emoji, or a sequence that composes in NFC. valid_range_end is the number that twitter-text itself gives for it: the last UTF-16 unit of the NFC text, moved by all that NFC shortens, also behind it. config: v3 counts an emoji sequence as one (2), v2 counts its parts; any other is 22023.';
+
 CREATE FUNCTION nexus.entities(body text, dialect text DEFAULT 'x')
   RETURNS TABLE(kind text, value text, canonical text, start_char integer, end_char integer, start_utf16 integer,
                 end_utf16 integer, start_byte integer, end_byte integer)

@@ -6,6 +6,12 @@ SELECT body, s.* FROM unnest(ARRAY['', 'plain', E'two\nlines', 'Café', U&'Cafe\
   'see https://example.com/a/very/long/path?with=query and example.org', '@ann@example.social', '   ']) body, nexus.text_stats(body) s;
 SELECT (nexus.text_stats(U&'a\202Eb')).bidi_controls, (nexus.text_stats(NULL)) IS NULL AS null_in_null_out;
 
+-- What X takes, and up to where.
+SELECT left(body, 12) AS body, x.* FROM unnest(ARRAY['', 'hello', repeat('日', 141), repeat('x', 270) || ' https://example.com/', U&'ab\FEFFc',
+  repeat(U&'e\0301', 281)]) body, nexus.x_length(body) x;
+SELECT (nexus.x_length('👨‍👩‍👧‍👦')).weight, (nexus.x_length('👨‍👩‍👧‍👦', 'v2')).weight AS in_parts;
+SELECT nexus.x_length('a', 'v1');
+
 -- Links as X makes them: positions in characters, UTF-16 units and bytes.
 SELECT * FROM nexus.entities('👍 #CaféLife by @Bob and @ann/my-list: https://example.com/a_(b), example.co.uk $aapl');
 SELECT value FROM nexus.entities('#1 #_ a#b x@example.com http://localhost/ http://example.invalid end.of sentence');

@@ -1,0 +1,134 @@
+#include "core/text/x_length.hpp"
+
+#include <algorithm>
+#include <string>
+#include <vector>
+
+#include "core/error.hpp"
+#include "core/text/normalize.hpp"
+#include "core/text/spans.hpp"
+#include "core/text/unicode.hpp"
+#include "core/text/utf8.hpp"
+#include "core/text/x_weight.hpp"
+
+namespace nexus::text {
+
+namespace {
+
+constexpr std::int64_t kLimit = 280;
+
+bool is_invalid(char32_t c) {
+  return c == 0xFEFF || c == 0xFFFE || c == 0xFFFF;
+}
+
+/// The NFC of a text, with the way back: where each stretch that composition has changed stood and stands.
+struct Composed {
+  struct Change {
+    std::size_t given_start, given_end, start, end;
+  };
+  std::string text;
+  std::vector<Change> changes;
+};
+
+Composed compose(std::string_view utf8, Interrupt &interrupt) {
+  Composed result;
+  std::size_t stretch = 0;  // starts with a character that neither combines nor composes with what is before it
+  bool open = false;
+  auto close = [&](std::size_t end) {
+    std::string_view given = utf8.substr(stretch, end - stretch);
+    std::size_t start = result.text.size();
+    if (open)
+      result.text += nfc(given, interrupt);
+    else
+      result.text += given;
+    if (open && std::string_view(result.text).substr(start) != given)
+      result.changes.push_back({stretch, end, start, result.text.size()});
+    stretch = end;
+    open = false;
+  };
+  bool after_combining = false;
+  for (std::size_t at = 0; at < utf8.size();) {
+    interrupt.poll();
+    Decoded character = decode_at(utf8, at);
+    Properties p = properties(character.code);
+    if (!p.nfc_open() && !p.combining()) close(at);
+    open = open || p.nfc_open() || (p.combining() && after_combining);
+    after_combining = p.combining();
+    at += character.size;
+  }
+  close(utf8.size());
+  return result;
+}
+
+/// The byte of the given text that a byte of its NFC stands for; the start of a stretch for what is inside of it.
+std::size_t given_byte(const Composed &composed, std::size_t at) {
+  auto next = std::upper_bound(composed.changes.begin(), composed.changes.end(), at,
+                               [](std::size_t byte, const auto &change) { return byte < change.start; });
+  if (next == composed.changes.begin()) return at;
+  const auto &last = *std::prev(next);
+  return at < last.end ? last.given_start : last.given_end + (at - last.end);
+}
+
+std::int64_t utf16_units(std::string_view utf8) {
+  std::int64_t units = 0;
+  for (char byte : utf8) {
+    if (is_continuation(byte)) continue;
+    units += static_cast<unsigned char>(byte) >= 0xF0 ? 2 : 1;
+  }
+  return units;
+}
+
+Position position_of(std::string_view utf8, std::size_t byte) {
+  Position position;
+  for (std::size_t at = 0; at < byte;) {
+    Decoded character = decode_at(utf8, at);
+    ++position.codepoint;
+    position.utf16 += utf16_size(character.code);
+    at += character.size;
+  }
+  position.byte = static_cast<std::int32_t>(byte);
+  return position;
+}
+
+}  // namespace
+
+XLength x_length(std::string_view utf8, XConfig config, Interrupt interrupt) {
+  XLength result;
+  Composed composed = compose(utf8, interrupt);
+  std::string_view text = composed.text;
+  std::vector<Span> urls = x_url_spans(text, interrupt);
+  std::size_t fits = 0;
+  bool characters_valid = true;
+  auto url = urls.begin();
+  for (std::size_t at = 0; at < text.size();) {
+    interrupt.poll();
+    while (url != urls.end() && url->start < at) ++url;  // one that began inside an emoji
+    if (url != urls.end() && url->start == at) {
+      result.weight += kXUrlWeight;
+      at = url->end;
+    } else {
+      Decoded character = decode_at(text, at);
+      bool may_be_emoji = config == XConfig::v3 && properties(character.code).emoji_start();
+      std::size_t emoji = may_be_emoji ? emoji_size(text, at) : 0;
+      result.weight += emoji != 0 ? kXEmojiWeight : x_weight(character.code);
+      at += emoji != 0 ? emoji : character.size;
+      characters_valid = characters_valid && !is_invalid(character.code);
+    }
+    if (characters_valid && result.weight <= kLimit) fits = at;
+  }
+  result.permillage = result.weight * 1000 / kLimit;
+  result.valid = characters_valid && result.weight > 0 && result.weight <= kLimit;
+  result.fits = position_of(utf8, given_byte(composed, fits));
+  std::int64_t shortened = utf16_units(utf8) - utf16_units(text);
+  result.valid_range_end = std::max<std::int64_t>(utf16_units(text.substr(0, fits)) - 1, 0) + shortened;
+  return result;
+}
+
+XConfig parse_x_config(std::string_view name) {
+  if (name == "v2") return XConfig::v2;
+  if (name == "v3") return XConfig::v3;
+  throw Error("22023", "configuration \"" + std::string(name.substr(0, 64)) + "\" is not known")
+      .hint("Configurations of twitter-text: v2, v3");
+}
+
+}  // namespace nexus::text
