@@ -24,7 +24,7 @@ PUNCTUATION = 1 << 11
 EMOJI_START = 1 << 12
 COMBINING = 1 << 13
 
-# X's tag characters are those of Unicode 7.0 and these signs.
+# X's tag characters are those of Unicode 7.0, later letters that differ from one of those in case alone, and these signs.
 X_AGE = (7, 0)
 X_TAG_SIGNS = "_\u200c\u200d\ua67e\u05be\u05f3\u05f4\uff5e\u301c\u309b\u309c\u30a0\u30fb\u3003\u0f0b\u0f0c\u00b7"
 # It also takes these signs of private use for letters, once drawn by one vendor's fonts.
@@ -147,6 +147,11 @@ def words(sequences):
             word[c] |= WORD
         if category[0] == "P":
             word[c] |= PUNCTUATION
+    upper = {first: int(values[11], 16) for first, _, values in fields("UnicodeData.txt") if values[11]}
+    known = {upper.get(c, c) for c in range(0x80, 0x10000) if word[c] & X_TAG_LETTER}
+    for c in range(0x80, 0x10000):
+        if upper.get(c, c) in known:
+            word[c] |= X_TAG_LETTER
     for sign in X_TAG_SIGNS:
         word[ord(sign)] |= X_TAG_OTHER
     for first, last in X_TAG_PRIVATE:
