@@ -45,6 +45,21 @@ SELECT count(*) FROM nexus.split_thread(repeat(' ', 1000) || 'x', 'x');
 SELECT pg_temp.try($$SELECT nexus.split_thread('https://example.com/' || repeat('a', 600), 'threads')$$),
        pg_temp.try($$SELECT nexus.split_thread(repeat('a', 1048577), 'x')$$);
 
+-- the same of 40 made-up texts on every platform, with and without numbers, and of what truncation leaves
+WITH pieces AS (SELECT ARRAY['word ', 'another ', '日本語', ' 한국 ', 'क्षत्रिय ', '👍🏽', '👨‍👩‍👧 ', '🇩🇪', U&'e\0301', E'\r\n', E'\n\n', '(', ') ', ' #CaféLife ',
+    ' #日本語 ', ' @ann ', ' @ann@example.social ', ' $AAPL ', ' https://example.com/a_(b)?q=1 ', ' example.com/path '] AS p),
+texts AS (SELECT n, (SELECT string_agg(p[1 + ('x' || left(md5(n || '/' || k), 6))::bit(24)::integer % cardinality(p)], '' ORDER BY k)
+                     FROM generate_series(1, 10 << (n % 9)) k, pieces) AS body FROM generate_series(1, 40) n),
+cuts AS (SELECT slug, n, body, nexus.truncate_text(body, slug) AS cut,
+           ARRAY(SELECT nexus.split_thread(body, slug)) AS parts, ARRAY(SELECT nexus.split_thread(body, slug, true)) AS numbered
+         FROM texts, nexus.platforms)
+SELECT slug, count(*) FILTER (WHERE cut <> body) AS truncated, count(*) FILTER (WHERE cardinality(parts) > 1) AS split,
+  bool_and(COALESCE(nexus.remaining(cut, slug), 0) >= 0) AS cut_fits,
+  bool_and(NOT EXISTS (SELECT FROM unnest(parts || numbered) part WHERE nexus.remaining(part, slug) < 0)) AS parts_fit,
+  bool_and(regexp_replace(array_to_string(parts, ''), '\s', '', 'g') = regexp_replace(body, '\s', '', 'g')) AS whole,
+  bool_and((SELECT count(*) FROM nexus.entities(body)) = (SELECT count(*) FROM unnest(parts) part, nexus.entities(part))) AS entities_kept
+FROM cuts GROUP BY slug ORDER BY slug;
+
 -- a rule change tried out
 BEGIN;
 INSERT INTO users (id, email, password, first_name, last_name) VALUES ('fit', 'fit@example.org',

@@ -23,8 +23,21 @@ bool is_space_before(std::string_view text, std::size_t at) {
   return at > 0 && text::is_x_space(text::decode_at(text, text::previous(text, at)).code);
 }
 
+/// True if the white space at `at` is part of a cluster that begins before it, with a mark that joins what follows.
+bool is_joined(std::string_view text, std::size_t at) {
+  auto grapheme_break = [&](std::size_t where) {
+    return text::properties(text::decode_at(text, where).code).grapheme_break();
+  };
+  return at > 0 && grapheme_break(at) == text::GraphemeBreak::other &&
+         grapheme_break(text::previous(text, at)) == text::GraphemeBreak::prepend;
+}
+
 std::string_view without_space_at_end(std::string_view text) {
-  while (is_space_before(text, text.size())) text = text.substr(0, text::previous(text, text.size()));
+  while (is_space_before(text, text.size())) {
+    std::size_t before = text::previous(text, text.size());
+    if (is_joined(text, before)) break;
+    text = text.substr(0, before);
+  }
   return text;
 }
 
@@ -35,7 +48,10 @@ bool only_space(std::string_view text) {
 }  // namespace
 
 Fit::Fit(const RuleSet &rules, const Platform &platform, Field field, Circumstances circumstances, Interrupt interrupt)
-    : bluesky_(platform.slug == "bluesky"), interrupt_(interrupt) {
+    : dialect_(platform.slug == "bluesky"    ? text::Dialect::bluesky
+               : platform.slug == "mastodon" ? text::Dialect::mastodon
+                                             : text::Dialect::x),
+      interrupt_(interrupt) {
   std::vector<const std::vector<Override> *> overrides;
   auto take = [&](OverrideScope scope, std::string_view id) {
     if (const auto *found = rules.overrides(scope, id)) overrides.push_back(found);
@@ -83,14 +99,30 @@ bool Fit::fits(std::string_view text, std::string_view suffix) const {
   return remaining(std::string(text).append(suffix)).value_or(0) >= 0;
 }
 
+/// What X links, and on other platforms what they link; in order of their starts. X's notion of a link is the widest.
+std::vector<text::Span> Fit::links(std::string_view text) const {
+  std::vector<text::Span> spans = text::x_spans(text, interrupt_);
+  if (dialect_ == text::Dialect::x) return spans;
+  auto more = dialect_ == text::Dialect::bluesky ? text::bluesky_spans(text, interrupt_)
+                                                 : text::mastodon_spans(text, interrupt_);
+  spans.insert(spans.end(), more.begin(), more.end());
+  std::sort(spans.begin(), spans.end(), [](const auto &a, const auto &b) { return a.start < b.start; });
+  return spans;
+}
+
+/// True if a text's links stay what they are when `suffix` follows it, on any platform: a URL at the end might not.
+bool Fit::links_end_before(std::string_view text, std::string_view suffix) const {
+  auto before = links(text), after = links(std::string(text).append(suffix));
+  for (const auto &link : before)
+    if (link.kind == text::EntityKind::url && link.end == text.size()) return false;
+  return std::equal(before.begin(), before.end(), after.begin(), after.end(), [](const auto &a, const auto &b) {
+    return a.kind == b.kind && a.start == b.start && a.end == b.end;
+  });
+}
+
 /// The bytes at which the text may be cut: between grapheme clusters, outside of links, tags and mentions.
 std::vector<std::size_t> Fit::borders(std::string_view text) const {
-  std::vector<text::Span> spans = text::x_spans(text, interrupt_);
-  if (bluesky_) {
-    auto more = text::bluesky_spans(text, interrupt_);
-    spans.insert(spans.end(), more.begin(), more.end());
-    std::sort(spans.begin(), spans.end(), [](const auto &a, const auto &b) { return a.start < b.start; });
-  }
+  std::vector<text::Span> spans = links(text);
   std::vector<std::size_t> borders;
   text::GraphemeBreaker breaker;
   auto span = spans.begin();
@@ -140,16 +172,15 @@ std::string Fit::truncated(std::string_view text) const {
     last = i;
     break;
   }
-  // A link must not grow by the ellipsis: it then stands apart.
-  auto links = text::x_spans(text.substr(0, places[last]), interrupt_);
+  // A link must not grow by the ellipsis: it then stands apart, or the link goes.
   std::string_view kept = without_space_at_end(text.substr(0, places[last]));
   std::string apart = " " + std::string(kEllipsis);
-  while (!links.empty() && !kept.empty() && links.back().end >= kept.size() && !fits(kept, apart)) {
-    kept = without_space_at_end(text.substr(0, links.back().start));
-    links.pop_back();
+  while (!links_end_before(kept, suffix)) {
+    if (fits(kept, apart)) return std::string(kept).append(apart);
+    std::size_t start = links(kept).back().start;  // inside a cluster where a mark that joins stands before the link
+    kept = without_space_at_end(text.substr(0, *std::prev(std::upper_bound(places.begin(), places.end(), start))));
   }
-  bool stands_apart = !links.empty() && links.back().end >= kept.size();
-  return std::string(kept).append(stands_apart ? std::string_view(apart) : suffix);
+  return std::string(kept).append(suffix);
 }
 
 std::vector<std::string_view> Fit::parts(std::string_view text, const std::vector<std::size_t> &borders,

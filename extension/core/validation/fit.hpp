@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "core/interrupt.hpp"
+#include "core/text/spans.hpp"
 #include "core/validation/judge.hpp"
 #include "core/validation/rules.hpp"
 
@@ -43,13 +44,15 @@ class Fit {
   };
 
   bool fits(std::string_view text, std::string_view suffix) const;
+  std::vector<text::Span> links(std::string_view text) const;
+  bool links_end_before(std::string_view text, std::string_view suffix) const;
   std::vector<std::size_t> borders(std::string_view text) const;
   std::size_t last_fitting(std::string_view text, const std::vector<std::size_t> &borders, std::size_t first,
                            std::string_view suffix) const;
   std::vector<std::string_view> parts(std::string_view text, const std::vector<std::size_t> &borders,
                                       std::size_t reserved_digits) const;
 
-  bool bluesky_;
+  text::Dialect dialect_;
   std::vector<Limit> limits_;
   mutable Interrupt interrupt_;
 };
