@@ -6,9 +6,14 @@
 #include <vector>
 
 #include "glue/datum.hpp"
+#include "glue/table_cache.hpp"
 #include "glue/types_identity.hpp"
 #include "glue/validation_draft.hpp"
 #include "glue/validation_rules.hpp"
+
+extern "C" {
+#include "utils/acl.h"
+}
 
 namespace nexus::pg {
 
@@ -85,6 +90,38 @@ void judge_all(FunctionCallInfo fcinfo, bool stored, validation::Circumstances c
   emit(fcinfo, decoded.findings);
 }
 
+/// True for a caller who may not know what others' overrides are.
+bool is_confined() {
+  Oid overrides = own_table("rule_overrides");
+  return call([overrides]() -> bool {
+    Oid role = GetUserId();
+    if (pg_class_aclcheck(overrides, role, ACL_SELECT) == ACLCHECK_OK) return false;
+    for (const char *name : {"nexus_owner", "nexus_worker"}) {
+      Oid privileged = get_role_oid(name, true);
+      if (OidIsValid(privileged) && has_privs_of_role(role, privileged)) return false;
+    }
+    return true;
+  });
+}
+
+/// True if the caller may read the row of an account, by privileges and row security.
+bool sees_account(std::int32_t id) {
+  return call([id]() -> bool {
+    Oid types[] = {INT4OID};
+    Datum values[] = {Int32GetDatum(id)};
+    SPI_connect();
+    if (SPI_execute("SELECT nexus.attached_schema()", true, 1) != SPI_OK_SELECT || SPI_processed != 1)
+      elog(ERROR, "asking for the attached schema failed");
+    const char *schema = quote_identifier(SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1));
+    char *query = psprintf("SELECT id FROM %s.social_accounts WHERE id OPERATOR(pg_catalog.=) $1", schema);
+    if (SPI_execute_with_args(query, 1, types, values, nullptr, true, 1) != SPI_OK_SELECT)
+      elog(ERROR, "looking for an account failed");
+    bool found = SPI_processed == 1;
+    SPI_finish();
+    return found;
+  });
+}
+
 }  // namespace
 
 NEXUS_FUNCTION(nexus_validate) {
@@ -102,6 +139,14 @@ NEXUS_FUNCTION(nexus_judge_draft) {
   if (!fcinfo->args[3].isnull) {
     account = std::to_string(PG_GETARG_INT32(3));
     circumstances.account_id = account;
+  }
+  if ((circumstances.user_id || circumstances.account_id) && is_confined()) {
+    if (circumstances.user_id && circumstances.user_id != current_user_id())
+      throw Error("42501", "user_id is not the current user")
+          .hint("Give your own or NULL; for others it takes the right to read nexus.rule_overrides.");
+    if (circumstances.account_id && !sees_account(PG_GETARG_INT32(3)))
+      throw Error("42501", "account_id is not an account of the current user")
+          .hint("Give your own or NULL; for others it takes the right to read nexus.rule_overrides.");
   }
   judge_all(fcinfo, true, circumstances);
   PG_RETURN_NULL();

@@ -117,7 +117,31 @@ CREATE TABLE nexus.findings (
 );
 SELECT pg_catalog.pg_extension_config_dump('nexus.findings', '');
 COMMENT ON TABLE nexus.findings IS
-  'What the guards found in rows that were let through, in the modes record and warn; replaced when the row is written again.';
+  'What the guards found in rows that were let through, in the modes record and warn; replaced when the row is written again. '
+  'Who may read a row may read its findings.';
+
+CREATE FUNCTION nexus.sees_row(table_name text, row_id bigint) RETURNS boolean
+  LANGUAGE plpgsql STABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  qualified text;
+  sees boolean;
+BEGIN
+  IF table_name NOT IN ('content', 'social_posts', 'platform_posts') THEN
+    RETURN false;
+  END IF;
+  qualified := format('%I.%I', nexus.attached_schema(), table_name);
+  IF NOT has_column_privilege(qualified, 'id', 'SELECT') THEN
+    RETURN false;
+  END IF;
+  EXECUTE format('SELECT EXISTS (SELECT FROM %s WHERE id = $1)', qualified) INTO sees USING row_id;
+  RETURN sees;
+END $$;
+COMMENT ON FUNCTION nexus.sees_row(text, bigint) IS
+  'True if the caller may read that row of content, social_posts or platform_posts, by privileges and row security. 55000 where nothing '
+  'is attached.';
+ALTER TABLE nexus.findings ENABLE ROW LEVEL SECURITY;
+CREATE POLICY visible_rows ON nexus.findings FOR SELECT USING (nexus.sees_row(table_name::text, row_id));
+GRANT SELECT ON nexus.findings TO PUBLIC;
 
 GRANT SELECT ON nexus.platforms, nexus.rule_sources, nexus.platform_rules, nexus.enforcement TO PUBLIC;
 
@@ -141,7 +165,8 @@ COMMENT ON FUNCTION nexus.validate(jsonb, text[]) IS
   'session''s user. Errors: 22023 for an unknown platform or a member of the wrong type, 54000 for a draft that is too large.';
 
 -- What validate() does for a stored row: its user and account decide the overrides, a platform without rules is a finding and no
--- error, and media that the draft does not name are taken as kept elsewhere.
+-- error, and media that the draft does not name are taken as kept elsewhere. Overrides are their user's business: who may not read
+-- nexus.rule_overrides, and is neither nexus_owner nor nexus_worker, names himself and accounts that he sees only (42501 else).
 CREATE FUNCTION nexus.judge_draft(draft jsonb, platforms text[], user_id text, account_id integer) RETURNS SETOF nexus.finding
   LANGUAGE c STABLE PARALLEL SAFE ROWS 20 AS 'MODULE_PATHNAME', 'nexus_judge_draft';
 

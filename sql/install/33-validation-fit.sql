@@ -82,5 +82,5 @@ END $$;
 COMMENT ON FUNCTION nexus.rule_impact(text, jsonb) IS
   'A dry run of a rule change: the content rows of the rule''s platform whose verdict (ok, warning or error: the worst of validate_content) '
   'would be another one. new_value: a number is the new max; an object sets min, max, params, severity as in nexus.platform_rules. The rule is '
-  'changed and put back inside the call, so the caller needs the right to update nexus.platform_rules (42501 else), and waits for another '
+  'changed and put back inside the call, so the caller needs the rights to update nexus.platform_rules and to read nexus.rule_overrides (42501 else), and waits for another '
   'who changes that rule. Overrides stay in force. Rows that the caller cannot see are not judged. An unknown rule or member is 22023.';

@@ -99,6 +99,34 @@ SELECT count(*) >= 0 AS answered FROM nexus.suggest_hashtags('bread', user_id =>
 SELECT nexus.suggest_hashtags('bread', user_id => 'bob');
 ROLLBACK TO off;
 
+-- Limits that the operator granted to one are not told to another; findings are for those who may read the row.
+RESET SESSION AUTHORIZATION;
+SELECT nexus.set_enforcement('content', 'record');
+INSERT INTO nexus.rule_overrides (scope, scope_id, rule_id, max) VALUES
+  ('user', 'ann', 'mastodon.caption.length', 1000), ('user', 'bob', 'mastodon.caption.length', 2000), ('account', '900002', 'mastodon.caption.length', 3000);
+UPDATE content SET description = repeat('x', 6000), platform = 'mastodon', status = 'scheduled', scheduled_at = nexus.utcnow() + interval '1 day'
+  WHERE id IN (900001, 900002);
+CREATE FUNCTION pg_temp.allowed(user_id text, account_id integer) RETURNS numeric LANGUAGE sql AS $$
+  SELECT f.allowed FROM nexus.judge_draft(jsonb_build_object('caption', repeat('x', 6000)), '{mastodon}', user_id, account_id) AS f WHERE f.code = 'caption.too_long' $$;
+SELECT row_id, (finding).code, (finding).allowed FROM nexus.findings WHERE row_id > 900000 ORDER BY 1, 2;
+SELECT pg_temp.allowed('bob', NULL) AS of_bob, pg_temp.allowed('bob', 900002) AS of_account;
+SET SESSION AUTHORIZATION nexus_bridge;
+SET ROLE nexus_worker;
+SELECT pg_temp.allowed('bob', NULL) AS of_bob, pg_temp.allowed('bob', 900002) AS of_account;
+SELECT row_id, (finding).code FROM nexus.findings WHERE row_id > 900000 ORDER BY 1, 2;
+SET ROLE nexus_app;
+SELECT set_config('request.jwt.claims', '{"sub": "ann", "role": "authenticated"}', true);
+SELECT row_id, (finding).code, (finding).allowed FROM nexus.findings WHERE row_id > 900000 ORDER BY 1, 2;
+SELECT (f).allowed FROM (SELECT nexus.validate_content(900001) f) f WHERE (f).code = 'caption.too_long';
+SELECT pg_temp.allowed('ann', NULL) AS own, pg_temp.allowed('ann', 900001) AS own_account, pg_temp.allowed(NULL, NULL) AS of_nobody;
+SELECT s AS statement, pg_temp.try(s) FROM unnest(ARRAY['SELECT pg_temp.allowed(''bob'', NULL)', 'SELECT pg_temp.allowed(''nobody'', NULL)',
+  'SELECT pg_temp.allowed(''ann'', 900002)', 'SELECT pg_temp.allowed(NULL, 900002)', 'SELECT pg_temp.allowed(NULL, 1)',
+  'SELECT * FROM nexus.validate_content(900002)', 'SELECT * FROM nexus.rule_overrides', 'DELETE FROM nexus.findings',
+  'UPDATE nexus.findings SET number = 1']) WITH ORDINALITY AS t(s, n) ORDER BY n;
+SET ROLE nexus_anon;
+SELECT count(*) FROM nexus.findings;
+SET ROLE nexus_app;
+
 -- No claims, an empty one, another user, broken claims.
 SELECT set_config('request.jwt.claims', '', true), nexus.current_user_id(), (SELECT count(*) FROM content);
 SELECT pg_temp.try('INSERT INTO projects (user_id, name, type) VALUES (''ann'', ''p'', ''video'')');
