@@ -155,6 +155,7 @@ DecodedDraft decode_draft(Jsonb *document, bool compare_time) {
       path.push_back('.');
       validation::Part part;
       part.caption = text_member(entry, path, "caption");
+      if (part.caption) validation::check_unseen(path + "caption", *part.caption, findings);
       part.media = decode_media(entry, path, findings);
       report_unknown_keys(entry, path, {"caption", "media"}, findings);
       draft.thread.push_back(std::move(part));
@@ -164,9 +165,14 @@ DecodedDraft decode_draft(Jsonb *document, bool compare_time) {
                       {"title", "caption", "description", "script", "hashtags", "content_type", "platform", "status",
                        "scheduled_at", "metadata", "media", "thread"},
                       findings);
-  if (draft.title) validation::check_title("title", *draft.title, findings);
+  if (draft.title) {
+    validation::check_title("title", *draft.title, findings);
+    validation::check_unseen("title", *draft.title, findings);
+  }
   auto check_size = [&](const char *field, const std::optional<std::string_view> &text) {
-    if (text) validation::check_text_size(field, text->size(), findings);
+    if (!text) return;
+    validation::check_text_size(field, text->size(), findings);
+    validation::check_unseen(field, *text, findings);
   };
   check_size("caption", draft.caption);
   check_size("description", draft.description);

@@ -7,6 +7,8 @@ SELECT rule_id FROM nexus.platform_rules WHERE source ~ '^general knowledge' AND
 SELECT source_id FROM nexus.rule_sources WHERE read_on IS NULL AND url IS NOT NULL;
 SELECT platform FROM nexus.platforms p LEFT JOIN nexus.platform_rules r ON r.platform = p.slug GROUP BY 1 HAVING count(r) < 8;
 SELECT count(*) AS platforms FROM nexus.platforms;
+SELECT rule_id, s FROM nexus.platform_rules, unnest(string_to_array(source, '; ')) s
+WHERE s <> 'general knowledge, not verified' AND NOT EXISTS (SELECT FROM nexus.rule_sources WHERE title = s);
 -- A fact that cannot be judged says why, or carries what it says.
 SELECT rule_id FROM nexus.platform_rules WHERE kind = 'info' AND note IS NULL;
 -- A limit judges something: each judged rule has a bound or a list.
@@ -128,6 +130,13 @@ INSERT INTO nexus.platform_rules (rule_id, platform, field, kind, unit, max, sev
   ('example.caption.older', 'example', 'caption', 'text_length', 'codepoint', 1, 'error', 'its documentation', '2020-01-01');
 SELECT platform, code, actual, allowed, source FROM nexus.validate('{"caption": "four"}', '{EG}');
 ROLLBACK;
+-- What is there but not seen; what X refuses; a link that does not fit is the place, not the middle of it.
+SELECT platform, code, severity, field, message, hint, start_char, end_char FROM nexus.validate(
+  jsonb_build_object('caption', U&'see\FEFFthis', 'title', U&'a\202Eb', 'thread', jsonb_build_array(jsonb_build_object('caption', U&'\2066x'))), '{x}');
+SELECT platform, code, start_char, end_char FROM nexus.validate(jsonb_build_object('caption', repeat('a', 275) || ' https://example.com/long'), '{x}');
+SELECT platform, code, start_char, end_char FROM nexus.validate(jsonb_build_object('caption', repeat('a', 480) || ' https://example.com/long'), '{mastodon}');
+SELECT code, field, message, hint FROM nexus.validate(jsonb_build_object('caption', '#' || repeat('a', 65)), '{bluesky}');
+SELECT code, severity, hint FROM nexus.validate('{"caption": "a body"}', '{reddit}');
 -- Rules that could not be judged are not taken.
 INSERT INTO nexus.platform_rules (rule_id, platform, field, kind, unit, max, severity, source) VALUES ('x.a', 'x', 'caption', 'text_length', 'furlongs', 1, 'error', 's');
 INSERT INTO nexus.platform_rules (rule_id, platform, field, kind, severity, source) VALUES ('x.a', 'x', 'media', 'media_mime', 'error', 's');

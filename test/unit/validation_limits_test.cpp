@@ -52,6 +52,21 @@ TEST(Limits, WebAddresses) {
   EXPECT_FALSE(is_web_url("https://a/" + std::string(kMaxUrlBytes, 'x')));
 }
 
+TEST(Limits, Unseen) {
+  auto codes = [](const char *text) {
+    std::vector<Finding> findings;
+    check_unseen("thread[1].caption", text, findings);
+    std::string all;
+    for (const auto &finding : findings)
+      all += finding.code + "@" + std::to_string(finding.start_char.value_or(-1)) + " ";
+    return all;
+  };
+  EXPECT_EQ(codes("plain é … 👨\u200D👩\u200D👧 \u200F"), "");
+  EXPECT_EQ(codes("é\u202Ex\u2066"), "caption.bidi_controls@1 ");
+  EXPECT_EQ(codes("a\u200B\u2069"), "caption.bidi_controls@2 caption.invisible@1 ");
+  EXPECT_EQ(codes("\uFEFF"), "caption.invisible@0 ");
+}
+
 TEST(Limits, Lines) {
   auto code = [](const std::string &line) {
     std::vector<Finding> findings;

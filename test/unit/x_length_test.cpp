@@ -55,6 +55,12 @@ TEST(XLength, WhereItEnds) {
   EXPECT_TRUE(v3(repeat("x", 278) + "👍🏽").valid);
 }
 
+TEST(XLength, OtherLimits) {
+  XLength longer = nexus::text::x_length(repeat("あ", 141), XConfig::v3, nexus::Interrupt(), 10);
+  EXPECT_EQ(longer.within.codepoint, 5);
+  EXPECT_EQ(nexus::text::x_length("ab\uFEFFcd", XConfig::v3).within.codepoint, 5);
+}
+
 TEST(XLength, CharactersThatXRefuses) {
   for (const char *bad : {"ab\uFEFFcd", "ab\uFFFEcd", "ab\uFFFF"}) {
     EXPECT_FALSE(v3(bad).valid);

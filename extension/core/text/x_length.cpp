@@ -15,8 +15,6 @@ namespace nexus::text {
 
 namespace {
 
-constexpr std::int64_t kLimit = 280;
-
 bool is_invalid(char32_t c) {
   return c == 0xFEFF || c == 0xFFFE || c == 0xFFFF;
 }
@@ -92,12 +90,12 @@ Position position_of(std::string_view utf8, std::size_t byte) {
 
 }  // namespace
 
-XLength x_length(std::string_view utf8, XConfig config, Interrupt interrupt) {
+XLength x_length(std::string_view utf8, XConfig config, Interrupt interrupt, std::int64_t limit) {
   XLength result;
   Composed composed = compose(utf8, interrupt);
   std::string_view text = composed.text;
   std::vector<Span> urls = x_url_spans(text, interrupt);
-  std::size_t fits = 0;
+  std::size_t within = 0, fits = 0;
   bool characters_valid = true;
   auto url = urls.begin();
   for (std::size_t at = 0; at < text.size();) {
@@ -114,10 +112,12 @@ XLength x_length(std::string_view utf8, XConfig config, Interrupt interrupt) {
       at += emoji != 0 ? emoji : character.size;
       characters_valid = characters_valid && !is_invalid(character.code);
     }
-    if (characters_valid && result.weight <= kLimit) fits = at;
+    if (result.weight <= limit) within = at;
+    if (characters_valid) fits = within;
   }
-  result.permillage = result.weight * 1000 / kLimit;
-  result.valid = characters_valid && result.weight > 0 && result.weight <= kLimit;
+  result.permillage = limit == 0 ? 0 : result.weight * 1000 / limit;
+  result.valid = characters_valid && result.weight > 0 && result.weight <= limit;
+  result.within = position_of(utf8, given_byte(composed, within));
   result.fits = position_of(utf8, given_byte(composed, fits));
   std::int64_t shortened = utf16_units(utf8) - utf16_units(text);
   result.valid_range_end = std::max<std::int64_t>(utf16_units(text.substr(0, fits)) - 1, 0) + shortened;

@@ -17,9 +17,10 @@ enum class XConfig { v2, v3 };
 /// Whether X takes a text, and how much of it.
 struct XLength {
   std::int64_t weight = 0;           ///< 1 or 2 for a character of the NFC text, 2 for an emoji, 23 for a URL; scale 1
-  std::int64_t permillage = 0;       ///< of the limit of 280, rounded down
+  std::int64_t permillage = 0;       ///< of the limit, rounded down
   bool valid = false;                ///< not empty, within the limit, without U+FEFF, U+FFFE and U+FFFF
-  Position fits;                     ///< the text up to here would be taken; never inside a URL or an emoji
+  Position within;                   ///< the text up to here is within the limit; never inside a URL or an emoji
+  Position fits;                     ///< the same, but not behind a character that X refuses
   std::int64_t valid_range_end = 0;  ///< twitter-text's own number for it, see x_length()
 };
 
@@ -29,7 +30,7 @@ struct XLength {
 /// characters that are too long or not valid.
 ///
 ///     x_length("日本", XConfig::v3)  // weight 4, permillage 14, valid, fits 2 characters
-XLength x_length(std::string_view utf8, XConfig config, Interrupt interrupt = Interrupt());
+XLength x_length(std::string_view utf8, XConfig config, Interrupt interrupt = Interrupt(), std::int64_t limit = 280);
 
 /// `v2` or `v3`; anything else is 22023.
 XConfig parse_x_config(std::string_view name);

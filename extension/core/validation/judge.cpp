@@ -3,11 +3,13 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <cstdio>
 #include <string>
 #include <unordered_map>
 #include <unordered_set>
 
 #include "core/text/normalize.hpp"
+#include "core/text/utf8.hpp"
 #include "core/validation/judge_parts.hpp"
 
 namespace nexus::validation {
@@ -48,6 +50,23 @@ void keep_most_severe(std::vector<Finding> &findings, std::size_t from) {
   findings.erase(std::remove_if(begin, findings.end(),
                                 [&](const Finding &finding) { return finding.severity < worst[key(finding)]; }),
                  findings.end());
+}
+
+/// Characters for a hint: printable ASCII as it is, all else as U+FEFF.
+std::string shown(std::string_view characters) {
+  std::string words;
+  for (std::size_t at = 0; at < characters.size();) {
+    text::Decoded character = text::decode_at(characters, at);
+    if (character.code > 0x20 && character.code < 0x7F) {
+      words += static_cast<char>(character.code);
+    } else {
+      char name[16];
+      std::snprintf(name, sizeof name, "%sU+%04X", words.empty() ? "" : " ", static_cast<unsigned>(character.code));
+      words += name;
+    }
+    at += character.size;
+  }
+  return words;
 }
 
 }  // namespace
@@ -219,8 +238,9 @@ void Judge::judge_text(Target &target, const Rule &rule, const Post &post) {
               : add(target.findings, target.platform, rule, code + ".too_short", path,
                     path + " has " + number_text(length) + " " + std::string(unit_words(rule.unit)) + ", " + platform +
                         " takes " + number_text(*rule.min) + " at least");
-      finding.hint =
-          "Write a " + path + " of at least " + number_text(*rule.min) + " " + std::string(unit_words(rule.unit)) + ".";
+      finding.hint = *rule.min == 1 ? "Write a " + path + "."
+                                    : "Write a " + path + " of at least " + number_text(*rule.min) + " " +
+                                          std::string(unit_words(rule.unit)) + ".";
       finding.actual = length;
       finding.allowed = rule.min;
     }
@@ -232,6 +252,8 @@ void Judge::judge_characters(Target &target, const Rule &rule, const Post &post)
   if (text == nullptr || rule.list.empty()) return;
   std::int32_t at = 0;
   std::string_view body = text->body();
+  auto leads = [body](char c) { return (static_cast<unsigned char>(c) & 0xC0) != 0x80 && body.find(c) != body.npos; };
+  if (std::none_of(rule.list[0].begin(), rule.list[0].end(), leads)) return;  // of the first byte of each
   for (std::size_t i = 0, next = 0; i < body.size(); i = next, ++at) {
     next = i + 1;
     while (next < body.size() && (static_cast<unsigned char>(body[next]) & 0xC0) == 0x80) ++next;
@@ -239,7 +261,7 @@ void Judge::judge_characters(Target &target, const Rule &rule, const Post &post)
     std::string path = post.prefix + std::string(field);
     auto &finding = add(target.findings, target.platform, rule, std::string(name(rule.field)) + ".characters", path,
                         path + " holds a character that " + target.platform.name + " does not take");
-    finding.hint = "Leave out each of: " + rule.list[0];
+    finding.hint = "Leave out each of: " + shown(rule.list[0]);
     finding.start_char = at;
     finding.end_char = at + 1;
     return;
@@ -257,9 +279,9 @@ void Judge::judge_tags(Target &target, const Rule &rule) {
       cost += static_cast<std::int64_t>(rule.white_space_cost);
     return cost;
   };
-  auto too_long = [&](const std::string &path, double actual) -> Finding & {
+  auto too_long = [&](const std::string &path, double actual, const char *what = "") -> Finding & {
     auto &finding = add(target.findings, target.platform, rule, "hashtags.too_long", path,
-                        path + " has " + number_text(actual) + " " + std::string(unit_words(rule.unit)) + ", " +
+                        what + path + " has " + number_text(actual) + " " + std::string(unit_words(rule.unit)) + ", " +
                             target.platform.name + " takes " + number_text(*rule.max) + " at most");
     finding.hint = rule.kind == RuleKind::tags_length ? "Use fewer or shorter tags." : "Use a shorter tag.";
     finding.actual = actual;
@@ -283,7 +305,8 @@ void Judge::judge_tags(Target &target, const Rule &rule) {
     if (entity.kind != text::EntityKind::hashtag) continue;
     std::int64_t actual = length(entity.value);
     if (static_cast<double>(actual) <= *rule.max) continue;
-    auto &finding = too_long(caption_.given() ? "caption" : "description", static_cast<double>(actual));
+    auto &finding =
+        too_long(caption_.given() ? "caption" : "description", static_cast<double>(actual), "a hashtag of ");
     finding.start_char = entity.start.codepoint;
     finding.end_char = entity.end.codepoint;
   }

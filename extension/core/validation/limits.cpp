@@ -1,6 +1,7 @@
 #include "core/validation/limits.hpp"
 
 #include <algorithm>
+#include <optional>
 
 #include "core/text/stats.hpp"
 #include "core/validation/measure.hpp"
@@ -82,6 +83,32 @@ void check_title(std::string_view field, std::string_view title, std::vector<Fin
   std::string name(field);
   if (findings.size() == before && !has_visible(title))
     findings.push_back(row_finding(name + ".empty", field, name + " is empty", "Write a " + name + "."));
+}
+
+void check_unseen(std::string_view field, std::string_view text, std::vector<Finding> &findings) {
+  auto holds = [text](std::string_view lead) { return text.find(lead) != std::string_view::npos; };
+  if (!holds("\xE2\x80") && !holds("\xE2\x81") && !holds("\xEF\xBB")) return;  // how each of them begins
+  std::optional<std::int32_t> turning, unseen;
+  std::int32_t place = 0;
+  for (std::size_t at = 0; at < text.size() && !(turning && unseen); ++place) {
+    char32_t c = next_character(text, at);
+    if (!turning && ((c >= 0x202A && c <= 0x202E) || (c >= 0x2066 && c <= 0x2069))) turning = place;
+    if (!unseen && (c == 0x200B || c == 0x2060 || c == 0xFEFF)) unseen = place;
+  }
+  std::string name(field.substr(field.rfind('.') + 1)), path(field);
+  auto add = [&](std::int32_t start, Severity severity, const char *code, const char *what, const char *hint) {
+    Finding finding = row_finding(name + code, field, path + what, hint);
+    finding.severity = severity;
+    finding.start_char = start;
+    finding.end_char = start + 1;
+    findings.push_back(std::move(finding));
+  };
+  if (turning)
+    add(*turning, Severity::warning, ".bidi_controls", " holds characters that turn the direction of the text",
+        "Leave out U+202A to U+202E and U+2066 to U+2069.");
+  if (unseen)
+    add(*unseen, Severity::info, ".invisible", " holds characters that nobody sees",
+        "Leave out U+200B, U+2060 and U+FEFF, unless they show where a line may break.");
 }
 
 void check_text_size(std::string_view field, std::size_t bytes, std::vector<Finding> &findings) {

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "core/text/x_length.hpp"
+
 namespace nexus::validation {
 
 namespace {
@@ -100,6 +102,7 @@ bool Text::surely_within(Unit unit, double max) const {
 
 std::int32_t Text::overflow_at(Unit unit, std::int64_t max) {
   std::string_view text = body();
+  if (unit == Unit::weighted) return text::x_length(text, text::XConfig::v3, interrupt_, max).within.codepoint;
   auto fits = [&](std::size_t bytes) {
     return length_in(text::text_stats(text.substr(0, bytes), interrupt_), unit) <= max;
   };
@@ -120,7 +123,13 @@ std::int32_t Text::overflow_at(Unit unit, std::int64_t max) {
     if (middle >= bad) break;
     (fits(middle) ? good : bad) = middle;
   }
-  return count_characters(text.substr(0, good));
+  std::int32_t fitting = count_characters(text.substr(0, good));
+  if (unit != Unit::mastodon) return fitting;
+  // A link goes as a whole: the text stops to fit where the link starts.
+  for (const text::Entity &entity : text::entities(text, text::Dialect::mastodon, interrupt_))
+    if (entity.kind != text::EntityKind::hashtag && entity.start.codepoint < fitting && fitting < entity.end.codepoint)
+      return entity.start.codepoint;
+  return fitting;
 }
 
 std::string_view unit_words(Unit unit) {

@@ -154,7 +154,14 @@ Measured measure(RuleKind kind, Unit unit, const Media &medium) {
     return result;
   }
   if (kind == RuleKind::media_duration) {
-    result = {medium.duration, {}, "duration", "a duration of", " s", "too_long", "too_short", "Cut it to length."};
+    result = {medium.duration,
+              {},
+              "duration",
+              "a duration of",
+              " s",
+              "too_long",
+              "too_short",
+              "Cut it to length, or use a longer one."};
     result.missing.duration = !medium.duration;
     return result;
   }
