@@ -43,7 +43,8 @@ TEST(Entities, XHashtags) {
   EXPECT_EQ(found("#one, #2two #3 #_ #été"), "hashtag one | hashtag 2two | hashtag été");
   EXPECT_EQ(found("＃全角 #日本語。"), "hashtag 全角 | hashtag 日本語");
   EXPECT_EQ(found("a#b &#c #a#b ##d"), "hashtag d");
-  EXPECT_EQ(found("#\u1CA1\u10E1 #\u1C80 #\uAB70"), "hashtag \u1CA1\u10E1 | hashtag \u1C80 | hashtag \uAB70");  // later cases
+  EXPECT_EQ(found("#\u1CA1\u10E1 #\u1C80 #\uAB70"),
+            "hashtag \u1CA1\u10E1 | hashtag \u1C80 | hashtag \uAB70");  // later cases
   EXPECT_EQ(found("✌\uFE0F#v #\uFE0F\u20E3 #a://b"), "hashtag v");
 }
 

@@ -33,8 +33,8 @@ void check_title(std::string_view field, std::string_view title, std::vector<Fin
 /// A short text that may be empty: at most 500 graphemes.
 void check_line(std::string_view field, std::string_view line, std::vector<Finding> &findings);
 
-/// What a reader cannot see but is fooled by: a warning for characters that turn the direction of the text (U+202A-202E,
-/// U+2066-2069), an info for those without width (U+200B, U+2060, U+FEFF); each names the first.
+/// What a reader cannot see but is fooled by: a warning for characters that turn the direction of the text
+/// (U+202A-202E, U+2066-2069), an info for those without width (U+200B, U+2060, U+FEFF); each names the first.
 void check_unseen(std::string_view field, std::string_view text, std::vector<Finding> &findings);
 
 /// A text has at most 1 MiB. `bytes` is enough: a text that is too long need not be read.
