@@ -10,11 +10,17 @@
 #include "core/text/spans.hpp"
 #include "core/text/unicode.hpp"
 #include "core/text/utf8.hpp"
-#include "core/text/x_weight.hpp"
 
 namespace nexus::text {
 
 namespace {
+
+constexpr std::int64_t kUrlWeight = 23, kEmojiWeight = 2;
+
+std::int64_t x_weight(char32_t c) {
+  if (c <= 0x10FF) return 1;
+  return (c >= 0x2000 && c <= 0x200D) || (c >= 0x2010 && c <= 0x201F) || (c >= 0x2032 && c <= 0x2037) ? 1 : 2;
+}
 
 bool is_bidi_control(char32_t c) {
   return (c >= 0x202A && c <= 0x202E) || (c >= 0x2066 && c <= 0x2069);
@@ -36,13 +42,13 @@ std::int64_t weigh(std::string_view text, const std::vector<Span> &urls, Interru
     interrupt.poll();
     while (url != urls.end() && url->start < at) ++url;  // one that began inside an emoji
     if (url != urls.end() && url->start == at) {
-      weight += kXUrlWeight;
+      weight += kUrlWeight;
       at = url->end;
       continue;
     }
     Decoded character = decode_at(text, at);
     std::size_t emoji = properties(character.code).emoji_start() ? emoji_size(text, at) : 0;
-    weight += emoji != 0 ? kXEmojiWeight : x_weight(character.code);
+    weight += emoji != 0 ? kEmojiWeight : x_weight(character.code);
     at += emoji != 0 ? emoji : character.size;
   }
   return weight;
@@ -96,7 +102,7 @@ Stats text_stats(std::string_view utf8, Interrupt interrupt) {
     stats.graphemes += breaker.starts_cluster(p) ? 1 : 0;
     if (at >= weighed) {
       std::size_t emoji = p.emoji_start() ? emoji_size(utf8, at) : 0;
-      stats.x_weight += emoji != 0 ? kXEmojiWeight : x_weight(character.code);
+      stats.x_weight += emoji != 0 ? kEmojiWeight : x_weight(character.code);
       weighed = at + (emoji != 0 ? emoji : character.size);
     }
     line_ends += character.code == '\r' || (character.code == '\n' && last != '\r') ? 1 : 0;
@@ -119,7 +125,7 @@ Stats text_stats(std::string_view utf8, Interrupt interrupt) {
     if (dot) urls = x_url_spans(composed, interrupt);
     stats.x_weight = weigh(composed, urls, interrupt);
   } else if (std::all_of(urls.begin(), urls.end(), [utf8](const Span &url) { return is_apart(utf8, url); })) {
-    for (const Span &url : urls) stats.x_weight += kXUrlWeight - static_cast<std::int64_t>(url.end - url.start);
+    for (const Span &url : urls) stats.x_weight += kUrlWeight - static_cast<std::int64_t>(url.end - url.start);
   } else {
     stats.x_weight = weigh(utf8, urls, interrupt);
   }
