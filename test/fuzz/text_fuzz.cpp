@@ -9,6 +9,7 @@
 #include "core/text/normalize.hpp"
 #include "core/text/stats.hpp"
 #include "core/text/utf8.hpp"
+#include "core/text/x_length.hpp"
 
 using namespace nexus::text;
 
@@ -44,6 +45,10 @@ std::string valid_text(const std::uint8_t *data, std::size_t size) {
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t *data, std::size_t size) {
   std::string text = valid_text(data, size);
   Stats stats = text_stats(text);
+  XLength length = x_length(text, XConfig::v3);
+  require(length.weight == stats.x_weight);
+  require(length.fits.byte <= length.within.byte && length.within.byte <= stats.bytes);
+  require(!length.valid || length.fits.byte == stats.bytes);
   auto breaks = grapheme_breaks(text);
   require(stats.graphemes == static_cast<std::int64_t>(breaks.size()) - 1);
   require(stats.codepoints == breaks.back());
