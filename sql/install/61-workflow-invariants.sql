@@ -349,7 +349,8 @@ COMMENT ON FUNCTION nexus.delete_attempts_trigger() IS
 INSERT INTO nexus.attached_triggers (table_name, trigger_name, definition, function_name)
 SELECT t, 'updated_at', 'BEFORE INSERT OR UPDATE ON %1$s FOR EACH ROW', pg_catalog.format('nexus.updated_at_trigger(%s)', CASE t
   WHEN 'content' THEN '''last_measured_at'''
-  WHEN 'social_accounts' THEN '''last_measured_at'', ''last_refreshed_at'', ''last_published_at''' END)
+  WHEN 'social_accounts' THEN '''last_measured_at'', ''last_refreshed_at'', ''last_published_at'''
+  WHEN 'post_schedules' THEN '''next_run_at''' END)
 FROM pg_catalog.unnest(ARRAY['users', 'projects', 'content', 'social_accounts', 'niches', 'templates', 'social_posts',
   'platform_posts', 'post_schedules', 'hashtag_suggestions', 'ai_generation_tasks']) AS t;
 
