@@ -282,7 +282,8 @@ std::size_t Periods::lower_bound(LocalTime from) const {
 }
 
 std::uint32_t Periods::month_days(int length, int weekday_of_first) const {
-  std::uint32_t &days = days_by_kind_[static_cast<std::size_t>(length - 28)][static_cast<std::size_t>(weekday_of_first)];
+  std::uint32_t &days =
+      days_by_kind_[static_cast<std::size_t>(length - 28)][static_cast<std::size_t>(weekday_of_first)];
   if (days == kUnknownDays) days = compute_month_days(length, weekday_of_first);
   return days;
 }
