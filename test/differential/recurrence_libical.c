@@ -14,12 +14,16 @@ static void expand(const char *start_text, const char *rule, int limit) {
     puts("refused");
     return;
   }
-  for (int i = 0; i < limit; ++i) {
+  /* Held back until all is found: what precedes a hang or a crash is no answer. */
+  static char found[1 << 14];
+  size_t used = 0;
+  for (int i = 0; i < limit && used < sizeof found - 64; ++i) {
     struct icaltimetype at = icalrecur_iterator_next(walk);
     if (icaltime_is_null_time(at)) break;
-    printf("%04d%02d%02dT%02d%02d%02d ", at.year, at.month, at.day, at.hour, at.minute, at.second);
+    used += (size_t)snprintf(found + used, sizeof found - used, "%04d%02d%02dT%02d%02d%02d ", at.year, at.month, at.day,
+                             at.hour, at.minute, at.second);
   }
-  puts("");
+  puts(found);
 }
 
 int main(void) {
@@ -32,9 +36,6 @@ int main(void) {
     if (child < 0) return 1;
     if (child == 0) {
       alarm(2);
-      /* Held back until all is found: what precedes a hang or a crash is no answer. */
-      static char held[1 << 16];
-      setvbuf(stdout, held, _IOFBF, sizeof held);
       icalerror_set_errors_are_fatal(0);
       expand(start, rule, limit);
       fflush(stdout);
