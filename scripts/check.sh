@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
 # make check: everything that proves the project, on a cluster of its own. Ends with "N passed, N failed".
-# scripts/check.sh STAGE...: only those of: lint unit regress isolation tap http tour. REGRESS="a b" picks regression tests,
+# scripts/check.sh STAGE...: only those of: lint unit regress isolation differential tap http tour. REGRESS="a b" picks regression tests,
 # TAP="test/t/x.t" TAP files.
 source "$(dirname "$0")/lib.sh"
 
 stages=("$@")
-if [ ${#stages[@]} -eq 0 ]; then stages=(lint unit regress isolation tap http tour); fi
+if [ ${#stages[@]} -eq 0 ]; then stages=(lint unit regress isolation differential tap http tour); fi
 wanted() { [[ " ${stages[*]} " == *" $1 "* ]]; }
 
 passed=0
@@ -89,6 +89,22 @@ stage_isolation() {
     --bindir="$PG_BIN" --host="$(socket_dir check)" --user=postgres --use-existing --dbname=nexus_isolation $tests
 }
 
+# Beside other engines (test/differential): Debian's Python has their packages. A file takes how many cases as argument.
+stage_differential() {
+  local file log ok=0 bad=0 said
+  create_database check nexus_differential --fast
+  for file in test/differential/*.py; do
+    log=$logs/differential-$(basename "$file" .py).log
+    PGHOST=$(socket_dir check) PGUSER=postgres PGDATABASE=nexus_differential /usr/bin/python3 "$file" >"$log" 2>&1 ||
+      tail -n 30 "$log" >&2
+    said=$(grep -E '^[0-9]+ passed, [0-9]+ failed$' "$log" || echo '0 passed, 1 failed')
+    ok=$((ok + ${said%% *}))
+    said=${said#*, }
+    bad=$((bad + ${said%% *}))
+  done
+  count differential "$ok" "$bad"
+}
+
 # prove NAME FILES...: every assertion counts
 count_prove() {
   local name=$1 log=$logs/$1.log ok bad
@@ -141,8 +157,8 @@ stage_tour() {
 }
 
 scripts/deps.sh
-if wanted regress || wanted isolation || wanted tap || wanted http; then install_extension; fi
-if wanted regress || wanted isolation; then
+if wanted regress || wanted isolation || wanted differential || wanted tap || wanted http; then install_extension; fi
+if wanted regress || wanted isolation || wanted differential; then
   cluster_stop check
   rm -rf "$RUN/check" # a cluster of its own, new each time
   cluster_start check "fsync = off" "max_connections = 50"

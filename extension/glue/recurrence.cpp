@@ -74,8 +74,28 @@ Datum expand(FunctionCallInfo fcinfo, Positions at, int after) {
                  [&](Expansion &expansion, RuleCache &cache) { open_window(fcinfo, at, after, expansion, cache); });
 }
 
+/// How many rows a call gives: counted if they are few, else guessed from how close together the first of them lie.
+double count_or_guess(recurrence::Occurrences &set, const Expansion &expansion, Instant before) {
+  constexpr std::int64_t kWorthCounting = 100;
+  std::int64_t count = 0;
+  Instant first = 0, last = 0;
+  for (const std::int64_t most = std::min(expansion.left, kWorthCounting); count < most; ++count) {
+    std::optional<Instant> at = set.next();
+    if (!at) break;
+    if (count == 0) first = *at;
+    last = *at;
+  }
+  if (count < kWorthCounting) return static_cast<double>(count);
+  recurrence::WallClock clock(expansion.rules());
+  const Instant end = recurrence::last_instant(expansion.schedule.rule, clock, before);
+  double guess = static_cast<double>(count) +
+                 static_cast<double>(end - last) * static_cast<double>(count - 1) / static_cast<double>(last - first);
+  if (expansion.schedule.rule.count) guess = std::min(guess, static_cast<double>(*expansion.schedule.rule.count));
+  return std::min({guess, static_cast<double>(expansion.left), static_cast<double>(max_occurrences)});
+}
+
 std::optional<double> estimate_rows(SupportRequestRows *request) {
-  constexpr int kArguments = 10, kWorthKnowing = 1000;
+  constexpr int kArguments = 10;
   auto *expression = reinterpret_cast<FuncExpr *>(request->node);
   const int arguments = list_length(expression->args);
   if (arguments > kArguments) return std::nullopt;
@@ -100,11 +120,7 @@ std::optional<double> estimate_rows(SupportRequestRows *request) {
     Expansion expansion;
     RuleCache cache;
     if (!open_window(values, at, after, expansion, cache)) return 0;
-    std::int64_t count = 0, most = std::min<std::int64_t>(expansion.left, kWorthKnowing);
-    while (count < most && expansion.set->next()) ++count;
-    // A search that was given up says only that there are many.
-    if (count < kWorthKnowing) return static_cast<double>(count);
-    return std::min<double>(static_cast<double>(expansion.left), max_occurrences);
+    return count_or_guess(*expansion.set, expansion, bound(values, after + 1, recurrence::kMaxInstant));
   }
   std::optional<double> estimate;
   if (!values->args[max_count].isnull) estimate = DatumGetInt32(values->args[max_count].value);

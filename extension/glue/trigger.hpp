@@ -8,6 +8,7 @@
 #include "glue/datum.hpp"
 
 extern "C" {
+#include "access/sysattr.h"
 #include "commands/trigger.h"
 #include "utils/rel.h"
 }
@@ -35,6 +36,12 @@ class RowTrigger {
   std::optional<Datum> before(int column) const;  // the stored row; INSERT has none
   /// True unless UPDATE leaves the stored value as it is, byte for byte.
   bool changes(int column) const;
+  /// Whether the UPDATE statement itself sets the column; triggers before this one may have set others.
+  bool names(int column) const noexcept {
+    return bms_is_member(column - FirstLowInvalidHeapAttributeNumber, data_->tg_updatedcols);
+  }
+  /// How many columns the UPDATE statement sets.
+  int named_count() const noexcept { return bms_num_members(data_->tg_updatedcols); }
   void set(int column, std::optional<Datum> value);
 
   Datum result() const noexcept { return PointerGetDatum(new_row_); }

@@ -19,6 +19,16 @@ bool is_mark(const RowTrigger &row, const char *column) {
   return false;
 }
 
+/// Whether the statement sets marks and nothing else: then no column needs to be compared.
+bool sets_marks_only(const RowTrigger &row) {
+  int marks = 0;
+  for (int i = 0; i < row.argument_count(); ++i) {
+    int column = row.find_column(row.argument(i));
+    if (column > 0 && row.names(column)) ++marks;
+  }
+  return marks > 0 && marks == row.named_count();
+}
+
 }  // namespace
 
 NEXUS_FUNCTION(nexus_updated_at_trigger) {
@@ -30,6 +40,7 @@ NEXUS_FUNCTION(nexus_updated_at_trigger) {
       row.set(updated_at, TimestampGetDatum(call([] { return GetCurrentTransactionStartTimestamp(); })));
     return row.result();
   }
+  if (sets_marks_only(row)) return row.result();
   TupleDesc descriptor = RelationGetDescr(row.relation());
   bool changed = false;
   for (int column = 1; column <= descriptor->natts && !changed; ++column) {

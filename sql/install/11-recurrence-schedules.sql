@@ -71,25 +71,16 @@ status is that of the occurrence's platform posts where they exist (failed befor
 CREATE FUNCTION nexus.refresh_next_runs(due timestamptz DEFAULT now(), every boolean DEFAULT false)
   RETURNS bigint LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
+  computed constant text := 'nexus.schedule_next(recurrence, rrule, scheduled_at, timezone, series_end_date, exdates, occurrence_limit, $1)';
   moved bigint;
-  more bigint := 0;
 BEGIN
-  EXECUTE format($sql$
-    UPDATE %1$I.post_schedules SET next_run_at = nexus.schedule_next(recurrence, rrule, scheduled_at, timezone,
-        series_end_date, exdates, occurrence_limit, $1)
-      WHERE status = 'pending' AND next_run_at <= $1
-  $sql$, nexus.attached_schema()) USING due AT TIME ZONE 'UTC';
+  -- Computing is cheap beside storing: a row that keeps its value is not written.
+  EXECUTE format('UPDATE %I.post_schedules SET next_run_at = %s WHERE ', nexus.attached_schema(), computed) ||
+    CASE WHEN every THEN format('status IN (''pending'', ''paused'') AND next_run_at IS DISTINCT FROM %s', computed)
+      ELSE 'status = ''pending'' AND next_run_at <= $1' END
+    USING due AT TIME ZONE 'UTC';
   GET DIAGNOSTICS moved = ROW_COUNT;
-  IF every THEN
-    EXECUTE format($sql$
-      UPDATE %1$I.post_schedules s SET next_run_at = n.at
-        FROM (SELECT id, nexus.schedule_next(recurrence, rrule, scheduled_at, timezone, series_end_date, exdates,
-            occurrence_limit, $1) AS at FROM %1$I.post_schedules WHERE status IN ('pending', 'paused')) AS n
-        WHERE s.id = n.id AND s.next_run_at IS DISTINCT FROM n.at
-    $sql$, nexus.attached_schema()) USING due AT TIME ZONE 'UTC';
-    GET DIAGNOSTICS more = ROW_COUNT;
-  END IF;
-  RETURN moved + more;
+  RETURN moved;
 END $$;
 COMMENT ON FUNCTION nexus.refresh_next_runs(timestamptz, boolean) IS
 $$Moves next_run_at of all pending schedules that are due on to their first occurrence after that instant (NULL where the series is over), in one statement; for the job that has just made their posts, in its transaction.

@@ -207,7 +207,8 @@ CREATE FUNCTION nexus.schedule_rule_trigger() RETURNS trigger LANGUAGE plpgsql
 DECLARE
   wrong record;
   changed boolean := true;
-  series boolean := NEW.recurrence IS DISTINCT FROM 'none';
+  kind constant text := COALESCE(NEW.recurrence, 'none');
+  series constant boolean := kind <> 'none';
 BEGIN
   IF NOT nexus.is_timezone(NEW.timezone) THEN
     RAISE EXCEPTION '%', format('"%s" is not a time zone', left(NEW.timezone, 60))
@@ -220,12 +221,22 @@ BEGIN
         COLUMN = CASE WHEN isfinite(NEW.scheduled_at) THEN 'series_end_date' ELSE 'scheduled_at' END,
         HINT = 'A series without an end has series_end_date NULL.';
   END IF;
-  IF NEW.recurrence NOT IN ('none', 'daily', 'weekdays', 'weekly', 'monthly', 'yearly', 'custom') THEN
+  IF NEW.series_end_date < NEW.scheduled_at THEN
+    RAISE EXCEPTION 'post_schedules.series_end_date lies before scheduled_at'
+      USING ERRCODE = '23514', TABLE = TG_TABLE_NAME, SCHEMA = TG_TABLE_SCHEMA, COLUMN = 'series_end_date',
+        HINT = 'It is the last instant at which the series may fire; both are UTC.';
+  END IF;
+  IF NEW.occurrence_limit < 1 THEN
+    RAISE EXCEPTION 'post_schedules.occurrence_limit is %', NEW.occurrence_limit
+      USING ERRCODE = '23514', TABLE = TG_TABLE_NAME, SCHEMA = TG_TABLE_SCHEMA, COLUMN = 'occurrence_limit',
+        HINT = 'A series fires at least once; one without a limit has occurrence_limit NULL.';
+  END IF;
+  IF kind NOT IN ('none', 'daily', 'weekdays', 'weekly', 'monthly', 'yearly', 'custom') THEN
     RAISE EXCEPTION '%', format('"%s" is not a recurrence', left(NEW.recurrence, 60))
       USING ERRCODE = 'NX010', TABLE = TG_TABLE_NAME, SCHEMA = TG_TABLE_SCHEMA, COLUMN = 'recurrence',
         HINT = 'It is one of none, daily, weekdays, weekly, monthly, yearly, or custom with an RRULE in column rrule.';
   END IF;
-  IF (NEW.recurrence = 'custom') <> (NEW.rrule IS NOT NULL) THEN
+  IF (kind = 'custom') <> (NEW.rrule IS NOT NULL) THEN
     RAISE EXCEPTION 'post_schedules.rrule goes with the recurrence custom, and only with it'
       USING ERRCODE = 'NX010', TABLE = TG_TABLE_NAME, SCHEMA = TG_TABLE_SCHEMA, COLUMN = 'rrule',
         HINT = 'Set recurrence to custom and rrule to an RRULE, or rrule to NULL.';
@@ -349,7 +360,8 @@ COMMENT ON FUNCTION nexus.delete_attempts_trigger() IS
 INSERT INTO nexus.attached_triggers (table_name, trigger_name, definition, function_name)
 SELECT t, 'updated_at', 'BEFORE INSERT OR UPDATE ON %1$s FOR EACH ROW', pg_catalog.format('nexus.updated_at_trigger(%s)', CASE t
   WHEN 'content' THEN '''last_measured_at'''
-  WHEN 'social_accounts' THEN '''last_measured_at'', ''last_refreshed_at'', ''last_published_at''' END)
+  WHEN 'social_accounts' THEN '''last_measured_at'', ''last_refreshed_at'', ''last_published_at'''
+  WHEN 'post_schedules' THEN '''next_run_at''' END)
 FROM pg_catalog.unnest(ARRAY['users', 'projects', 'content', 'social_accounts', 'niches', 'templates', 'social_posts',
   'platform_posts', 'post_schedules', 'hashtag_suggestions', 'ai_generation_tasks']) AS t;
 

@@ -121,7 +121,11 @@ BEGIN
   RETURN plan->0->'Plan'->>'Plan Rows';
 END $$;
 SELECT pg_temp.estimate($$SELECT * FROM nexus.occurrences('FREQ=DAILY', '2026-01-01', 'Europe/Berlin', '2026-02-01Z', '2026-02-15Z')$$) AS fortnight,
+  pg_temp.estimate($$SELECT * FROM nexus.occurrences('FREQ=DAILY', '2026-01-01', 'Europe/Berlin', '2026-02-01Z', '2036-02-01Z')$$) AS ten_years,
+  pg_temp.estimate($$SELECT * FROM nexus.local_occurrences('FREQ=DAILY;UNTIL=20270101', '2026-01-01')$$) AS a_year,
+  pg_temp.estimate($$SELECT * FROM nexus.local_occurrences('FREQ=DAILY', '2026-01-01')$$) AS endless,
   pg_temp.estimate($$SELECT * FROM nexus.local_occurrences('FREQ=DAILY;COUNT=7', '2026-01-01')$$) AS counted,
+  pg_temp.estimate($$SELECT * FROM nexus.local_occurrences('FREQ=DAILY;COUNT=7000', '2026-01-01')$$) AS counted_long,
   pg_temp.estimate($$SELECT * FROM nexus.local_occurrences('FREQ=DAILY', now()::timestamp, max_count => 12)$$) AS limited,
   pg_temp.estimate($$SELECT * FROM (VALUES ('2026-01-01'::timestamp), ('2026-02-01')) v(t), nexus.local_occurrences('FREQ=DAILY;COUNT=70', t)$$) AS twice_by_rule,
   pg_temp.estimate($$SELECT * FROM nexus.local_occurrences('FREQ=MONTHLY;BYMONTHDAY=32', '2026-01-01')$$) AS bad_rule;

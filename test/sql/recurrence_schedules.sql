@@ -41,11 +41,34 @@ INSERT INTO post_schedules (id, social_post_id, platform, scheduled_at, recurren
 INSERT INTO post_schedules (id, social_post_id, platform, scheduled_at, recurrence, series_end_date)
   VALUES (910005, 910001, 'x', '2001-01-01 08:00', 'daily', '2001-02-01 08:00') RETURNING next_run_at IS NULL AS over;
 
--- What is due moves on in one statement, the rest stays.
+-- What contradicts itself is refused, and the column named.
+CREATE FUNCTION pg_temp.try(columns text, values_ text) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+  state text; said text; at text;
+BEGIN
+  EXECUTE format('INSERT INTO post_schedules (social_post_id, platform, scheduled_at, %s) VALUES (910001, ''x'', ''2100-01-01'', %s)', columns, values_);
+  RETURN 'taken';
+EXCEPTION WHEN OTHERS THEN
+  GET STACKED DIAGNOSTICS state = RETURNED_SQLSTATE, said = MESSAGE_TEXT, at = COLUMN_NAME;
+  RETURN concat_ws(' | ', state, said, NULLIF(at, ''));
+END $$;
+SELECT c, v, pg_temp.try(c, v) FROM (VALUES
+  (1, 'recurrence, rrule', $$'daily', 'FREQ=DAILY'$$), (2, 'recurrence, rrule', $$'custom', NULL$$), (3, 'recurrence, rrule', $$NULL, 'FREQ=DAILY'$$),
+  (4, 'recurrence, rrule', $$'custom', 'FREQ=DAYLY'$$), (5, 'recurrence, rrule', $$'custom', ''$$), (6, 'recurrence', $$'hourly'$$),
+  (7, 'timezone', $$'Mars/Phobos'$$), (8, 'timezone', $$'EST5EDT4'$$), (9, 'series_end_date', $$'2099-12-31'$$), (10, 'series_end_date', $$'infinity'$$),
+  (11, 'occurrence_limit', '0'), (12, 'exdates', $$'{NULL}'$$), (13, 'exdates', $$'{infinity}'$$), (14, 'exdates', $$'{20000-01-01}'$$),
+  (15, 'recurrence', 'NULL'), (16, 'recurrence, rrule, occurrence_limit', $$'custom', 'FREQ=DAILY;COUNT=3', 5$$)) AS t(n, c, v) ORDER BY n;
+
+-- What is due moves on in one statement, the rest stays. Moving on is no edit: updated_at stays too.
+CREATE TEMP TABLE edited AS SELECT id, updated_at FROM post_schedules;
 SELECT nexus.refresh_next_runs();
 SELECT id, next_run_at IS NULL AS over, next_run_at > nexus.utcnow() AS ahead FROM post_schedules WHERE id BETWEEN 910001 AND 910005 ORDER BY id;
 SELECT nexus.refresh_next_runs();
 SELECT nexus.refresh_next_runs('2100-05-01', true) > 0 AS every;
+SELECT nexus.refresh_next_runs('2100-05-01', true) AS nothing_new;
+SELECT count(*) FROM post_schedules JOIN edited USING (id, updated_at) WHERE id BETWEEN 910001 AND 910005;
+UPDATE post_schedules s SET next_run_at = next_run_at, missed_grace = '2 hours' FROM edited e WHERE s.id = e.id AND s.id = 910001
+  RETURNING s.updated_at > e.updated_at AS edited;
 SELECT next_run_at FROM post_schedules WHERE id = 910001;
 
 -- The calendar: a window takes its beginning and leaves its end to the next one.

@@ -86,8 +86,9 @@ TEST(ICalendar, ReadsEvents) {
   EXPECT_TRUE(events[0].rdates[0].is_utc);
   EXPECT_EQ(events[1].dtstart->at, at(2026, 3, 1));
   EXPECT_EQ(parse_icalendar("DTSTART:20260105T090000\nRRULE:FREQ=DAILY")[0].rrule, "FREQ=DAILY");
-  for (const char *bad : {"", "DTSTART:20260230", "DTSTART:2026", "BEGIN:VEVENT\nDTSTART:20260101", "nonsense",
-                          "DTSTART;TZID", "BEGIN:VEVENT\nEND:VTODO", "RRULE:FREQ=DAILY"}) {
+  for (const char *bad :
+       {"", "DTSTART:20260230", "DTSTART:2026", "BEGIN:VEVENT\nDTSTART:20260101", "nonsense", "DTSTART;TZID",
+        "BEGIN:VEVENT\nEND:VTODO", "RRULE:FREQ=DAILY", "DTSTART:20260101\nUID:a\nUID:b"}) {
     try {
       parse_icalendar(bad);
       ADD_FAILURE() << bad;

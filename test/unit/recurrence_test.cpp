@@ -229,7 +229,13 @@ TEST(Recurrence, SeekingEqualsWalking) {
                          "FREQ=SECONDLY;INTERVAL=20;BYHOUR=0,3;BYMINUTE=30;BYSECOND=0,20;BYMONTH=1;COUNT=120",
                          "FREQ=HOURLY;INTERVAL=6;BYMINUTE=1,2,3;BYSETPOS=1,-1;BYMONTH=1,2;COUNT=450",
                          "FREQ=SECONDLY;INTERVAL=1000;BYSECOND=0,10;BYDAY=MO,FR;COUNT=300",
-                         "FREQ=MONTHLY;BYDAY=MO,TU,WE,TH,FR;BYSETPOS=1,-1;BYHOUR=2,3"};
+                         "FREQ=MONTHLY;BYDAY=MO,TU,WE,TH,FR;BYSETPOS=1,-1;BYHOUR=2,3",
+                         "FREQ=MONTHLY;BYDAY=MO,TU,WE,TH,FR;BYSETPOS=3,-1;COUNT=77",
+                         "RSCALE=GREGORIAN;FREQ=MONTHLY;BYMONTHDAY=29,30,31;BYSETPOS=-1;SKIP=BACKWARD",
+                         "FREQ=YEARLY;INTERVAL=3;BYMONTH=2;BYMONTHDAY=29,-29",
+                         "FREQ=DAILY;BYMONTH=4,11;BYMONTHDAY=13,-1;BYDAY=FR,SA",
+                         "FREQ=DAILY;INTERVAL=7;BYMONTH=12",
+                         "FREQ=HOURLY;INTERVAL=7;BYMONTH=1,12;BYMONTHDAY=-1,1;BYYEARDAY=1,-1"};
   nexus::test::TableZone berlin = nexus::test::berlin_2026();
   std::mt19937 random(7);
   for (const char *rule : rules) {
@@ -256,6 +262,39 @@ TEST(Recurrence, SeekingEqualsWalking) {
         found = Occurrences(set, zone, kMinInstant, kMaxInstant, 1000, Interrupt()).last(from);
         ASSERT_EQ(found, past == all.begin() ? std::optional<Instant>() : *std::prev(past)) << rule << shown(from);
       }
+    }
+  }
+}
+
+/// Days that filters leave over are searched by months: they must be those that a look at each day finds.
+TEST(Recurrence, FiltersEqualALookAtEachDay) {
+  struct Case {
+    const char *rule;
+    bool (*passes)(Date date, int weekday);
+  };
+  const Case cases[] = {
+      {"FREQ=DAILY;BYMONTHDAY=13;BYDAY=FR", [](Date date, int weekday) { return date.day == 13 && weekday == 4; }},
+      {"FREQ=DAILY;BYMONTH=2,12;BYMONTHDAY=-1,-29",
+       [](Date date, int) {
+         int left = days_in_month(date.year, date.month) - date.day;
+         return (date.month == 2 || date.month == 12) && (left == 0 || left == 28);
+       }},
+      {"FREQ=HOURLY;BYHOUR=0;BYYEARDAY=60;BYMONTH=2", [](Date date, int) { return date.month == 2 && date.day == 29; }},
+      {"FREQ=YEARLY;BYMONTH=2;BYMONTHDAY=29,30", [](Date date, int) { return date.month == 2 && date.day == 29; }},
+      {"FREQ=MONTHLY;BYDAY=MO,TU,WE,TH,FR;BYSETPOS=-1",
+       [](Date date, int weekday) {
+         int left = days_in_month(date.year, date.month) - date.day;
+         return weekday < 5 && (left == 0 || (weekday == 4 && left < 3));
+       }},
+  };
+  for (const Case &c : cases) {
+    Schedule set = schedule(c.rule, at(1895, 5, 1));
+    Occurrences forwards(set, nullptr, kMinInstant, kMaxInstant, 1000, Interrupt());
+    for (Day day = to_day(1895, 5, 1); day < to_day(2110, 1, 1); ++day) {
+      if (!c.passes(to_date(day), weekday_of(day))) continue;
+      ASSERT_EQ(forwards.next(), day * kDay) << c.rule;
+      Occurrences backwards(set, nullptr, kMinInstant, kMaxInstant, 1000, Interrupt());
+      ASSERT_EQ(backwards.last(day * kDay + kHour), day * kDay) << c.rule;
     }
   }
 }

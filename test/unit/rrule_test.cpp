@@ -98,6 +98,10 @@ TEST(Rule, LimitsComeBeforeWork) {
   for (int i = 0; i < 3000; ++i) huge += ",MO";
   EXPECT_EQ(findings_of(huge).at(0).part, "BYDAY");
   EXPECT_EQ(findings_of(std::string(1 << 20, 'x')).size(), 1u);
+  // Of very many faults the first hundred are told.
+  std::vector<Finding> faults = findings_of(std::string(4000, ';'));
+  ASSERT_EQ(faults.size(), 100u);
+  EXPECT_EQ(faults.back().start_char, 99);
 }
 
 TEST(Rule, OtherCalendarsAreUnsupportedNotWrong) {

@@ -103,10 +103,25 @@ void read_times(const ContentLine &line, std::vector<WrittenTime> &times) {
 }
 
 void read_property(const ContentLine &line, WrittenEvent &event) {
-  if (line.name == "UID") event.uid = unescape_text(line.value);
-  if (line.name == "SUMMARY") event.summary = unescape_text(line.value);
-  if (line.name == "DTSTART") event.dtstart = read_time(line, line.value);
-  if (line.name == "RECURRENCE-ID") event.recurrence_id = read_time(line, line.value);
+  auto first = [&line](bool known) {
+    if (known) refuse(line.number, line.name + " comes twice in one event", "Leave one of them out (RFC 5545 3.6.1).");
+  };
+  if (line.name == "UID") {
+    first(!event.uid.empty());
+    event.uid = unescape_text(line.value);
+  }
+  if (line.name == "SUMMARY") {
+    first(!event.summary.empty());
+    event.summary = unescape_text(line.value);
+  }
+  if (line.name == "DTSTART") {
+    first(event.dtstart.has_value());
+    event.dtstart = read_time(line, line.value);
+  }
+  if (line.name == "RECURRENCE-ID") {
+    first(event.recurrence_id.has_value());
+    event.recurrence_id = read_time(line, line.value);
+  }
   if (line.name == "RDATE") read_times(line, event.rdates);
   if (line.name == "EXDATE") read_times(line, event.exdates);
   if (line.name == "EXRULE") event.exrules.push_back(line.value);

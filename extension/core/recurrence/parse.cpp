@@ -95,6 +95,8 @@ constexpr NumberList kNumberLists[] = {
     {&Rule::by_year_day, kByYearDay, 3, 1, 366, true}, {&Rule::by_week_no, kByWeekNo, 2, 1, 53, true},
     {&Rule::by_month, kByMonth, 2, 1, 12, false},      {&Rule::by_set_pos, kBySetPos, 3, 1, 366, true}};
 
+constexpr std::size_t kMostFindings = 100;
+
 class Parser {
  public:
   Parser(std::string_view text, std::vector<Finding> &findings) : text_(text), findings_(findings) {}
@@ -112,6 +114,8 @@ class Parser {
       std::size_t end = std::min(text_.find(';', begin), text_.size());
       parse_part(begin, text_.substr(begin, end - begin));
       if (end == text_.size()) break;
+      // A text with so many faults is no rule: more of them help nobody.
+      if (findings_.size() >= kMostFindings) return rule_;
       begin = end + 1;
     }
     check_combinations();
@@ -121,9 +125,11 @@ class Parser {
   }
 
  private:
-  int char_at(std::size_t byte) const {
-    return static_cast<int>(std::count_if(text_.begin(), text_.begin() + static_cast<std::ptrdiff_t>(byte),
-                                          [](char c) { return (static_cast<unsigned char>(c) & 0xC0) != 0x80; }));
+  /// How many characters lie before a byte. Asked for bytes in ascending order: what was counted is kept.
+  int char_at(std::size_t byte) {
+    for (; counted_bytes_ < byte; ++counted_bytes_)
+      if ((static_cast<unsigned char>(text_[counted_bytes_]) & 0xC0) != 0x80) ++counted_chars_;
+    return counted_chars_;
   }
   void refuse_at(int start, std::string part, std::string message, std::string hint) {
     findings_.push_back({Finding::Severity::kError, std::move(part), start, std::move(message), std::move(hint)});
@@ -353,6 +359,8 @@ class Parser {
 
   std::string_view text_;
   std::vector<Finding> &findings_;
+  std::size_t counted_bytes_ = 0;
+  int counted_chars_ = 0;
   std::array<int, kParts> start_{};  // where each part begins, -1 while it has not been seen
   Rule rule_;
 };

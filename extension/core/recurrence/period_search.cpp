@@ -1,13 +1,17 @@
 // From period to period without looking at each: over empty ones, and over those that only count.
 #include <algorithm>
+#include <bit>
 
 #include "core/recurrence/periods.hpp"
 
 namespace nexus::recurrence {
 
 using detail::has_bit;
+using detail::kAllMonths;
 
 namespace {
+
+constexpr std::int64_t kMonthsPerCycle = 4800;
 
 /// Counted from one end only, days of a month are as many in every month; from both ends they may meet in some.
 bool same_sign(const std::vector<int> &sorted) {
@@ -21,23 +25,34 @@ bool same_sign(const std::vector<WeekdayValue> &sorted) {
 
 /// The nearest day in direction `step` that passes the filters, `from` itself included.
 std::optional<Day> Periods::matching_day(Day from, int step, Interrupt &interrupt) const {
-  constexpr std::int64_t kPatience = 60;
-  for (std::int64_t tried = 0; tried < kDaysPerCycle; ++tried) {
+  constexpr std::int64_t kPatience = 24;
+  const std::uint32_t months = months_ & kAllMonths;
+  for (std::int64_t tried = 0; tried < kMonthsPerCycle; ++tried) {
     interrupt.poll();
-    if (day_matches(from)) return from;
-    if (tried == 1000 && !some_day_matches()) return std::nullopt;
     Date date = to_date(from);
-    if (has_bit(months_, date.month))
-      from += step;
-    else
-      from += step > 0 ? days_in_month(date.year, date.month) - date.day + 1 : -date.day;
-    if (tried < kPatience || date.month != (step > 0 ? 12 : 1)) continue;
-    // A search that goes on for years skips those in which no day passes: 14 kinds tell all of them.
-    for (Date at = to_date(from); at.month == (step > 0 ? 1 : 12) && at.day == (step > 0 ? 1 : 31); at.year += step) {
-      if (at.year < kMinYear || at.year > kMaxYear) return std::nullopt;
-      if (days_of_year(at.year, to_day(at.year, 1, 1)) > 0) break;
-      from += std::int64_t{step} * year_length(at.year);
+    const Day first = from - (date.day - 1);
+    std::uint32_t days = 0;
+    if (has_bit(months, date.month)) days = month_days(days_in_month(date.year, date.month), weekday_of(first));
+    days &= step > 0 ? ~0U << (date.day - 1) : ~0U >> (32 - date.day);
+    while (days != 0) {
+      const int day = step > 0 ? std::countr_zero(days) : 31 - std::countl_zero(days);
+      if (rule_.by_year_day.empty() || date_matches(first + day)) return first + day;
+      days ^= 1U << day;
     }
+    if (tried == kPatience && !some_day_matches()) return std::nullopt;
+    // On to the next month that the filters allow.
+    do date.month += step;
+    while (date.month >= 1 && date.month <= 12 && !has_bit(months, date.month));
+    if (date.month < 1 || date.month > 12) {
+      date.month = step > 0 ? std::countr_zero(months) : 31 - std::countl_zero(months);
+      date.year += step;
+      // A search that goes on for years skips those in which no day passes: 14 kinds tell all of them.
+      while (tried >= kPatience && date.year >= kMinYear && date.year <= kMaxYear &&
+             days_of_year(date.year, to_day(date.year, 1, 1)) == 0)
+        date.year += step;
+    }
+    if (date.year < kMinYear || date.year > kMaxYear) return std::nullopt;
+    from = to_day(date.year, date.month, step > 0 ? 1 : days_in_month(date.year, date.month));
   }
   return std::nullopt;
 }
@@ -143,6 +158,14 @@ std::optional<std::size_t> Periods::size_of(std::int64_t k) {
 
 std::optional<std::int64_t> Periods::after_empty(std::int64_t k, Interrupt &interrupt) const {
   if (empty_) return std::nullopt;
+  if (leap_day_) {
+    std::int64_t year = start_ + k * rule_.interval;
+    do {
+      ++k;
+      year += rule_.interval;
+    } while (!is_leap_year(year) && year <= kMaxYear);
+    return k;
+  }
   if (rule_.frequency > Frequency::kDaily) return k + 1;
   std::optional<std::int64_t> unit = next_unit(start_ + k * rule_.interval, 1, interrupt);
   if (!unit) return std::nullopt;

@@ -8,11 +8,11 @@
 namespace nexus::recurrence {
 
 using detail::has_bit;
+using detail::kAllMonths;
 
 namespace {
 
 constexpr std::uint32_t kEverySeventh = 0x10204081;
-constexpr std::uint32_t kAllMonths = 0x1FFE;
 
 template <class Mask>
 Mask mask_of(const std::vector<int> &values) {
@@ -32,6 +32,7 @@ int first_week(int weekday_of_jan1, int week_start) {
 Periods::Periods(const Rule &rule, LocalTime dtstart) : rule_(rule) {
   sizes_.fill(-1);
   year_days_.fill(-1);
+  for (auto &kinds : days_by_kind_) kinds.fill(kUnknownDays);
   Day day = floor_div(dtstart, kDay);
   Date date = to_date(day);
   months_ = mask_of<std::uint32_t>(rule.by_month);
@@ -59,6 +60,8 @@ Periods::Periods(const Rule &rule, LocalTime dtstart) : rule_(rule) {
       }
       year_ordinals_ = !ordinals_.empty() && rule.by_month.empty();
       needs_year_mask_ = year_ordinals_ || !rule.by_week_no.empty() || !rule.by_year_day.empty();
+      leap_day_ = months_ == 1U << 2 && rule.skip == Skip::kOmit && !month_days_.empty() &&
+                  std::all_of(month_days_.begin(), month_days_.end(), [](int day) { return std::abs(day) > 28; });
       break;
     case Frequency::kMonthly:
       start_ = date.year * 12 + date.month - 1;
@@ -94,6 +97,8 @@ Periods::Periods(const Rule &rule, LocalTime dtstart) : rule_(rule) {
                return static_cast<std::size_t>(std::abs(position)) > most;
              });
   }
+  positions_in_days_ = !rule.by_set_pos.empty() && rule.frequency == Frequency::kMonthly &&
+                       rule.skip != Skip::kForward && times_.size() == 1;
   cycle_ = repeats / std::gcd(repeats, rule.interval);
   plain_ = is_plain();
 }
@@ -208,7 +213,7 @@ bool Periods::fill(std::int64_t k) {
       break;
   }
   total_ = bases_.size() * times_.size();
-  if (!rule_.by_set_pos.empty()) {
+  if (!rule_.by_set_pos.empty() && !positions_in_days_) {
     select_positions(total_, selected_);
     if (selected_.empty()) total_ = 0;
   }
@@ -276,9 +281,15 @@ std::size_t Periods::lower_bound(LocalTime from) const {
   return low;
 }
 
+std::uint32_t Periods::month_days(int length, int weekday_of_first) const {
+  std::uint32_t &days =
+      days_by_kind_[static_cast<std::size_t>(length - 28)][static_cast<std::size_t>(weekday_of_first)];
+  if (days == kUnknownDays) days = compute_month_days(length, weekday_of_first);
+  return days;
+}
+
 /// The days of a month as bits from 0. Bit `length` stands for the first of the next month: only SKIP=FORWARD sets it.
-std::uint32_t Periods::month_days(std::int64_t year, int month, int weekday_of_first) const {
-  int length = days_in_month(year, month);
+std::uint32_t Periods::compute_month_days(int length, int weekday_of_first) const {
   std::uint32_t days = ~0U >> (32 - length);
   if (!month_days_.empty()) {
     days = 0;
@@ -287,7 +298,7 @@ std::uint32_t Periods::month_days(std::int64_t year, int month, int weekday_of_f
         days |= -value <= length ? 1U << (length + value) : 0;
       else if (value <= length)
         days |= 1U << (value - 1);
-      else if (rule_.skip != Skip::kOmit)
+      else if (rule_.skip != Skip::kOmit && rule_.frequency >= Frequency::kMonthly)
         days |= 1U << (rule_.skip == Skip::kForward ? length : length - 1);
     }
   }
@@ -303,11 +314,20 @@ std::uint32_t Periods::month_days(std::int64_t year, int month, int weekday_of_f
     }
     days &= allowed;
   }
-  return days;
+  if (!positions_in_days_) return days;
+  std::vector<std::size_t> chosen;
+  select_positions(static_cast<std::size_t>(std::popcount(days)), chosen);
+  std::uint32_t selected = 0;
+  for (std::size_t position = 0, next = 0; next < chosen.size(); days &= days - 1, ++position) {
+    if (position != chosen[next]) continue;
+    selected |= days & -days;
+    ++next;
+  }
+  return selected;
 }
 
 void Periods::fill_month(std::int64_t year, int month, Day first, const YearMask *mask) {
-  std::uint32_t days = month_days(year, month, weekday_of(first));
+  std::uint32_t days = month_days(days_in_month(year, month), weekday_of(first));
   if (mask != nullptr) {
     auto offset = static_cast<std::size_t>(first - to_day(year, 1, 1));
     std::uint64_t bits = (*mask)[offset / 64] >> (offset % 64);

@@ -15,6 +15,7 @@
 namespace nexus::recurrence {
 
 namespace detail {
+inline constexpr std::uint32_t kAllMonths = 0x1FFE;  // bit m for month m
 template <class Mask>
 constexpr bool has_bit(Mask mask, std::int64_t bit) {
   return (mask >> bit & 1) != 0;
@@ -81,7 +82,8 @@ class Periods {
   void fill_month(std::int64_t year, int month, Day first, const YearMask *mask);
   void fill_year(std::int64_t year);
   YearMask year_mask(std::int64_t year, Day first) const;
-  std::uint32_t month_days(std::int64_t year, int month, int weekday_of_first) const;
+  std::uint32_t month_days(int length, int weekday_of_first) const;
+  std::uint32_t compute_month_days(int length, int weekday_of_first) const;
   bool day_matches(Day day) const;
   bool date_matches(Day day) const;
   bool some_day_matches() const;
@@ -104,6 +106,7 @@ class Periods {
   std::uint64_t seconds_ = 0, minutes_ = 0;  // filters of sub-daily rules
   std::uint32_t hours_ = 0;
   bool plain_ = false;            // no filter but weekdays of a week: periods are arithmetic
+  bool leap_day_ = false;         // yields nothing but February 29ths
   bool empty_ = false;            // no step meets the time filters, or no position exists
   std::vector<LocalTime> times_;  // offsets from a base
   // The current period, or run of periods.
@@ -112,6 +115,10 @@ class Periods {
   std::int64_t span_ = 1;
   // Sizes by kind of month (weekday of the first, leap year, month) or year (and whether the one before is leap).
   std::array<std::int32_t, std::size_t{7} * 2 * 13> sizes_;
+  // Days that a month yields, by its length and the weekday of its first; bit 31 where that is not known yet.
+  static constexpr std::uint32_t kUnknownDays = std::uint32_t{1} << 31;
+  mutable std::array<std::array<std::uint32_t, 7>, 4> days_by_kind_;
+  bool positions_in_days_ = false;  // BYSETPOS chooses among the days of a month: days_by_kind_ has the chosen ones
   // Days that pass the filters, by kind of year.
   mutable std::array<std::int32_t, std::size_t{7} * 2> year_days_;
   std::vector<std::size_t> selected_;  // what BYSETPOS leaves, as indexes into bases x times
