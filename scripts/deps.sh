@@ -9,7 +9,7 @@ packages=(
   libutf8proc-dev unicode-data
   libcpp-httplib-dev nlohmann-json3-dev libcli11-dev libspdlog-dev libssl-dev
   libgtest-dev libbenchmark-dev
-  libical-dev python3-dateutil python3-icalendar
+  libical-dev libicu-dev python3-dateutil python3-icalendar
   clang clang-format clang-tidy llvm libclang-rt-14-dev shellcheck
   curl bc util-linux
 )

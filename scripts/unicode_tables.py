@@ -23,6 +23,11 @@ WORD = 1 << 10
 PUNCTUATION = 1 << 11
 EMOJI_START = 1 << 12
 COMBINING = 1 << 13
+X_HEAVY = 1 << 14
+PLAIN = 1 << 15
+
+# X weighs characters of these ranges 1, all others 2.
+X_LIGHT = [(0x0000, 0x10FF), (0x2000, 0x200D), (0x2010, 0x201F), (0x2032, 0x2037)]
 
 # X's tag characters are those of Unicode 7.0, later letters that differ from one of those in case alone, and these signs.
 X_AGE = (7, 0)
@@ -159,6 +164,13 @@ def words(sequences):
             word[c] |= X_TAG_LETTER
     for sequence in sequences:
         word[sequence[0]] |= EMOJI_START
+    light = {c for first, last in X_LIGHT for c in range(first, last + 1)}
+    alone = {GRAPHEME_BREAK.index(value) for value in ("Other", "LV", "LVT")}
+    for c in range(SIZE):
+        if c not in light:
+            word[c] |= X_HEAVY
+        if word[c] & 0xF in alone and not word[c] & (PICTOGRAPHIC | CONJUNCT_LINKER | NFC_OPEN | EMOJI_START | COMBINING):
+            word[c] |= PLAIN
     return word
 
 

@@ -36,8 +36,9 @@ NEXUS_FUNCTION(nexus_updated_at_trigger) {
   int updated_at = row.column("updated_at");
   // A timestamp that means UTC and a timestamptz are the same number.
   if (row.is_insert()) {
-    if (!import_mode || !row.now(updated_at))
-      row.set(updated_at, TimestampGetDatum(call([] { return GetCurrentTransactionStartTimestamp(); })));
+    auto given = row.now(updated_at);
+    Datum start = TimestampGetDatum(call([] { return GetCurrentTransactionStartTimestamp(); }));
+    if (!given || (*given != start && !import_mode)) row.set(updated_at, start);  // the column's default has set most
     return row.result();
   }
   if (sets_marks_only(row)) return row.result();

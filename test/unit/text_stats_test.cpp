@@ -87,6 +87,13 @@ TEST(TextStats, AgreesWithPlainCounting) {
                                 "\u200D",
                                 "\t",
                                 "한",
+                                "가",
+                                "\u1100",
+                                "\u1161",
+                                "\u11A8",
+                                "漢字の長い文",
+                                "много слов подряд",
+                                "𝒳",
                                 "\x7F"};
   std::mt19937 random(7);
   for (int round = 0; round < 3000; ++round) {
@@ -100,8 +107,19 @@ TEST(TextStats, AgreesWithPlainCounting) {
     }
     EXPECT_EQ(s.codepoints, s.bytes - continuations) << text;
     EXPECT_EQ(s.utf16_units, s.codepoints + pairs) << text;
-    EXPECT_EQ(s.graphemes, nexus::text::grapheme_count(text)) << text;
+    auto graphemes = static_cast<std::int64_t>(nexus::text::grapheme_breaks(text).size()) - 1;
+    EXPECT_EQ(s.graphemes, graphemes) << text;
+    EXPECT_EQ(nexus::text::grapheme_count(text), graphemes) << text;
   }
+}
+
+TEST(TextStats, MastodonLengthBesideOtherScripts) {
+  for (const char *before : {"", "é", "\u0600", "한", "👍"})
+    for (const char *after : {"", " ", "\u0301", "\uFE0F\u20E3", "한"}) {
+      std::string link = std::string(before) + " https://example.com/a1" + after;
+      std::string placeholder = std::string(before) + " xxxxxxxxxxxxxxxxxxxxxxx" + after;
+      EXPECT_EQ(text_stats(link).mastodon_length, text_stats(placeholder).graphemes) << link;
+    }
 }
 
 TEST(Punycode, LabelSize) {

@@ -24,15 +24,13 @@ std::int64_t grapheme_count(std::string_view utf8) {
   std::int64_t count = 0;
   char32_t last = 0;
   for (std::size_t at = 0; at < utf8.size();) {
-    if (last < 0x80 && last != '\r') {
+    if (breaker.is_settled() && last != '\r' && starts_ascii_run(utf8, at)) {
       std::size_t run = ascii_run(utf8, at).size;
-      if (run > 0) {
-        count += static_cast<std::int64_t>(run);
-        at += run;
-        last = static_cast<unsigned char>(utf8[at - 1]);
-        breaker.skip_ascii(last);
-        continue;
-      }
+      count += static_cast<std::int64_t>(run);
+      at += run;
+      last = static_cast<unsigned char>(utf8[at - 1]);
+      breaker.restart(properties(last));
+      continue;
     }
     Decoded character = decode_at(utf8, at);
     count += breaker.starts_cluster(properties(character.code)) ? 1 : 0;

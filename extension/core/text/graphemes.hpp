@@ -21,11 +21,11 @@ class GraphemeBreaker {
   /// True if a cluster starts at this code point; always true for the first.
   bool starts_cluster(Properties current);
 
-  /// As if an ASCII character had been fed last, after which nothing else counts.
-  void skip_ascii(char32_t code) {
-    bool control = code < 0x20 || code == 0x7F;
-    *this = GraphemeBreaker(control ? GraphemeBreak::control : GraphemeBreak::other);
-  }
+  /// True if a plain character that comes next starts a cluster.
+  bool is_settled() const { return last_ != GraphemeBreak::prepend && last_ != GraphemeBreak::l; }
+
+  /// As if only this plain or ASCII character had been fed.
+  void restart(Properties last) { *this = GraphemeBreaker(last.grapheme_break()); }
 
   GraphemeBreaker() = default;
 

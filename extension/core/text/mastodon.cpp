@@ -110,13 +110,15 @@ std::vector<Span> mastodon_spans(std::string_view utf8, Interrupt &interrupt) {
   return found;
 }
 
-std::int64_t mastodon_length(std::string_view utf8, std::int64_t graphemes, bool at_sign, const std::vector<Span> &urls,
+std::int64_t mastodon_length(std::string_view utf8, std::int64_t graphemes, const std::vector<Span> &urls,
                              Interrupt &interrupt) {
   if (is_blank(utf8)) return 0;
-  if (urls.empty() && !at_sign) return graphemes;
+  if (urls.empty() && utf8.find('@') == std::string_view::npos) return graphemes;
   std::string counted;  // the text with placeholders
   std::size_t copied = 0, at = 0, sign = std::min(utf8.find('@'), utf8.size());
+  bool ascii = true;  // all that was replaced: then it had a cluster for each byte, and its neighbours keep theirs
   auto replace = [&](std::size_t start, std::size_t end, std::string_view by) {
+    ascii = ascii && is_ascii(utf8.substr(start, end - start));
     counted.append(utf8, copied, start - copied).append(by);
     copied = at = end;
   };
@@ -140,6 +142,7 @@ std::int64_t mastodon_length(std::string_view utf8, std::int64_t graphemes, bool
   }
   if (copied == 0) return graphemes;
   counted.append(utf8, copied, utf8.size() - copied);
+  if (ascii) return graphemes + static_cast<std::int64_t>(counted.size()) - static_cast<std::int64_t>(utf8.size());
   return grapheme_count(counted);
 }
 

@@ -17,11 +17,10 @@ bool is_blank(std::string_view utf8);
 /// The length of a post's text on Mastodon: grapheme clusters; a URL with protocol counts 23, `@user@host` as `@user`;
 /// a blank text counts nothing. (A content warning counts all its clusters: grapheme_count.)
 ///
-/// Its URLs are X's, without the bare domains. `graphemes`, `at_sign` (the text contains one) and `urls` are what the
-/// caller, text_stats(), knows already.
+/// Its URLs are X's, without the bare domains. `graphemes` and `urls` are what the caller, text_stats(), knows already.
 ///
 ///     text_stats("see https://example.com/a/long/path @ann@example.social").mastodon_length == 4 + 23 + 1 + 4
-std::int64_t mastodon_length(std::string_view utf8, std::int64_t graphemes, bool at_sign, const std::vector<Span> &urls,
+std::int64_t mastodon_length(std::string_view utf8, std::int64_t graphemes, const std::vector<Span> &urls,
                              Interrupt &interrupt);
 
 }  // namespace nexus::text

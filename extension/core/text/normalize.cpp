@@ -16,10 +16,6 @@ namespace {
 constexpr int kLongestDecomposition = 64;  // of one character; the longest known has 18
 constexpr int kCompose = UTF8PROC_STABLE | UTF8PROC_COMPOSE;
 
-bool is_ascii(std::string_view text) {
-  return std::all_of(text.begin(), text.end(), [](char c) { return static_cast<unsigned char>(c) < 0x80; });
-}
-
 int combining_class(utf8proc_int32_t code) {
   return utf8proc_get_property(code)->combining_class;
 }

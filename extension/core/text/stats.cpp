@@ -17,21 +17,19 @@ namespace {
 
 constexpr std::int64_t kUrlWeight = 23, kEmojiWeight = 2;
 
-std::int64_t x_weight(char32_t c) {
-  if (c <= 0x10FF) return 1;
-  return (c >= 0x2000 && c <= 0x200D) || (c >= 0x2010 && c <= 0x201F) || (c >= 0x2032 && c <= 0x2037) ? 1 : 2;
+std::int64_t x_weight(Properties p) {
+  return p.x_heavy() ? 2 : 1;
 }
 
 bool is_bidi_control(char32_t c) {
   return (c >= 0x202A && c <= 0x202E) || (c >= 0x2066 && c <= 0x2069);
 }
 
-/// True if the URL is ASCII, and no emoji can have begun with its last character.
+/// True if the URL is ASCII, and no emoji can have begun with its last character (a digit of a keycap).
 bool is_apart(std::string_view text, const Span &url) {
-  std::size_t end = std::min(url.end + 1, text.size());
-  return std::none_of(text.begin() + static_cast<std::ptrdiff_t>(url.start),
-                      text.begin() + static_cast<std::ptrdiff_t>(end),
-                      [](char c) { return static_cast<unsigned char>(c) >= 0x80; });
+  if (!is_ascii(text.substr(url.start, url.end - url.start))) return false;
+  bool may_go_on = properties(static_cast<unsigned char>(text[url.end - 1])).emoji_start();
+  return !may_go_on || is_ascii(text.substr(url.end, 1));
 }
 
 /// X's weight of a text in NFC: URLs and emoji weigh as one.
@@ -47,82 +45,127 @@ std::int64_t weigh(std::string_view text, const std::vector<Span> &urls, Interru
       continue;
     }
     Decoded character = decode_at(text, at);
-    std::size_t emoji = properties(character.code).emoji_start() ? emoji_size(text, at) : 0;
-    weight += emoji != 0 ? kEmojiWeight : x_weight(character.code);
+    Properties p = properties(character.code);
+    std::size_t emoji = p.emoji_start() ? emoji_size(text, at) : 0;
+    weight += emoji != 0 ? kEmojiWeight : x_weight(p);
     at += emoji != 0 ? emoji : character.size;
   }
   return weight;
 }
 
-}  // namespace
+/// Counts in one walk all that needs no second look: everything but links, and X's weight of a text that is not NFC.
+class Scanner {
+ public:
+  Scanner(std::string_view text, Interrupt &interrupt) : text_(text), interrupt_(interrupt) {}
 
-Stats text_stats(std::string_view utf8, Interrupt interrupt) {
-  Stats stats;
-  bool dot = false, at_sign = false, nfc_open = false;
-  GraphemeBreaker breaker;
-  stats.bytes = static_cast<std::int64_t>(utf8.size());
-  std::int64_t line_ends = 0;
-  std::size_t weighed = 0;  // X's weight is known up to here: an emoji is weighed where it starts
-  char32_t last = 0;
-  bool after_combining = false;
-
-  for (std::size_t at = 0; at < utf8.size();) {
-    auto byte = static_cast<unsigned char>(utf8[at]);
-    // A run of ASCII goes in one step, but for its ends: the first character may belong to a cluster before it, the
-    // last may be the digit of a keycap.
-    if (byte < 0x80 && last < 0x80 && last != '\r') {
-      AsciiRun run = ascii_run(utf8, at);
-      dot = dot || run.dot;
-      at_sign = at_sign || run.at_sign;
-      if (run.size > 0 && at + run.size < utf8.size() && static_cast<unsigned char>(utf8[at + run.size]) >= 0x80) {
-        --run.size;
-        if (utf8[at + run.size] == '\n') --run.line_feeds;
-      }
-      if (run.size > 0) {
-        interrupt.poll(static_cast<std::uint32_t>(run.size / 4));
-        auto size = static_cast<std::int64_t>(run.size);
-        stats.codepoints += size;
-        stats.utf16_units += size;
-        stats.graphemes += size;
-        stats.x_weight += size;
-        line_ends += run.line_feeds;
-        at += run.size;
-        last = static_cast<unsigned char>(utf8[at - 1]);
-        weighed = at;
-        breaker.skip_ascii(last);
-        after_combining = false;
-        continue;
-      }
+  void run() {
+    while (at_ < text_.size()) {
+      // Most texts are runs of ASCII and of plain characters; whatever else there is goes one by one.
+      bool settled = breaker_.is_settled() && at_ >= weighed_;
+      if (settled && last_ != '\r' && starts_ascii_run(text_, at_) && ascii()) continue;
+      if (settled && plain()) continue;
+      interrupt_.poll();
+      one();
     }
-    interrupt.poll();
-    Decoded character = decode_at(utf8, at);
+    stats.bytes = static_cast<std::int64_t>(text_.size());
+    stats.lines = text_.empty() ? 0 : line_ends_ + 1;
+  }
+
+  Stats stats;
+  bool nfc_open = false;
+
+ private:
+  bool ascii() {
+    AsciiRun run = ascii_run(text_, at_);
+    // The last character may be the digit of a keycap.
+    if (at_ + run.size < text_.size() && static_cast<unsigned char>(text_[at_ + run.size]) >= 0x80) {
+      --run.size;
+      if (text_[at_ + run.size] == '\n') --run.line_feeds;
+    }
+    if (run.size == 0) return false;
+    interrupt_.poll(static_cast<std::uint32_t>(run.size / 4));
+    line_ends_ += run.line_feeds;
+    at_ += run.size;
+    last_ = static_cast<unsigned char>(text_[at_ - 1]);
+    passed(static_cast<std::int64_t>(run.size), 0, 0, properties(last_));
+    return true;
+  }
+
+  bool plain() {
+    constexpr std::int64_t kLongest = 4096;
+    const std::string_view text = text_;
+    std::size_t at = at_;
+    std::int64_t count = 0, pairs = 0, heavy = 0;
+    Properties last(0);
+    for (; at < text.size() && count < kLongest; ++count) {
+      Decoded character = decode_at(text, at);
+      Properties p = properties(character.code);
+      if (!p.plain()) break;
+      pairs += character.code >= 0x10000 ? 1 : 0;
+      heavy += p.x_heavy() ? 1 : 0;
+      last = p;
+      at += character.size;
+    }
+    if (count == 0) return false;
+    at_ = at;
+    interrupt_.poll(static_cast<std::uint32_t>(count));
+    last_ = 0;
+    passed(count, pairs, heavy, last);
+    return true;
+  }
+
+  /// A run of characters that are clusters of their own.
+  void passed(std::int64_t count, std::int64_t pairs, std::int64_t heavy, Properties last) {
+    stats.codepoints += count;
+    stats.utf16_units += count + pairs;
+    stats.graphemes += count;
+    stats.x_weight += count + heavy;
+    weighed_ = at_;
+    after_combining_ = false;
+    breaker_.restart(last);
+  }
+
+  void one() {
+    Decoded character = decode_at(text_, at_);
     Properties p = properties(character.code);
     ++stats.codepoints;
     stats.utf16_units += utf16_size(character.code);
-    stats.graphemes += breaker.starts_cluster(p) ? 1 : 0;
-    if (at >= weighed) {
-      std::size_t emoji = p.emoji_start() ? emoji_size(utf8, at) : 0;
-      stats.x_weight += emoji != 0 ? kEmojiWeight : x_weight(character.code);
-      weighed = at + (emoji != 0 ? emoji : character.size);
+    stats.graphemes += breaker_.starts_cluster(p) ? 1 : 0;
+    if (at_ >= weighed_) {
+      std::size_t emoji = p.emoji_start() ? emoji_size(text_, at_) : 0;
+      stats.x_weight += emoji != 0 ? kEmojiWeight : x_weight(p);
+      weighed_ = at_ + (emoji != 0 ? emoji : character.size);
     }
-    line_ends += character.code == '\r' || (character.code == '\n' && last != '\r') ? 1 : 0;
+    line_ends_ += character.code == '\r' || (character.code == '\n' && last_ != '\r') ? 1 : 0;
     stats.bidi_controls = stats.bidi_controls || is_bidi_control(character.code);
-    nfc_open = nfc_open || p.nfc_open() || (p.combining() && after_combining);
-    dot = dot || character.code == '.';
-    at_sign = at_sign || character.code == '@';
-    after_combining = p.combining();
-    last = character.code;
-    at += character.size;
+    nfc_open = nfc_open || p.nfc_open() || (p.combining() && after_combining_);
+    after_combining_ = p.combining();
+    last_ = character.code;
+    at_ += character.size;
   }
 
-  stats.lines = utf8.empty() ? 0 : line_ends + 1;
-  std::vector<Span> urls;
-  if (dot) urls = x_url_spans(utf8, interrupt);
-  stats.mastodon_length = mastodon_length(utf8, stats.graphemes, at_sign, urls, interrupt);
+  std::string_view text_;
+  Interrupt &interrupt_;
+  std::size_t at_ = 0;
+  std::size_t weighed_ = 0;  // X's weight is known up to here: an emoji is weighed where it starts
+  char32_t last_ = 0;        // for CR LF; 0 for any plain character
+  bool after_combining_ = false;
+  std::int64_t line_ends_ = 0;
+  GraphemeBreaker breaker_;
+};
 
-  std::string composed = nfc_open ? nfc(utf8, interrupt) : std::string();
-  if (nfc_open && composed != utf8) {
-    if (dot) urls = x_url_spans(composed, interrupt);
+}  // namespace
+
+Stats text_stats(std::string_view utf8, Interrupt interrupt) {
+  Scanner scanner(utf8, interrupt);
+  scanner.run();
+  Stats stats = scanner.stats;
+  std::vector<Span> urls = x_url_spans(utf8, interrupt);
+  stats.mastodon_length = mastodon_length(utf8, stats.graphemes, urls, interrupt);
+
+  std::string composed = scanner.nfc_open ? nfc(utf8, interrupt) : std::string();
+  if (scanner.nfc_open && composed != utf8) {
+    urls = x_url_spans(composed, interrupt);
     stats.x_weight = weigh(composed, urls, interrupt);
   } else if (std::all_of(urls.begin(), urls.end(), [utf8](const Span &url) { return is_apart(utf8, url); })) {
     for (const Span &url : urls) stats.x_weight += kUrlWeight - static_cast<std::int64_t>(url.end - url.start);

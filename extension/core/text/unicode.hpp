@@ -48,6 +48,9 @@ class Properties {
   constexpr bool punctuation() const { return (word_ & 1U << 11) != 0; }  ///< general category P
   constexpr bool emoji_start() const { return (word_ & 1U << 12) != 0; }  ///< emoji_size() is worth asking
   constexpr bool combining() const { return (word_ & 1U << 13) != 0; }    ///< Canonical_Combining_Class is not 0
+  constexpr bool x_heavy() const { return (word_ & 1U << 14) != 0; }      ///< weighs 2 on X, not 1
+  /// Starts a cluster, unless after Prepend or L; begins no emoji or conjunct, and NFC leaves it alone.
+  constexpr bool plain() const { return (word_ & 1U << 15) != 0; }
 
  private:
   std::uint16_t word_;

@@ -16,6 +16,12 @@ struct Decoded {
   unsigned size;
 };
 
+inline bool is_ascii(std::string_view text) {
+  unsigned char bits = 0;
+  for (char c : text) bits |= static_cast<unsigned char>(c);
+  return bits < 0x80;
+}
+
 inline bool is_continuation(char byte) {
   return (static_cast<unsigned char>(byte) & 0xC0) == 0x80;
 }
@@ -25,17 +31,20 @@ inline bool is_continuation(char byte) {
 ///
 ///     decode_at("é", 0)  // {U+00E9, 2}
 inline Decoded decode_at(std::string_view text, std::size_t at) {
-  auto ascii = static_cast<unsigned char>(text[at]);
-  if (ascii < 0x80) return {ascii, 1};
-  auto byte = [&](std::size_t i) -> char32_t {
-    return at + i < text.size() ? static_cast<unsigned char>(text[at + i]) : 0U;
+  auto first = static_cast<unsigned char>(text[at]);
+  if (first < 0x80) return {first, 1};
+  unsigned size = first < 0xE0 ? 2 : first < 0xF0 ? 3 : 4;
+  std::size_t left = text.size() - at;
+  auto decode = [first, size](const char *bytes) -> char32_t {
+    auto bits = [bytes](int i) -> char32_t { return static_cast<unsigned char>(bytes[i]) & 0x3F; };
+    if (size == 2) return (first & 0x1FU) << 6 | bits(1);
+    if (size == 3) return (first & 0x0FU) << 12 | bits(1) << 6 | bits(2);
+    return (first & 0x07U) << 18 | bits(1) << 12 | bits(2) << 6 | bits(3);
   };
-  char32_t first = byte(0);
-  unsigned left = static_cast<unsigned>(text.size() - at);
-  if (first < 0xE0) return {(first & 0x1F) << 6 | (byte(1) & 0x3F), left < 2 ? left : 2};
-  if (first < 0xF0) return {(first & 0x0F) << 12 | (byte(1) & 0x3F) << 6 | (byte(2) & 0x3F), left < 3 ? left : 3};
-  return {(first & 0x07) << 18 | (byte(1) & 0x3F) << 12 | (byte(2) & 0x3F) << 6 | (byte(3) & 0x3F),
-          left < 4 ? left : 4};
+  if (left >= size) return {decode(text.data() + at), size};
+  char cut[4] = {};
+  text.copy(cut, left, at);
+  return {decode(cut), static_cast<unsigned>(left)};
 }
 
 /// Where the code point before `at` starts; `at` is above 0.

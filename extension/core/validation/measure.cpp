@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "core/text/graphemes.hpp"
+#include "core/text/utf8.hpp"
 #include "core/text/x_length.hpp"
 
 namespace nexus::validation {
@@ -101,6 +103,29 @@ bool Text::surely_within(Unit unit, double max) const {
 }
 
 std::int32_t Text::overflow_at(Unit unit, std::int64_t max) {
+  bool has_links = unit == Unit::weighted || unit == Unit::mastodon;
+  return has_links ? overflow_by_search(unit, max) : overflow_by_walk(unit, max);
+}
+
+std::int32_t Text::overflow_by_walk(Unit unit, std::int64_t max) {
+  std::string_view text = body();
+  text::GraphemeBreaker breaker;
+  std::int64_t length = 0;
+  std::int32_t position = 0;
+  for (std::size_t at = 0; at < text.size(); ++position) {
+    interrupt_.poll();
+    text::Decoded character = text::decode_at(text, at);
+    if (unit == Unit::graphemes)
+      length += breaker.starts_cluster(text::properties(character.code)) ? 1 : 0;
+    else
+      length += unit == Unit::utf8_bytes ? character.size : unit == Unit::utf16 ? text::utf16_size(character.code) : 1;
+    if (length > max) break;
+    at += character.size;
+  }
+  return position;
+}
+
+std::int32_t Text::overflow_by_search(Unit unit, std::int64_t max) {
   std::string_view text = body();
   if (unit == Unit::weighted) return text::x_length(text, text::XConfig::v3, interrupt_, max).within.codepoint;
   auto fits = [&](std::size_t bytes) {

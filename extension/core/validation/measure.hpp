@@ -38,6 +38,10 @@ class Text {
   std::int32_t overflow_at(Unit unit, std::int64_t max);
 
  private:
+  std::int32_t overflow_by_walk(Unit unit, std::int64_t max);
+  // A link has a length of its own, known only when its end is: whole prefixes are measured.
+  std::int32_t overflow_by_search(Unit unit, std::int64_t max);
+
   std::optional<std::string_view> body_;
   Interrupt interrupt_;
   std::optional<std::uint8_t> signs_;

@@ -12,7 +12,7 @@ sys.path.insert(0, str(ROOT / "test" / "conformance"))
 from common import quote, run  # noqa: E402
 
 BUILD = ROOT / "build" / "differential"
-COUNT = int(os.environ.get("DIFFERENTIAL_COUNT", "4000"))
+COUNT = int(sys.argv[1]) if len(sys.argv) > 1 else 2000
 
 WORDS = """post day the a launch Straße naïve 日本 東京 写真 カメラ ありがとう 한국어 여행 привет мир Ελλάδα עברית שלום مرحبا فارسی हिन्दी क्षेत्र
     தமிழ் ภาษาไทย বাংলা ខ្មែរ አማርኛ Tiếng việt Türkçe ПОСТ 公開 发布 x 1 2024 end.of.sentence So... don't""".split()
@@ -52,8 +52,14 @@ def texts(seed):
                           for _ in range(rng.randint(1, 30)))
 
 
+def skip(name, reason):
+    """Ends the program: nothing passed, nothing failed, and why."""
+    print(f"differential {name}: skipped, {reason}\n0 passed, 0 failed", flush=True)
+    sys.exit(0)
+
+
 def npm(name, *packages):
-    """A folder with the packages, or None (and a message) where npm cannot bring them."""
+    """A folder with the packages; where npm cannot bring them says so and ends with nothing compared."""
     folder = BUILD / "npm"
     folder.mkdir(parents=True, exist_ok=True)
     wanted = [p for p in packages if not (folder / "node_modules" / p.rpartition("@")[0] / "package.json").exists()]
@@ -65,8 +71,7 @@ def npm(name, *packages):
         except (FileNotFoundError, subprocess.TimeoutExpired) as error:
             reason = str(error)
         if reason:
-            print(f"differential {name}: skipped, npm cannot bring {' '.join(wanted)}: {reason}", flush=True)
-            return None
+            skip(name, f"npm cannot bring {' '.join(wanted)}: {reason}")
     return folder
 
 
@@ -100,4 +105,5 @@ def compare(name, inputs, ours, theirs, known=()):
         print(f"  known: {count} {reason}", flush=True)
     for text, our, their in faults[:int(os.environ.get("DIFFERENTIAL_SHOW", "5"))]:
         print(f"  differs: {ascii(text)}\n    ours   {json.dumps(our)}\n    theirs {json.dumps(their)}", flush=True)
+    print(f"{len(inputs) - len(faults)} passed, {len(faults)} failed", flush=True)
     sys.exit(1 if faults else 0)
