@@ -69,7 +69,7 @@ count_regress() {
   count "$name" "$ok" "$bad"
 }
 
-regress_names() { find "test/$1" -name "*.$2" -printf '%f\n' | sed "s/\.$2\$//" | sort; }
+regress_names() { find "test/$1" -maxdepth 1 -name "*.$2" -printf '%f\n' | sed "s/\.$2\$//" | sort; }
 
 stage_regress() {
   local tests=${REGRESS:-$(regress_names sql sql)}
