@@ -2,13 +2,19 @@
 #include "core/metrics/series_patch.hpp"
 
 #include <algorithm>
+#include <set>
+#include <tuple>
 
 #include "glue/datum.hpp"
 #include "glue/metrics_rollup.hpp"
 #include "glue/metrics_zone.hpp"
 
 extern "C" {
+#include "access/xact.h"
 #include "catalog/namespace.h"
+#include "common/hashfn.h"
+#include "miscadmin.h"
+#include "storage/lock.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/regproc.h"
@@ -27,6 +33,8 @@ using metrics::Values;
 namespace {
 
 constexpr size_t kFlushDays = 20000;
+/// Touched instants further apart are remembered apart, so that a late sample costs its own days.
+constexpr Timestamp kGap = 2 * USECS_PER_DAY;
 constexpr DaySpan kAllDays = {-2451545, 100000000};
 
 Datum text_of(const std::string &text) {
@@ -54,6 +62,76 @@ Rollup::Rollup() : store_(false) {
 }
 
 Rollup::~Rollup() = default;  // scratch_ ends with SPI's memory
+
+bool Rollup::lock_author(const std::string &user, bool wait) {
+  if (auto known = locked_.find(user); known != locked_.end() && (known->second || !wait)) return known->second;
+  // A few locks for all authors: a statement over very many must not fill the server's table of locks.
+  constexpr uint32 kLocks = 1024;
+  const char *text = user.data();
+  size_t size = user.size();
+  bool ours = call([=] {
+    LOCKTAG tag;
+    uint32 number = DatumGetUInt32(hash_any(reinterpret_cast<const unsigned char *>(text), static_cast<int>(size)));
+    Oid table = get_relname_relid("metric_series", get_namespace_oid("nexus", false));
+    SET_LOCKTAG_ADVISORY(tag, MyDatabaseId, table, number % kLocks, 2);
+    return LockAcquire(&tag, ExclusiveLock, false, !wait) != LOCKACQUIRE_NOT_AVAIL;
+  });
+  locked_[user] = ours;
+  return ours;
+}
+
+std::unordered_map<int32, std::string> Rollup::owners_of(const Column &contents) {
+  std::unordered_map<int32, std::string> owners;
+  constexpr Oid kTypes[] = {INT4ARRAYOID};
+  Datum parameters[] = {contents.array()};
+  for_rows(
+      store_.plan("SELECT id, coalesce(user_id, '') FROM " + store_.schema() + ".content WHERE id = ANY ($1)", kTypes),
+      parameters, false, false, [&owners](HeapTuple row, TupleDesc descriptor) {
+        owners[DatumGetInt32(column(row, descriptor, 1))] = stored_bytes(column(row, descriptor, 2));
+      });
+  return owners;
+}
+
+void Rollup::append_delta(const std::vector<SeriesTouch> &touched) {
+  Column contents(INT4OID), platforms(TEXTOID), from(TIMESTAMPOID), to(TIMESTAMPOID), posts(INT4OID);
+  for (const SeriesTouch &touch : touched)
+    for (size_t i = 0; i < touch.ranges.size(); ++i) {
+      contents.add(Int32GetDatum(touch.key.content_id));
+      platforms.add_text(touch.key.platform);
+      from.add(TimestampGetDatum(touch.ranges[i].first));
+      to.add(TimestampGetDatum(touch.ranges[i].second));
+      posts.add(Int32GetDatum(i + 1 == touch.ranges.size() && !touch.posts.empty() ? touch.posts.back().first : 0));
+    }
+  if (contents.empty()) return;
+  constexpr Oid kTypes[] = {INT4ARRAYOID, TEXTARRAYOID, TIMESTAMPARRAYOID, TIMESTAMPARRAYOID, INT4ARRAYOID};
+  Datum parameters[] = {contents.array(), platforms.array(), from.array(), to.array(), posts.array()};
+  static const std::string kAppend =
+      "INSERT INTO nexus.metric_delta (content_id, platform, from_at, to_at, post_id)"
+      " SELECT c, p, f, t, nullif(r, 0) FROM unnest($1, $2, $3, $4, $5) k(c, p, f, t, r)";
+  store_.run(kAppend, kTypes, parameters);
+}
+
+void Rollup::append_touched(std::vector<SampleChange> &changes, const Names &names) {
+  std::sort(changes.begin(), changes.end(), [](const SampleChange &a, const SampleChange &b) {
+    return std::tie(a.content_id, a.platform, a.at) < std::tie(b.content_id, b.platform, b.at);
+  });
+  std::vector<SeriesTouch> touched;
+  for (const SampleChange &change : changes) {
+    if (store_.raw_from() != DT_NOBEGIN && change.added && change.at < store_.raw_from() + USECS_PER_DAY)
+      throw Error("22008", "samples of that time are closed").hint("freeze_metrics() set the instant.");
+    const std::string &platform = names.name(change.platform);
+    if (touched.empty() || touched.back().key.content_id != change.content_id ||
+        touched.back().key.platform != platform)
+      touched.push_back({{change.content_id, platform}, {}, {}});
+    auto &ranges = touched.back().ranges;
+    if (ranges.empty() || change.at - ranges.back().second > kGap)
+      ranges.emplace_back(change.at, change.at);
+    else
+      ranges.back().second = change.at;
+    if (change.added && change.post_id != 0) touched.back().posts = {{change.post_id, change.at}};
+  }
+  append_delta(touched);
+}
 
 LocalDays &Rollup::days_of(const std::string &zone) {
   auto found = zones_.find(zone);
@@ -129,11 +207,15 @@ void Rollup::append(SeriesHead &head, std::span<const SampleChange> samples, con
 void Rollup::patch(SeriesHead &head, const std::vector<DaySpan> &spans) {
   LocalDays &days = days_of(head.zone);
   TableSource source(store_, head);
-  for (const DayChange &change : metrics::patch_series(source, days, spans, head.latest)) change_day(head, change);
+  int32 open = first_open_day(days);
   Timestamp last = source.last_at();
+  // Without any sample the head goes too, and with it all days, also those that wait in metric_delta.
+  std::vector<DaySpan> all = {{open, kAllDays.last}};
+  for (const DayChange &change : metrics::patch_series(source, days, last == DT_NOBEGIN ? all : spans, head.latest))
+    change_day(head, change);
   if (last != DT_NOBEGIN) {
     head.last_at = last;
-  } else if (store_.raw_from() != DT_NOBEGIN && !source.days_before(first_open_day(days)).empty()) {
+  } else if (store_.raw_from() != DT_NOBEGIN && !source.days_before(open).empty()) {
     head.last_at = std::min(head.last_at, store_.raw_from());
   } else {
     removed_series_.push_back(head.series);
@@ -144,7 +226,13 @@ void Rollup::patch(SeriesHead &head, const std::vector<DaySpan> &spans) {
 
 void Rollup::apply(std::vector<SampleChange> &changes, const Names &names) {
   if (changes.empty()) return;
-  keep_last_measured(changes);
+  // With a snapshot of the whole transaction nobody could see what a predecessor in the lock has written.
+  bool appends_only = call([] { return IsolationUsesXactSnapshot(); });
+  if (appends_only) {
+    append_touched(changes, names);
+    return;
+  }
+  std::vector<SeriesTouch> later = keep_last_measured(changes, names);
   auto key_order = [&names](const SampleChange &a, const SampleChange &b) {
     if (a.content_id != b.content_id) return a.content_id < b.content_id ? -1 : 1;
     return a.platform == b.platform ? 0 : names.name(a.platform).compare(names.name(b.platform));
@@ -167,14 +255,33 @@ void Rollup::apply(std::vector<SampleChange> &changes, const Names &names) {
     keys.push_back({changes[from].content_id, names.name(changes[from].platform)});
     from = to;
   }
-  std::vector<SeriesHead> heads = store_.lock_heads(keys);
+  Column contents(INT4OID);
+  for (const SeriesKey &key : keys) contents.add(Int32GetDatum(key.content_id));
+  std::unordered_map<int32, std::string> owners = owners_of(contents);
+  auto is_ours = [&](const SeriesKey &key) {
+    auto owner = owners.find(key.content_id);
+    return owner != owners.end() && lock_author(owner->second, false);
+  };
+  std::vector<SeriesKey> ours;
+  std::copy_if(keys.begin(), keys.end(), std::back_inserter(ours), is_ours);
+  std::vector<SeriesHead> heads = store_.make_heads(ours);
+  auto put_off = [&](const SeriesKey &key, std::span<const SampleChange> samples) {
+    later.push_back({key, {}, {{samples.front().at, samples.back().at}}});
+    for (const SampleChange &sample : samples)
+      if (sample.added && sample.post_id != 0) later.back().posts = {{sample.post_id, sample.at}};
+  };
 
-  // Heads come in the same order; a key without one is of content that is gone.
+  // Heads come in the same order. Content that is gone has no owner: the trigger on content takes its series away.
   Column series(INT4OID), last_days(DATEOID);
   for (size_t g = 0, h = 0; g < groups.size(); ++g) {
     while (h < heads.size() && heads[h].key < keys[g]) ++h;
-    if (h == heads.size() || heads[h].key != keys[g]) continue;
     Group &group = groups[g];
+    auto owner = owners.find(keys[g].content_id);
+    if (owner == owners.end()) continue;
+    if (h == heads.size() || heads[h].key != keys[g] || heads[h].user != owner->second) {
+      put_off(keys[g], group.changes);
+      continue;
+    }
     group.head = &heads[h];
     group.appends =
         std::all_of(group.changes.begin(), group.changes.end(), [](const SampleChange &c) { return c.added; }) &&
@@ -224,109 +331,183 @@ void Rollup::apply(std::vector<SampleChange> &changes, const Names &names) {
       patch(*group.head, spans_of(ranges, days));
     }
   }
+  append_delta(later);
   flush();
 }
 
-void Rollup::refresh(const std::vector<SeriesTouch> &touched) {
-  if (touched.empty()) return;
+int64 Rollup::refresh(const std::vector<SeriesTouch> &touched) {
+  if (touched.empty()) return 0;
+  Column contents(INT4OID);
+  for (const SeriesTouch &touch : touched) contents.add(Int32GetDatum(touch.key.content_id));
+  std::unordered_map<int32, std::string> owners = owners_of(contents);
   std::vector<SeriesKey> keys;
-  Column posts(INT4OID), times(TIMESTAMPOID), contents(INT4OID);
   for (const SeriesTouch &touch : touched) {
-    keys.push_back(touch.key);
-    contents.add(Int32GetDatum(touch.key.content_id));
-    for (auto [post, at] : touch.posts) {
-      posts.add(Int32GetDatum(post));
-      times.add(TimestampGetDatum(at));
-    }
+    auto owner = owners.find(touch.key.content_id);
+    if (owner != owners.end() && lock_author(owner->second, false)) keys.push_back(touch.key);
   }
-  std::vector<SeriesHead> heads = store_.lock_heads(keys);
+  std::vector<SeriesHead> heads = store_.make_heads(keys);
+  std::vector<SeriesTouch> later;
+  std::vector<const SeriesTouch *> done;
+  int64 gone = 0;
   size_t h = 0;
   for (const SeriesTouch &touch : touched) {
     check_interrupts();
+    auto owner = owners.find(touch.key.content_id);
+    if (owner == owners.end()) {  // the content is gone, and its series with it
+      ++gone;
+      continue;
+    }
     while (h < heads.size() && heads[h].key < touch.key) ++h;
-    if (h == heads.size() || heads[h].key != touch.key) continue;
+    if (h == heads.size() || heads[h].key != touch.key || heads[h].user != owner->second) {
+      later.push_back(touch);
+      continue;
+    }
     LocalDays &days = days_of(heads[h].zone);
     int32 open = first_open_day(days);
     std::vector<DaySpan> spans;
     for (DaySpan span : spans_of(touch.ranges, days))
       if (span.last >= open) spans.push_back({std::max(span.first, open), span.last});
     if (!spans.empty()) patch(heads[h], spans);
+    done.push_back(&touch);
   }
-  Datum given[] = {contents.array()};
-  Datum measured[] = {posts.array(), times.array()};
-  constexpr Oid kContents[] = {INT4ARRAYOID};
-  constexpr Oid kPosts[] = {INT4ARRAYOID, TIMESTAMPARRAYOID};
-  // Before flush(), which empties the memory of the arrays: heads are written first, content follows.
+  Column measured(INT4OID), posts(INT4OID), times(TIMESTAMPOID);
+  for (const SeriesTouch *touch : done) {
+    measured.add(Int32GetDatum(touch->key.content_id));
+    for (auto [post, at] : touch->posts) {
+      posts.add(Int32GetDatum(post));
+      times.add(TimestampGetDatum(at));
+    }
+  }
+  Datum given[] = {measured.array()};
+  Datum accounts[] = {posts.array(), times.array()};
+  // Before flush(), which empties the memory of the arrays. Nothing is waited for: what another transaction holds
+  // is put off.
   write_days();
   write_heads();
-  if (has_column(store_.schema(), "content", "last_measured_at"))
-    store_.run(
-        "WITH n AS MATERIALIZED (SELECT s.content_id, max(s.last_at) AS at FROM nexus.metric_series s"
-        " WHERE s.content_id = ANY ($1) GROUP BY s.content_id), l AS (SELECT o.id, n.at FROM n JOIN " +
-            store_.schema() +
-            ".content o ON o.id = n.content_id WHERE o.last_measured_at IS DISTINCT FROM n.at"
-            " ORDER BY o.id FOR NO KEY UPDATE OF o) UPDATE " +
-            store_.schema() + ".content c SET last_measured_at = l.at FROM l WHERE c.id = l.id",
-        kContents, given);
-  if (!posts.empty() && has_column(store_.schema(), "social_accounts", "last_measured_at"))
-    store_.run("WITH n AS MATERIALIZED (SELECT p.account_id, max(k.at) AS at FROM unnest($1, $2) k(id, at) JOIN " +
-                   store_.schema() +
-                   ".platform_posts p ON p.id = k.id GROUP BY p.account_id), l AS (SELECT o.id, n.at FROM n JOIN " +
-                   store_.schema() +
-                   ".social_accounts o ON o.id = n.account_id WHERE o.last_measured_at IS NULL OR o.last_measured_at <"
-                   " n.at ORDER BY o.id FOR NO KEY UPDATE OF o) UPDATE " +
-                   store_.schema() + ".social_accounts a SET last_measured_at = l.at FROM l WHERE a.id = l.id",
-               kPosts, measured);
+  const std::string &schema = store_.schema();
+  if (has_column(schema, "content", "last_measured_at")) {
+    constexpr Oid kTypes[] = {INT4ARRAYOID};
+    std::map<int32, Timestamp> skipped;
+    for_rows(
+        store_.plan("WITH n AS MATERIALIZED (SELECT o.id, k.at FROM (SELECT s.content_id, max(s.last_at) AS at"
+                    " FROM nexus.metric_series s WHERE s.content_id = ANY ($1) GROUP BY s.content_id) k JOIN " +
+                        schema +
+                        ".content o ON o.id = k.content_id WHERE o.last_measured_at IS DISTINCT FROM k.at), l AS"
+                        " MATERIALIZED (SELECT o.id, n.at FROM n JOIN " +
+                        schema +
+                        ".content o ON o.id = n.id ORDER BY o.id FOR NO KEY UPDATE OF o SKIP LOCKED), u AS (UPDATE " +
+                        schema +
+                        ".content c SET last_measured_at = l.at FROM l WHERE c.id = l.id) SELECT n.id, n.at FROM n"
+                        " WHERE NOT EXISTS (SELECT FROM l WHERE l.id = n.id)",
+                    kTypes),
+        given, false, false, [&skipped](HeapTuple row, TupleDesc descriptor) {
+          skipped[DatumGetInt32(column(row, descriptor, 1))] = DatumGetTimestamp(column(row, descriptor, 2));
+        });
+    for (const SeriesTouch *touch : done)
+      if (auto found = skipped.find(touch->key.content_id); found != skipped.end()) {
+        later.push_back({touch->key, {}, {{found->second, found->second}}});
+        skipped.erase(found);
+      }
+  }
+  measure_accounts(accounts);
+  append_delta(later);
   flush();
+  return static_cast<int64>(done.size()) + gone;
 }
 
-void Rollup::keep_last_measured(const std::vector<SampleChange> &changes) {
-  std::map<int32, Timestamp> added, removed, posts;
-  auto latest = [](std::map<int32, Timestamp> &times, int32 id, Timestamp at) {
-    auto [found, is_new] = times.try_emplace(id, at);
-    if (!is_new && found->second < at) found->second = at;
+void Rollup::measure_accounts(const Datum *posts_and_times) {
+  const std::string &schema = store_.schema();
+  if (!has_column(schema, "social_accounts", "last_measured_at")) return;
+  constexpr Oid kTypes[] = {INT4ARRAYOID, TIMESTAMPARRAYOID};
+  store_.run("WITH n AS MATERIALIZED (SELECT p.account_id, max(k.at) AS at FROM unnest($1, $2) k(id, at) JOIN " +
+                 schema +
+                 ".platform_posts p ON p.id = k.id GROUP BY p.account_id), l AS MATERIALIZED (SELECT o.id, n.at"
+                 " FROM n JOIN " +
+                 schema +
+                 ".social_accounts o ON o.id = n.account_id WHERE o.last_measured_at IS NULL OR"
+                 " o.last_measured_at < n.at ORDER BY o.id FOR NO KEY UPDATE OF o SKIP LOCKED) UPDATE " +
+                 schema +
+                 ".social_accounts a SET last_measured_at = l.at FROM l WHERE a.id = l.id AND"
+                 " (a.last_measured_at IS NULL OR a.last_measured_at < l.at)",
+             kTypes, posts_and_times);
+}
+
+std::vector<SeriesTouch> Rollup::keep_last_measured(const std::vector<SampleChange> &changes, const Names &names) {
+  struct Measured {
+    Timestamp added = DT_NOBEGIN, removed = DT_NOBEGIN;
+    uint16 platform = 0;
   };
+  std::map<int32, Measured> contents;
+  std::map<int32, Timestamp> posts;
   for (const SampleChange &change : changes) {
-    latest(change.added ? added : removed, change.content_id, change.at);
-    if (change.added && change.post_id != 0) latest(posts, change.post_id, change.at);
+    Measured &measured = contents[change.content_id];
+    Timestamp &at = change.added ? measured.added : measured.removed;
+    at = std::max(at, change.at);
+    measured.platform = change.platform;
+    if (!change.added || change.post_id == 0) continue;
+    auto [found, is_new] = posts.try_emplace(change.post_id, change.at);
+    if (!is_new) found->second = std::max(found->second, change.at);
   }
   const std::string &schema = store_.schema();
   constexpr Oid kTypes[] = {INT4ARRAYOID, TIMESTAMPARRAYOID};
-  auto update = [&](const std::map<int32, Timestamp> &times, const std::string &statement) {
-    if (times.empty()) return;
+  std::vector<SeriesTouch> skipped;
+  // Rows that another transaction holds are left to the next fold: a writer waits for nobody.
+  auto update = [&](bool removed) {
     Column ids(INT4OID), at(TIMESTAMPOID);
-    for (auto [id, time] : times) {
+    for (const auto &[id, measured] : contents) {
+      Timestamp time = removed ? measured.removed : measured.added;
+      if (time == DT_NOBEGIN) continue;
+      ids.add(Int32GetDatum(id));
+      at.add(TimestampGetDatum(time));
+    }
+    if (ids.empty()) return;
+    Datum parameters[] = {ids.array(), at.array()};
+    std::string compare =
+        removed ? "o.last_measured_at <= k.at" : "(o.last_measured_at IS NULL OR o.last_measured_at < k.at)";
+    std::string set =
+        removed ? "(SELECT max(m.captured_at) FROM " + schema + ".content_metrics m WHERE m.content_id = c.id)"
+                : "l.at";
+    std::string still = removed ? "" : " AND (c.last_measured_at IS NULL OR c.last_measured_at < l.at)";
+    for_rows(
+        store_.plan("WITH n AS MATERIALIZED (SELECT o.id, k.at FROM unnest($1, $2) k(id, at) JOIN " + schema +
+                        ".content o ON o.id = k.id WHERE " + compare +
+                        "), l AS MATERIALIZED (SELECT o.id, n.at FROM n JOIN " + schema +
+                        ".content o ON o.id = n.id ORDER BY o.id FOR NO KEY UPDATE OF o SKIP LOCKED), u AS (UPDATE " +
+                        schema + ".content c SET last_measured_at = " + set + " FROM l WHERE c.id = l.id" + still +
+                        ") SELECT n.id, n.at FROM n WHERE NOT EXISTS (SELECT FROM l WHERE l.id = n.id)",
+                    kTypes),
+        parameters, false, false, [&](HeapTuple row, TupleDesc descriptor) {
+          int32 id = DatumGetInt32(column(row, descriptor, 1));
+          Timestamp time = DatumGetTimestamp(column(row, descriptor, 2));
+          skipped.push_back({{id, names.name(contents[id].platform)}, {}, {{time, time}}});
+        });
+  };
+  if (has_column(schema, "content", "last_measured_at")) {
+    update(true);
+    update(false);
+  }
+  if (!posts.empty()) {
+    Column ids(INT4OID), at(TIMESTAMPOID);
+    for (auto [id, time] : posts) {
       ids.add(Int32GetDatum(id));
       at.add(TimestampGetDatum(time));
     }
     Datum parameters[] = {ids.array(), at.array()};
-    store_.run(statement, kTypes, parameters);
-  };
-  if (has_column(schema, "content", "last_measured_at")) {
-    update(
-        removed,
-        "WITH l AS MATERIALIZED (SELECT o.id FROM unnest($1, $2) k(id, at) JOIN " + schema +
-            ".content o ON o.id = k.id WHERE o.last_measured_at <= k.at ORDER BY o.id FOR NO KEY UPDATE OF o) UPDATE " +
-            schema + ".content c SET last_measured_at = (SELECT max(m.captured_at) FROM " + schema +
-            ".content_metrics m WHERE m.content_id = c.id) FROM l WHERE c.id = l.id");
-    update(added, "WITH l AS MATERIALIZED (SELECT o.id, k.at FROM unnest($1, $2) k(id, at) JOIN " + schema +
-                      ".content o ON o.id = k.id WHERE o.last_measured_at IS NULL OR o.last_measured_at < k.at"
-                      " ORDER BY o.id FOR NO KEY UPDATE OF o) UPDATE " +
-                      schema + ".content c SET last_measured_at = l.at FROM l WHERE c.id = l.id");
+    measure_accounts(parameters);
   }
-  if (has_column(schema, "social_accounts", "last_measured_at"))
-    update(posts, "WITH n AS MATERIALIZED (SELECT p.account_id, max(k.at) AS at FROM unnest($1, $2) k(id, at) JOIN " +
-                      schema +
-                      ".platform_posts p ON p.id = k.id GROUP BY p.account_id), l AS (SELECT o.id, n.at FROM n JOIN " +
-                      schema +
-                      ".social_accounts o ON o.id = n.account_id WHERE o.last_measured_at IS NULL OR"
-                      " o.last_measured_at < n.at ORDER BY o.id FOR NO KEY UPDATE OF o) UPDATE " +
-                      schema + ".social_accounts a SET last_measured_at = l.at FROM l WHERE a.id = l.id");
+  return skipped;
+}
+
+void Rollup::lock_owners(const std::string &condition, std::span<const Oid> types, const Datum *parameters) {
+  std::set<std::string> users;
+  for (const SeriesHead &head : store_.heads(condition, types, parameters)) users.insert(head.user);
+  for (const std::string &user : users) lock_author(user, true);
 }
 
 void Rollup::forget(const Column &contents) {
   constexpr Oid kTypes[] = {INT4ARRAYOID};
   Datum parameters[] = {contents.array()};
+  lock_owners(" WHERE s.content_id = ANY ($1)", kTypes, parameters);
   std::vector<SeriesHead> heads = store_.heads(" WHERE s.content_id = ANY ($1)", kTypes, parameters);
   store_.run("DELETE FROM nexus.metric_delta WHERE content_id = ANY ($1)", kTypes, parameters);
   for (SeriesHead &head : heads) {
@@ -390,6 +571,8 @@ void Rollup::rebuild(SeriesHead &head, const std::string &user, const std::strin
 int64 Rollup::rebuild_all() {
   const std::string &schema = store_.schema();
   store_.run("LOCK TABLE " + schema + ".content_metrics IN SHARE ROW EXCLUSIVE MODE", {}, nullptr);
+  store_.run("SELECT pg_advisory_xact_lock('nexus.metric_delta'::regclass::oid::bigint)", {}, nullptr);  // as folds do
+  lock_owners("", {}, nullptr);
   store_.run("DELETE FROM nexus.metric_delta", {}, nullptr);
   store_.run("DELETE FROM nexus.metric_user_days", {}, nullptr);
   store_.run("DELETE FROM nexus.metric_user_hours", {}, nullptr);
@@ -438,6 +621,7 @@ int64 Rollup::change_zone(const std::string &user, const std::string &zone) {
   Datum parameters[] = {text_of(user), text_of(zone)};
   store_.run("INSERT INTO nexus.metric_zones VALUES ($1, $2) ON CONFLICT (user_id) DO UPDATE SET tz = excluded.tz",
              kTypes, parameters);
+  lock_author(user, true);
   std::vector<SeriesHead> heads = store_.heads(" WHERE s.user_id = $1", std::span(kTypes).first(1), parameters);
   for (SeriesHead &head : heads) {
     check_interrupts();
@@ -456,6 +640,8 @@ void Rollup::change_owner(int32 content_id, const std::string &user) {
            [&zone](HeapTuple row, TupleDesc descriptor) { zone = stored_bytes(column(row, descriptor, 1)); });
   constexpr Oid kContent[] = {INT4OID};
   Datum parameters[] = {Int32GetDatum(content_id)};
+  lock_author(user, true);
+  lock_owners(" WHERE s.content_id = $1", kContent, parameters);
   std::vector<SeriesHead> heads = store_.heads(" WHERE s.content_id = $1", kContent, parameters);
   for (SeriesHead &head : heads) rebuild(head, user, zone, true);
   flush();

@@ -32,8 +32,10 @@ struct SeriesTouch {
   std::vector<std::pair<Timestamp, Timestamp>> ranges;  // from first to last instant
 };
 
-/// Collects what changes in the rollups and writes it, always in this order: heads of series by key, their days, the
-/// authors' days and hours by key. Whoever writes rollups goes through here, so nobody waits in a circle.
+/// Collects what changes in the rollups and writes it. All rows of an author belong to the transaction that holds the
+/// author's lock. A writer never waits for one: what it finds locked it appends to metric_delta, as hot mode does, and
+/// the next fold brings it in. So two writers cannot wait for each other, and readers, who look at metric_delta, are
+/// right all the time. Only who takes something away from an author (forget, rebuild, changes of zone and owner) waits.
 class Rollup {
  public:
   Rollup();
@@ -42,8 +44,11 @@ class Rollup {
   const Store &store() const { return store_; }
   /// Samples that this transaction has written, in any order. `names` are the platforms they speak of.
   void apply(std::vector<SampleChange> &changes, const Names &names);
-  /// Series to be brought up to date with their samples, ordered by key.
-  void refresh(const std::vector<SeriesTouch> &touched);
+  /// Remembers what was touched and nothing more.
+  void append_touched(std::vector<SampleChange> &changes, const Names &names);
+  /// Series to be brought up to date with their samples, ordered by key. Returns how many could be; the others are
+  /// appended to metric_delta again.
+  int64 refresh(const std::vector<SeriesTouch> &touched);
   /// Takes all series of these contents away.
   void forget(const Column &contents);
   /// Makes all series anew, for which writers of content_metrics must be locked out; returns their number.
@@ -66,7 +71,12 @@ class Rollup {
 
   metrics::LocalDays &days_of(const std::string &zone);
   int32 first_open_day(metrics::LocalDays &days) const;
-  void keep_last_measured(const std::vector<SampleChange> &changes);
+  bool lock_author(const std::string &user, bool wait);
+  void lock_owners(const std::string &condition, std::span<const Oid> types, const Datum *parameters);
+  void measure_accounts(const Datum *posts_and_times);
+  std::unordered_map<int32, std::string> owners_of(const Column &contents);
+  void append_delta(const std::vector<SeriesTouch> &touched);
+  std::vector<SeriesTouch> keep_last_measured(const std::vector<SampleChange> &changes, const Names &names);
   void append(SeriesHead &head, std::span<const SampleChange> samples, const metrics::DayState *stored);
   void patch(SeriesHead &head, const std::vector<metrics::DaySpan> &spans);
   void rebuild(SeriesHead &head, const std::string &user, const std::string &zone, bool counted);
@@ -82,6 +92,7 @@ class Rollup {
   Store store_;
   MemoryContext scratch_;
   std::unordered_map<std::string, metrics::LocalDays> zones_;
+  std::unordered_map<std::string, bool> locked_;  // authors asked for, and whether they are ours
   std::map<Author, AuthorCells> authors_;
   AuthorCells *author_ = nullptr;  // of the head last counted for
   const SeriesHead *author_of_ = nullptr;

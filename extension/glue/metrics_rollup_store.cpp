@@ -103,7 +103,7 @@ std::vector<SeriesHead> Store::heads(const std::string &condition, std::span<con
   std::vector<SeriesHead> found;
   std::string statement =
       "SELECT s.series, s.content_id, s.platform, s.user_id, s.tz, s.last_at, s.latest FROM nexus.metric_series s" +
-      condition + " ORDER BY s.content_id, s.platform" + (read_only_ ? "" : " FOR UPDATE OF s");
+      condition + " ORDER BY s.content_id, s.platform";
   for_rows(plan(statement, types), parameters, read_only_, true, [&found](HeapTuple row, TupleDesc descriptor) {
     SeriesHead head;
     bool null;
@@ -119,7 +119,7 @@ std::vector<SeriesHead> Store::heads(const std::string &condition, std::span<con
   return found;
 }
 
-std::vector<SeriesHead> Store::lock_heads(const std::vector<SeriesKey> &keys) const {
+std::vector<SeriesHead> Store::make_heads(const std::vector<SeriesKey> &keys) const {
   Column contents(INT4OID), platforms(TEXTOID);
   for (const SeriesKey &key : keys) {
     contents.add(Int32GetDatum(key.content_id));
@@ -127,15 +127,13 @@ std::vector<SeriesHead> Store::lock_heads(const std::vector<SeriesKey> &keys) co
   }
   constexpr Oid kTypes[] = {INT4ARRAYOID, TEXTARRAYOID};
   Datum parameters[] = {contents.array(), platforms.array()};
-  // First what is missing, then the locks: both in order of key, so that nobody waits in a circle. The lock on the
-  // content keeps its owner as read here.
   run("INSERT INTO nexus.metric_series (content_id, platform, user_id, tz, latest)"
       " SELECT k.id, k.platform, coalesce(c.user_id, ''), coalesce((SELECT z.tz FROM nexus.metric_zones z"
       " WHERE z.user_id = c.user_id COLLATE \"C\"), 'UTC'), '\\x0100'"
       " FROM unnest($1, $2) k(id, platform) JOIN " +
           schema_ +
           ".content c ON c.id = k.id WHERE NOT EXISTS (SELECT FROM nexus.metric_series s WHERE s.content_id = k.id"
-          " AND s.platform = k.platform COLLATE \"C\") ORDER BY k.id, k.platform COLLATE \"C\" FOR SHARE OF c"
+          " AND s.platform = k.platform COLLATE \"C\") ORDER BY k.id, k.platform COLLATE \"C\""
           " ON CONFLICT DO NOTHING",
       kTypes, parameters);
   return heads(" JOIN unnest($1, $2) k(id, platform) ON s.content_id = k.id AND s.platform = k.platform COLLATE \"C\"",

@@ -114,8 +114,9 @@ class Store {
   /// Runs a statement for its effect; returns the number of rows.
   uint64 run(const std::string &statement, std::span<const Oid> types, const Datum *parameters) const;
 
-  std::vector<SeriesHead> lock_heads(const std::vector<SeriesKey> &keys) const;  ///< made where missing; by key
-  /// The heads for which `condition` holds, over `s`, ordered by key; locked unless read only.
+  /// The heads of these series, made where they are missing and the content is there; ordered by key.
+  std::vector<SeriesHead> make_heads(const std::vector<SeriesKey> &keys) const;
+  /// The heads for which `condition` holds, over `s`, ordered by key.
   std::vector<SeriesHead> heads(const std::string &condition, std::span<const Oid> types,
                                 const Datum *parameters) const;
 

@@ -12,6 +12,7 @@
 #include "glue/metrics_state.hpp"
 
 extern "C" {
+#include "access/xact.h"
 #include "commands/trigger.h"
 #include "executor/executor.h"
 #include "storage/lmgr.h"
@@ -29,9 +30,6 @@ namespace {
 
 /// So many samples are held in memory at a time; a longer statement is worked off in parts.
 constexpr size_t kMostSamples = 200000;
-/// Touched instants further apart are remembered apart, so that a late sample costs its own days.
-constexpr Timestamp kGap = 2 * USECS_PER_DAY;
-
 TriggerData *trigger_of(FunctionCallInfo fcinfo) {
   if (!CALLED_AS_TRIGGER(fcinfo)) throw Error("39P01", "this function is called by a trigger only");
   return reinterpret_cast<TriggerData *>(fcinfo->context);
@@ -128,39 +126,6 @@ SampleChange read_change(TupleTableSlot *slot, const SampleColumns &columns, boo
   return change;
 }
 
-/// Hot mode: remembers what was touched and nothing more.
-void append_touched(const Store &store, std::vector<SampleChange> &changes, const Names &names) {
-  std::sort(changes.begin(), changes.end(), [](const SampleChange &a, const SampleChange &b) {
-    return std::tie(a.content_id, a.platform, a.at) < std::tie(b.content_id, b.platform, b.at);
-  });
-  Column contents(INT4OID), platforms(TEXTOID), from(TIMESTAMPOID), to(TIMESTAMPOID), posts(INT4OID);
-  std::vector<Datum> texts;
-  for (size_t i = 0; i < changes.size();) {
-    const SampleChange &first = changes[i];
-    Timestamp last = first.at;
-    int32 post = 0;
-    for (; i < changes.size() && changes[i].content_id == first.content_id && changes[i].platform == first.platform &&
-           changes[i].at - last <= kGap;
-         ++i) {
-      last = changes[i].at;
-      if (changes[i].added && changes[i].post_id != 0) post = changes[i].post_id;
-      if (store.raw_from() != DT_NOBEGIN && changes[i].added && changes[i].at < store.raw_from() + USECS_PER_DAY)
-        throw Error("22008", "samples of that time are closed").hint("freeze_metrics() set the instant.");
-    }
-    contents.add(Int32GetDatum(first.content_id));
-    platforms.add_text(names.name(first.platform));
-    from.add(TimestampGetDatum(first.at));
-    to.add(TimestampGetDatum(last));
-    posts.add(Int32GetDatum(post));
-  }
-  constexpr Oid kTypes[] = {INT4ARRAYOID, TEXTARRAYOID, TIMESTAMPARRAYOID, TIMESTAMPARRAYOID, INT4ARRAYOID};
-  Datum parameters[] = {contents.array(), platforms.array(), from.array(), to.array(), posts.array()};
-  static const std::string kAppend =
-      "INSERT INTO nexus.metric_delta (content_id, platform, from_at, to_at, post_id) SELECT c, p, f, t, nullif(r, 0) "
-      "FROM unnest($1, $2, $3, $4, $5) k(c, p, f, t, r)";
-  store.run(kAppend, kTypes, parameters);
-}
-
 }  // namespace
 
 NEXUS_FUNCTION(nexus_roll_up_metrics) {
@@ -177,7 +142,7 @@ NEXUS_FUNCTION(nexus_roll_up_metrics) {
     auto write = [&] {
       if (changes.empty()) return;
       if (rollup.store().hot())
-        append_touched(rollup.store(), changes, names);
+        rollup.append_touched(changes, names);
       else
         rollup.apply(changes, names);
       changes.clear();
@@ -246,6 +211,7 @@ NEXUS_FUNCTION(nexus_move_metrics) {
 NEXUS_FUNCTION(nexus_fold_metrics) {
   int32 most = PG_ARGISNULL(0) ? 10000 : PG_GETARG_INT32(0);
   if (most < 1) throw invalid_argument("max_series must be above 0");
+  if (IsolationUsesXactSnapshot()) throw Error("25001", "rollups are folded in read committed transactions only");
   call([] { SPI_connect(); });
   int64 taken = 0;
   {
@@ -266,7 +232,6 @@ NEXUS_FUNCTION(nexus_fold_metrics) {
                           " SELECT * FROM taken ORDER BY content_id, platform",
                           kTypes),
                parameters, false, false, [&](HeapTuple row, TupleDesc descriptor) {
-                 ++taken;
                  SeriesKey key{DatumGetInt32(column(row, descriptor, 1)),
                                std::string(stored_bytes(column(row, descriptor, 2)))};
                  if (touched.empty() || touched.back().key != key) touched.push_back({key, {}, {}});
@@ -276,7 +241,7 @@ NEXUS_FUNCTION(nexus_fold_metrics) {
                  Datum post = column(row, descriptor, 5, &null);
                  if (!null) touched.back().posts.emplace_back(DatumGetInt32(post), to);
                });
-      rollup.refresh(touched);
+      taken = rollup.refresh(touched);
     }
   }
   call([] { SPI_finish(); });

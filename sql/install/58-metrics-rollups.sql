@@ -1,7 +1,8 @@
 -- Rollups of content_metrics that are always exact: what each content did in each of its author's local days, and what
 -- an author gained by day and by hour of the week. Statement triggers keep them, in one of two modes:
 --
---   exact  in the writer's transaction, series by series in order of key
+--   exact  in the writer's transaction, under a lock for each author. Where another transaction has that lock the writer
+--          does as in hot mode instead of waiting, so that writers never wait in a circle
 --   hot    the writer appends which days of which series it touched (metric_delta) and waits for nobody; fold_metrics()
 --          brings the rollups up to date later, and every reader looks at the touched days itself
 --
@@ -132,7 +133,7 @@ INSERT INTO nexus.attached_triggers (table_name, trigger_name, definition, funct
 CREATE FUNCTION nexus.fold_metrics(max_series integer DEFAULT 10000) RETURNS bigint LANGUAGE c VOLATILE SECURITY DEFINER
   SET search_path = pg_catalog, pg_temp SET enable_seqscan = off SET jit = off AS 'MODULE_PATHNAME', 'nexus_fold_metrics';
 COMMENT ON FUNCTION nexus.fold_metrics(integer) IS
-  'Brings the rollups up to date with what was appended in hot mode, at most that many entries in one transaction, and returns how many were taken; 0 when there are none, or while another session folds. Answers never depend on whether it has run.';
+  'Brings the rollups up to date with what was appended in hot mode, at most that many entries in one transaction, and returns how many series it did; 0 when there are none, or while another session folds. What another transaction is working on is left for the next time. 25001 in a transaction of a higher isolation level than read committed. Answers never depend on whether it has run.';
 
 CREATE FUNCTION nexus.rebuild_metrics_rollups() RETURNS bigint LANGUAGE c VOLATILE SECURITY DEFINER
   SET search_path = pg_catalog, pg_temp SET enable_seqscan = off SET jit = off AS 'MODULE_PATHNAME', 'nexus_rebuild_metrics';
