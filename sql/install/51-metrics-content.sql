@@ -1,5 +1,5 @@
--- Metrics of the application's content: samples in, series out. Everything here runs with the caller's rights, so that
--- row security decides what is seen and written.
+-- Metrics of the application's content: samples in, series out. Row security decides with the caller's rights what is
+-- written and of which contents rollups are read.
 
 CREATE FUNCTION nexus.metric_samples(samples jsonb)
   RETURNS TABLE (index integer, fault_field text, fault_code text, fault_message text,
@@ -15,7 +15,6 @@ CREATE FUNCTION nexus.ingest_metrics(samples jsonb)
   LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   app name := nexus.attached_schema();
-  keeps_time boolean;
 BEGIN
   IF samples IS NULL THEN
     RAISE EXCEPTION 'samples must not be NULL' USING ERRCODE = '22004';
@@ -23,12 +22,6 @@ BEGIN
   IF jsonb_typeof(samples) <> 'array' THEN
     RAISE EXCEPTION 'samples must be a JSON array of objects' USING ERRCODE = '22023';
   END IF;
-  -- A role that may write metrics but not content, or an older schema, leaves content.last_measured_at alone.
-  SELECT EXISTS (
-    SELECT FROM pg_attribute a
-    WHERE a.attrelid = to_regclass(format('%I.content', app)) AND a.attname = 'last_measured_at' AND NOT a.attisdropped
-      AND has_column_privilege(a.attrelid, a.attnum, 'UPDATE')) INTO keeps_time;
-
   -- One order of keys everywhere: two batches that meet wait for each other instead of deadlocking.
   RETURN QUERY EXECUTE format($sql$
     WITH read AS MATERIALIZED (
@@ -83,22 +76,14 @@ BEGIN
              excluded.reach, excluded.clicks, excluded.watch_time_seconds, excluded.impressions,
              excluded.followers_gained, excluded.platform_post_row_id, excluded.revenue)
       RETURNING m.xmax = 0 AS is_new
-    )%2$s, counted AS (
+    ), counted AS (
       SELECT count(*) FILTER (WHERE is_new) AS inserted, count(*) FILTER (WHERE NOT is_new) AS updated FROM written
     )
     SELECT w.inserted, w.updated, j.good - w.inserted - w.updated, j.bad, j.errors
     FROM counted w, (
       SELECT count(*) FILTER (WHERE fault IS NULL) AS good, count(fault) AS bad,
         coalesce(jsonb_agg(fault ORDER BY index) FILTER (WHERE fault IS NOT NULL), '[]') AS errors FROM judged) j
-  $sql$, app, CASE WHEN keeps_time THEN format($sql$, measured AS (
-      UPDATE %1$I.content c SET last_measured_at = n.captured_at
-      FROM (
-        SELECT o.id, s.captured_at
-        FROM (SELECT content_id, max(captured_at) AS captured_at FROM settled GROUP BY content_id) s
-        JOIN %1$I.content o ON o.id = s.content_id
-        WHERE o.last_measured_at IS NULL OR o.last_measured_at < s.captured_at
-        ORDER BY o.id FOR NO KEY UPDATE OF o) n
-      WHERE c.id = n.id)$sql$, app) ELSE '' END)
+  $sql$, app)
     USING samples, nexus.utcnow();
 END $$;
 COMMENT ON FUNCTION nexus.ingest_metrics(jsonb) IS
@@ -116,10 +101,18 @@ CREATE FUNCTION nexus.metrics_series(content_id integer, after timestamptz DEFAU
   unit text DEFAULT 'day', tz text DEFAULT NULL)
   RETURNS TABLE (bucket timestamptz, bucket_end timestamptz, views numeric, likes numeric, comments numeric, shares numeric,
     saves numeric, reach numeric, clicks numeric, watch_time_seconds numeric, engagement_rate double precision)
-  LANGUAGE c STABLE PARALLEL SAFE ROWS 30 SET search_path = pg_catalog, pg_temp
+  LANGUAGE c STABLE PARALLEL SAFE ROWS 30 SET search_path = pg_catalog, pg_temp SET jit = off
   AS 'MODULE_PATHNAME', 'nexus_metrics_series';
 COMMENT ON FUNCTION nexus.metrics_series(integer, timestamptz, timestamptz, text, text) IS
-  'What one content gained in each local hour, day, week or month of tz (UTC if NULL), from samples with after <= captured_at < before; NULL is open. Samples are cumulative: an increment goes from one sample of a platform to its next, belongs to the bucket of the later one, and starts from the last sample before the window where there is one. Without any earlier sample the increment is NULL, not 0. At one instant the last arrival counts. A decrease to half or more is a correction by the platform (negative increment), to less a reset of the counter. Platforms are added up. engagement_rate is likes + comments + shares + saves gained over reach gained, or over views gained for a platform that gives no reach; NULL where that is unknown or not above 0. Only buckets with a sample are returned. NX003 where the content does not exist or is not the caller''s.';
+  'What one content gained in each local hour, day, week or month of tz (the author''s zone if NULL, see set_metrics_zone()), from samples with after <= captured_at < before; NULL is open. Samples are cumulative: an increment goes from one sample of a platform to its next, belongs to the bucket of the later one, and starts from the last sample before the window where there is one. Without any earlier sample the increment is NULL, not 0. At one instant the last arrival counts. A decrease to half or more is a correction by the platform (negative increment), to less a reset of the counter. Platforms are added up. engagement_rate is likes + comments + shares + saves gained over reach gained, or over views gained for a platform that gives no reach that day; NULL where that is unknown or not above 0. Only buckets with a sample are returned: a page of a long answer starts where the last one ended, after => its last bucket_end. Days, weeks and months of the author''s zone come from rollups, all else from the samples (55000 where those were declared gone by freeze_metrics()). Who may see the content, and read content_metrics, sees its figures: NX003 where the content does not exist or is not the caller''s.';
+
+CREATE FUNCTION nexus.metrics_latest(content_id integer)
+  RETURNS TABLE (platform text, captured_at timestamptz, views bigint, likes bigint, comments bigint, shares bigint,
+    saves bigint, reach bigint, clicks bigint, watch_time_seconds bigint)
+  LANGUAGE c STABLE PARALLEL SAFE ROWS 6 SET search_path = pg_catalog, pg_temp SET jit = off
+  AS 'MODULE_PATHNAME', 'nexus_metrics_latest';
+COMMENT ON FUNCTION nexus.metrics_latest(integer) IS
+  'What the counters of a content last stood at on each platform, each by its last known value, and when it was last measured. NX003 where the content does not exist or is not the caller''s.';
 
 CREATE FUNCTION nexus.metric_drops(content_id integer, after timestamptz DEFAULT NULL, before timestamptz DEFAULT NULL)
   RETURNS TABLE (platform text, metric text, captured_at timestamptz, value_before numeric, value numeric, kind text)

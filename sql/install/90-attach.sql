@@ -286,11 +286,15 @@ BEGIN
   LOOP
     EXECUTE format('ALTER TABLE %I.%I ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY', schema, made.table_name);
   END LOOP;
+  -- Samples that were there before the triggers were.
+  IF attached IS NULL THEN
+    PERFORM nexus.rebuild_metrics_rollups();
+  END IF;
 END $$;
 COMMENT ON FUNCTION nexus.attach(text) IS
   'Makes the triggers, policies and grants on the 16 tables of a schema and turns row security on; again on the same '
   'schema brings them up to date. 55000 names roles, tables or columns that are missing, 55006 when another schema is '
-  'attached. No row is read or rewritten.';
+  'attached. No row is rewritten; a first attach reads content_metrics for its rollups.';
 
 CREATE FUNCTION nexus.detach(schema text) RETURNS void LANGUAGE plpgsql
   SET search_path = pg_catalog, pg_temp AS $$

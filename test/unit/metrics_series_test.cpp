@@ -27,7 +27,7 @@ Counters views_likes_reach(std::optional<std::int64_t> views, std::optional<std:
   return counters;
 }
 Series days() {
-  return Series(Buckets(Unit::day, kUtc), Policy());
+  return Series(Unit::day, kUtc, Policy());
 }
 std::string text(const std::vector<SeriesBucket> &buckets) {
   std::string all;
@@ -161,34 +161,12 @@ TEST(MetricsDrops, FindsThemInOrder) {
   EXPECT_EQ(found[2].kind, StepKind::reset);
 }
 
-TEST(MetricsSeriesGain, IsTheSumOfAllBuckets) {
-  auto samples = {views_likes_reach(100, 10, std::nullopt), views_likes_reach(130, std::nullopt, std::nullopt),
-                  views_likes_reach(120, 16, std::nullopt), views_likes_reach(20, 1, std::nullopt)};
-  for (const Counters &before : {Counters(), views_likes_reach(90, 4, std::nullopt)}) {
-    Series series = days();
-    series.begin(before);
-    SeriesGain sum(Policy(), before);
-    Instant at = 0;
-    for (const Counters &counters : samples) {
-      series.add(at, counters);
-      sum.add(at, counters);
-      at += kDay;
-    }
-    Totals all;
-    for (const SeriesBucket &bucket : series.finish()) all.merge(bucket.increments);
-    EXPECT_EQ(sum.finish().increments, all);
-  }
-}
-
-TEST(MetricsSeriesGain, DenominatorIsReachWhereThereIsOne) {
-  SeriesGain by_views(Policy(), views_likes_reach(100, 1, std::nullopt));
-  by_views.add(1, views_likes_reach(150, 6, 40));
-  Gain gain = by_views.finish();  // the first reach has no increment
-  EXPECT_TRUE(gain.denominator == Wide(50) && gain.engagements == Wide(5));
-  SeriesGain by_reach(Policy(), views_likes_reach(100, 1, 40));
-  by_reach.add(1, views_likes_reach(150, 6, 60));
-  gain = by_reach.finish();
-  EXPECT_TRUE(gain.denominator == Wide(20) && gain.engagements == Wide(5));
-  gain = SeriesGain(Policy()).finish();
-  EXPECT_FALSE(gain.denominator || gain.engagements);
+TEST(MetricsSeries, EachDayIsRatedByReachWhereItKnowsReach) {
+  Series series(Unit::month, kUtc, Policy());
+  series.begin(views_likes_reach(100, 1, std::nullopt));
+  series.add(1, views_likes_reach(150, 6, 40));         // the first reach has no increment: 5 over 50
+  series.add(kDay + 1, views_likes_reach(180, 9, 60));  // 3 over 20
+  auto buckets = series.finish();
+  ASSERT_EQ(buckets.size(), 1U);
+  EXPECT_DOUBLE_EQ(buckets[0].engagement_rate.value(), 8.0 / 70);
 }

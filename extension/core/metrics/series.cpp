@@ -13,12 +13,11 @@ void Series::begin(const Counters &before) {
 }
 
 void Series::add(Instant at, const Counters &counters) {
-  Buckets::Bucket bucket = buckets_.at(at);
-  current_[bucket.start].end = bucket.end;
+  current_[parts_.at(at).start].count_sample();
   for (std::size_t i = 0; i < kMetrics; ++i) {
     if (!counters[i]) continue;
     folds_[i].add(at, *counters[i], [this, i](Instant when, Wide, Wide, const Step &step) {
-      current_[buckets_.at(when).start].increments.add(static_cast<Metric>(i), step.delta);
+      current_[parts_.at(when).start].add(static_cast<Metric>(i), step.delta);
     });
   }
 }
@@ -26,51 +25,24 @@ void Series::add(Instant at, const Counters &counters) {
 void Series::end_series() {
   for (std::size_t i = 0; i < folds_.size(); ++i)
     folds_[i].finish([this, i](Instant when, Wide, Wide, const Step &step) {
-      current_[buckets_.at(when).start].increments.add(static_cast<Metric>(i), step.delta);
+      current_[parts_.at(when).start].add(static_cast<Metric>(i), step.delta);
     });
-  Metric below = Metric::views;
-  for (const auto &[start, sums] : current_)
-    if (sums.increments.knows(Metric::reach)) below = Metric::reach;
-  for (const auto &[start, sums] : current_) {
-    Sums &to = all_[start];
-    to.end = sums.end;
-    to.increments.merge(sums.increments);
-    auto denominator = sums.increments.total(below);
+  for (const auto &[start, increments] : current_) {
+    Buckets::Bucket bucket = buckets_.at(start);
+    Sums &to = all_[bucket.start];
+    to.end = bucket.end;
+    to.increments.merge(increments);
+    auto denominator = increments.total(increments.knows(Metric::reach) ? Metric::reach : Metric::views);
     if (!denominator) continue;
     to.denominator = metrics::add(to.denominator, *denominator);
     for (Metric part : {Metric::likes, Metric::comments, Metric::shares, Metric::saves}) {
-      if (!sums.increments.knows(part)) continue;
-      to.engagements = metrics::add(to.engagements, *sums.increments.total(part));
+      if (!increments.knows(part)) continue;
+      to.engagements = metrics::add(to.engagements, *increments.total(part));
       to.has_engagements = true;
     }
   }
   current_.clear();
   folds_.clear();
-}
-
-SeriesGain::SeriesGain(const Policy &policy, const Counters &before) : folds_(kMetrics, CounterFold(policy)) {
-  for (std::size_t i = 0; i < kMetrics; ++i)
-    if (before[i]) folds_[i].base(*before[i]);
-}
-
-void SeriesGain::add(Instant at, const Counters &counters) {
-  for (std::size_t i = 0; i < kMetrics; ++i)
-    if (counters[i])
-      folds_[i].add(at, *counters[i], [this, i](Instant, Wide, Wide, const Step &step) {
-        increments_.add(static_cast<Metric>(i), step.delta);
-      });
-}
-
-Gain SeriesGain::finish() {
-  for (std::size_t i = 0; i < kMetrics; ++i)
-    folds_[i].finish(
-        [this, i](Instant, Wide, Wide, const Step &step) { increments_.add(static_cast<Metric>(i), step.delta); });
-  Gain gain;
-  gain.increments = increments_;
-  gain.denominator = increments_.total(increments_.knows(Metric::reach) ? Metric::reach : Metric::views);
-  for (Metric part : {Metric::likes, Metric::comments, Metric::shares, Metric::saves})
-    if (auto sum = increments_.total(part)) gain.engagements = metrics::add(gain.engagements.value_or(0), *sum);
-  return gain;
 }
 
 Drops::Drops(const Policy &policy, const Counters &before) : folds_(kMetrics, CounterFold(policy)) {

@@ -21,9 +21,9 @@ using Counters = std::array<std::optional<std::int64_t>, kMetrics>;
 struct SeriesBucket {
   Instant start, end;
   Totals increments;
-  /// Engagements over reach, where a series has reach in the window, else over views; added up over the series before
-  /// the one division. A series whose denominator is unknown in this bucket adds nothing. Nothing where the sum is 0
-  /// or negative (a platform took more back than it gave).
+  /// Engagements over reach, or over views where a series has no reach in that local day (that hour for hours); added
+  /// up over series and days before the one division. Where the denominator is unknown nothing is added. Nothing where
+  /// the sum is 0 or negative (a platform took more back than it gave).
   std::optional<double> engagement_rate;
 };
 
@@ -33,13 +33,14 @@ struct SeriesBucket {
 /// increment belongs to the bucket of its later sample. A counter that is unknown in a sample is skipped there, and its
 /// next increment goes back to the last known value. Without any earlier value there is no increment, which is not 0.
 ///
-///     Series series(Buckets(Unit::day, rules), Policy());
+///     Series series(Unit::week, rules, Policy());
 ///     series.begin(last_before_window);
 ///     series.add(at, counters); ...
 ///     for (const SeriesBucket &bucket : series.finish()) ...
 class Series {
  public:
-  Series(const Buckets &buckets, const Policy &policy) : buckets_(buckets), policy_(policy) {}
+  Series(Unit unit, const ZoneRules &rules, const Policy &policy)
+      : buckets_(unit, rules), parts_(unit == Unit::hour ? unit : Unit::day, rules), policy_(policy) {}
 
   void begin(const Counters &before = {});
   void add(Instant at, const Counters &counters);
@@ -56,31 +57,11 @@ class Series {
 
   void end_series();
 
-  Buckets buckets_;
+  Buckets buckets_, parts_;  // parts: the days, or hours, that are rated by themselves
   Policy policy_;
   std::vector<CounterFold> folds_;
-  std::map<Instant, Sums> current_, all_;
-};
-
-/// What one series gained in all of a window.
-struct Gain {
-  Totals increments;
-  /// Engagements and what they are measured by: reach gained where the series has reach in the window, else views
-  /// gained. Without a denominator the engagements count for no rate.
-  std::optional<Wide> engagements, denominator;
-};
-
-/// Adds up one series, whose samples come as Series takes them.
-class SeriesGain {
- public:
-  explicit SeriesGain(const Policy &policy, const Counters &before = {});
-
-  void add(Instant at, const Counters &counters);
-  Gain finish();
-
- private:
-  std::vector<CounterFold> folds_;
-  Totals increments_;
+  std::map<Instant, Totals> current_;  // by start of the part
+  std::map<Instant, Sums> all_;        // by start of the bucket
 };
 
 /// A counter that fell: `before` is its last known value, `now` the one at `at`.

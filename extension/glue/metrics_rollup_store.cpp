@@ -1,0 +1,201 @@
+#include <algorithm>
+
+#include "glue/metrics_rollup_store.hpp"
+#include "glue/metrics_state.hpp"
+
+extern "C" {
+#include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+}
+
+namespace nexus::pg {
+
+uint16 Names::number(std::string_view name) {
+  if (!names_.empty() && names_[last_] == name) return last_;
+  std::string key(name);
+  auto [found, is_new] = known_.try_emplace(key, static_cast<uint16>(names_.size()));
+  if (is_new) {
+    if (names_.size() == UINT16_MAX) throw Error("54000", "too many platforms in one statement");
+    names_.push_back(key);
+  }
+  return last_ = found->second;
+}
+
+void Column::add_text(std::string_view text) {
+  values_.push_back(
+      call([text] { return PointerGetDatum(cstring_to_text_with_len(text.data(), static_cast<int>(text.size()))); }));
+}
+
+Datum Column::array() const {
+  return call([this] {
+    int16 size;
+    bool by_value;
+    char alignment;
+    get_typlenbyvalalign(type_, &size, &by_value, &alignment);
+    return PointerGetDatum(construct_array(const_cast<Datum *>(values_.data()), static_cast<int>(values_.size()), type_,
+                                           size, by_value, alignment));
+  });
+}
+
+Oid Column::array_type() const {
+  return type_ == INT4OID    ? INT4ARRAYOID
+         : type_ == TEXTOID  ? TEXTARRAYOID
+         : type_ == BYTEAOID ? BYTEAARRAYOID
+         : type_ == DATEOID  ? DATEARRAYOID
+                             : TIMESTAMPARRAYOID;
+}
+
+std::string_view stored_bytes(Datum value) {
+  auto *packed = reinterpret_cast<struct varlena *>(DatumGetPointer(value));
+  if (VARATT_IS_COMPRESSED(packed) || VARATT_IS_EXTERNAL(packed))
+    packed = call([packed] { return pg_detoast_datum_packed(packed); });
+  return {VARDATA_ANY(packed), VARSIZE_ANY_EXHDR(packed)};
+}
+
+metrics::Values values_of(HeapTuple row, TupleDesc descriptor, int first) {
+  metrics::Values values;
+  for (int i = 0; i < metrics::kMetrics; ++i) {
+    bool null;
+    Datum value = heap_getattr(row, first + i, descriptor, &null);
+    if (!null) values.set(static_cast<size_t>(i), DatumGetInt64(value));
+  }
+  return values;
+}
+
+std::vector<metrics::DaySpan> spans_of(const std::vector<std::pair<Timestamp, Timestamp>> &ranges,
+                                       metrics::LocalDays &days) {
+  std::vector<metrics::DaySpan> spans;
+  for (const auto &[from, to] : ranges) spans.push_back({days.at(from).day, days.at(to).day});
+  std::sort(spans.begin(), spans.end(), [](auto a, auto b) { return a.first < b.first; });
+  std::vector<metrics::DaySpan> joined;
+  for (metrics::DaySpan span : spans) {
+    if (!joined.empty() && span.first <= joined.back().last + 2)
+      joined.back().last = std::max(joined.back().last, span.last);
+    else
+      joined.push_back(span);
+  }
+  return joined;
+}
+
+Store::Store(bool read_only) : schema_(attached_schema()), read_only_(read_only) {
+  static const std::string kSettings = "SELECT mode = 'hot', raw_from FROM nexus.metric_rollup_settings";
+  for_rows(plan(kSettings, {}), nullptr, read_only, false, [this](HeapTuple row, TupleDesc descriptor) {
+    bool null;
+    hot_ = DatumGetBool(column(row, descriptor, 1));
+    Datum from = column(row, descriptor, 2, &null);
+    if (!null) raw_from_ = DatumGetTimestamp(from);
+  });
+}
+
+uint64 Store::run(const std::string &statement, std::span<const Oid> types, const Datum *parameters) const {
+  SPIPlanPtr prepared = plan(statement, types);
+  return call([=, this] {
+    if (SPI_execute_plan(prepared, const_cast<Datum *>(parameters), nullptr, read_only_, 0) < 0)
+      elog(ERROR, "a statement over rollups failed");
+    if (SPI_tuptable != nullptr) SPI_freetuptable(SPI_tuptable);
+    return SPI_processed;
+  });
+}
+
+std::vector<SeriesHead> Store::heads(const std::string &condition, std::span<const Oid> types,
+                                     const Datum *parameters) const {
+  std::vector<SeriesHead> found;
+  std::string statement =
+      "SELECT s.series, s.content_id, s.platform, s.user_id, s.tz, s.last_at, s.latest FROM nexus.metric_series s" +
+      condition + " ORDER BY s.content_id, s.platform";
+  for_rows(plan(statement, types), parameters, read_only_, true, [&found](HeapTuple row, TupleDesc descriptor) {
+    SeriesHead head;
+    bool null;
+    head.series = DatumGetInt32(column(row, descriptor, 1));
+    head.key = {DatumGetInt32(column(row, descriptor, 2)), std::string(stored_bytes(column(row, descriptor, 3)))};
+    head.user = stored_bytes(column(row, descriptor, 4));
+    head.zone = stored_bytes(column(row, descriptor, 5));
+    Datum last = column(row, descriptor, 6, &null);
+    if (!null) head.last_at = DatumGetTimestamp(last);
+    head.latest = metrics::Values::decode(stored_bytes(column(row, descriptor, 7)));
+    found.push_back(std::move(head));
+  });
+  return found;
+}
+
+std::vector<SeriesHead> Store::make_heads(const std::vector<SeriesKey> &keys) const {
+  Column contents(INT4OID), platforms(TEXTOID);
+  for (const SeriesKey &key : keys) {
+    contents.add(Int32GetDatum(key.content_id));
+    platforms.add_text(key.platform);
+  }
+  constexpr Oid kTypes[] = {INT4ARRAYOID, TEXTARRAYOID};
+  Datum parameters[] = {contents.array(), platforms.array()};
+  run("INSERT INTO nexus.metric_series (content_id, platform, user_id, tz, latest)"
+      " SELECT k.id, k.platform, coalesce(c.user_id, ''), coalesce((SELECT z.tz FROM nexus.metric_zones z"
+      " WHERE z.user_id = c.user_id COLLATE \"C\"), 'UTC'), '\\x0100'"
+      " FROM unnest($1, $2) k(id, platform) JOIN " +
+          schema_ +
+          ".content c ON c.id = k.id WHERE NOT EXISTS (SELECT FROM nexus.metric_series s WHERE s.content_id = k.id"
+          " AND s.platform = k.platform COLLATE \"C\") ORDER BY k.id, k.platform COLLATE \"C\""
+          " ON CONFLICT DO NOTHING",
+      kTypes, parameters);
+  return heads(" JOIN unnest($1, $2) k(id, platform) ON s.content_id = k.id AND s.platform = k.platform COLLATE \"C\"",
+               kTypes, parameters);
+}
+
+TableSource::TableSource(const Store &store, const SeriesHead &head) : store_(&store), head_(&head) {}
+
+std::vector<metrics::DayRow> TableSource::read_days(const char *condition, int32 a, int32 b) const {
+  std::vector<metrics::DayRow> rows;
+  if (head_->series == 0) return rows;
+  constexpr Oid kTypes[] = {INT4OID, DATEOID, DATEOID};
+  Datum parameters[] = {Int32GetDatum(head_->series), DateADTGetDatum(a), DateADTGetDatum(b)};
+  std::string statement = std::string("SELECT day, state FROM nexus.metric_days WHERE series = $1 AND ") + condition;
+  for_rows(store_->plan(statement, kTypes), parameters, store_->read_only(), false,
+           [&rows](HeapTuple row, TupleDesc descriptor) {
+             rows.push_back({DatumGetDateADT(column(row, descriptor, 1)),
+                             metrics::DayState::decode(stored_bytes(column(row, descriptor, 2)))});
+           });
+  return rows;
+}
+
+std::vector<metrics::DayRow> TableSource::days(metrics::DaySpan span) {
+  return read_days("day BETWEEN $2 AND $3 ORDER BY day", span.first, span.last);
+}
+std::vector<metrics::DayRow> TableSource::days_after(std::int32_t day) {
+  return read_days("day > $2 AND $3 IS NOT NULL ORDER BY day LIMIT 8", day, day);
+}
+std::vector<metrics::DayRow> TableSource::days_before(std::int32_t day) {
+  return read_days("day < $2 AND $3 IS NOT NULL ORDER BY day DESC LIMIT 8", day, day);
+}
+
+void TableSource::samples(metrics::Instant from, metrics::Instant to,
+                          const std::function<void(metrics::Instant, const metrics::Values &)> &on_sample) {
+  constexpr Oid kTypes[] = {INT4OID, TEXTOID, TIMESTAMPOID, TIMESTAMPOID};
+  Datum platform = call([this] {
+    return PointerGetDatum(
+        cstring_to_text_with_len(head_->key.platform.data(), static_cast<int>(head_->key.platform.size())));
+  });
+  Datum parameters[] = {Int32GetDatum(head_->key.content_id), platform, TimestampGetDatum(from), TimestampGetDatum(to)};
+  std::string statement = "SELECT captured_at, id" + counters_of("") + " FROM " + store_->schema() +
+                          ".content_metrics WHERE content_id = $1 AND platform = $2 AND captured_at >= $3 AND "
+                          "captured_at < $4 ORDER BY captured_at, id";
+  for_rows(store_->plan(statement, kTypes), parameters, store_->read_only(), true,
+           [&on_sample](HeapTuple row, TupleDesc descriptor) {
+             on_sample(DatumGetTimestamp(column(row, descriptor, 1)), values_of(row, descriptor, 3));
+           });
+}
+
+Timestamp TableSource::last_at() const {
+  constexpr Oid kTypes[] = {INT4OID, TEXTOID};
+  Datum platform = call([this] {
+    return PointerGetDatum(
+        cstring_to_text_with_len(head_->key.platform.data(), static_cast<int>(head_->key.platform.size())));
+  });
+  Datum parameters[] = {Int32GetDatum(head_->key.content_id), platform};
+  Timestamp last = DT_NOBEGIN;
+  std::string statement = "SELECT captured_at FROM " + store_->schema() +
+                          ".content_metrics WHERE content_id = $1 AND platform = $2 ORDER BY captured_at DESC LIMIT 1";
+  for_rows(store_->plan(statement, kTypes), parameters, store_->read_only(), false,
+           [&last](HeapTuple row, TupleDesc descriptor) { last = DatumGetTimestamp(column(row, descriptor, 1)); });
+  return last;
+}
+
+}  // namespace nexus::pg

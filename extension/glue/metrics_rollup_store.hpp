@@ -1,0 +1,156 @@
+// The tables behind the rollups of content_metrics, through SPI.
+#pragma once
+
+#include <span>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "core/metrics/series_patch.hpp"
+
+#include "glue/metrics_samples.hpp"
+
+extern "C" {
+#include "catalog/pg_type_d.h"
+#include "utils/date.h"
+}
+
+namespace nexus::pg {
+
+/// Content and platform of a series. Texts of this part stay in the server's encoding: they only come from tables and
+/// go back to tables.
+struct SeriesKey {
+  int32 content_id;
+  std::string platform;
+  auto operator<=>(const SeriesKey &) const = default;
+};
+
+/// A row of metric_series.
+struct SeriesHead {
+  int32 series = 0;  // 0: has no row
+  SeriesKey key;
+  std::string user, zone;
+  Timestamp last_at = DT_NOBEGIN;
+  metrics::Values latest;
+};
+
+/// Numbers for the few platforms a statement speaks of.
+class Names {
+ public:
+  uint16 number(std::string_view name);
+  const std::string &name(uint16 number) const { return names_[number]; }
+
+ private:
+  std::vector<std::string> names_;
+  std::unordered_map<std::string, uint16> known_;
+  uint16 last_ = 0;
+};
+
+/// A parameter that is an array, for unnest(). Its values live in the memory context that is current at add().
+class Column {
+ public:
+  explicit Column(Oid type) : type_(type) {}
+  void add(Datum value) { values_.push_back(value); }
+  void add_text(std::string_view text);  ///< also for bytea: both are bytes after a length
+  bool empty() const { return values_.empty(); }
+  size_t size() const { return values_.size(); }
+  void clear() { values_.clear(); }
+  Datum array() const;
+  Oid array_type() const;
+
+ private:
+  Oid type_;
+  std::vector<Datum> values_;
+};
+
+std::string_view stored_bytes(Datum value);
+
+/// Runs a kept plan; `on_row(row, descriptor)` gets each row. A thousand rows at a time if `many`.
+template <class OnRow>
+void for_rows(SPIPlanPtr plan, const Datum *parameters, bool read_only, bool many, OnRow &&on_row) {
+  auto *given = const_cast<Datum *>(parameters);  // only read
+  if (!many) {
+    call([=] {
+      if (SPI_execute_plan(plan, given, nullptr, read_only, 0) < 0) elog(ERROR, "a statement over rollups failed");
+    });
+    SPITupleTable *rows = SPI_tuptable;
+    if (rows == nullptr) return;
+    for (uint64 i = 0; i < rows->numvals; ++i) on_row(rows->vals[i], rows->tupdesc);
+    call([rows] { SPI_freetuptable(rows); });
+    return;
+  }
+  Portal portal = call([=] { return SPI_cursor_open(nullptr, plan, given, nullptr, read_only); });
+  for (bool more = true; more;) {
+    call([portal] { SPI_cursor_fetch(portal, true, 1000); });
+    SPITupleTable *rows = SPI_tuptable;
+    for (uint64 i = 0; i < rows->numvals; ++i) on_row(rows->vals[i], rows->tupdesc);
+    more = rows->numvals > 0;
+    call([rows] { SPI_freetuptable(rows); });
+  }
+  call([portal] { SPI_cursor_close(portal); });
+}
+
+inline Datum column(HeapTuple row, TupleDesc descriptor, int number, bool *null = nullptr) {
+  bool unused;
+  return heap_getattr(row, number, descriptor, null != nullptr ? null : &unused);
+}
+
+/// SPI for as long as it lives, where nobody has connected; every exception ends in an error of the transaction, which
+/// closes SPI too.
+class Store {
+ public:
+  /// `read_only`: with the snapshot of the statement that asks; otherwise each statement sees what is committed.
+  explicit Store(bool read_only);
+
+  const std::string &schema() const { return schema_; }
+  bool read_only() const { return read_only_; }
+  Timestamp raw_from() const { return raw_from_; }  ///< DT_NOBEGIN: nothing is frozen
+  bool hot() const { return hot_; }
+
+  SPIPlanPtr plan(const std::string &statement, std::span<const Oid> parameters) const {
+    return kept_plan(statement, parameters);
+  }
+  /// Runs a statement for its effect; returns the number of rows.
+  uint64 run(const std::string &statement, std::span<const Oid> types, const Datum *parameters) const;
+
+  /// The heads of these series, made where they are missing and the content is there; ordered by key.
+  std::vector<SeriesHead> make_heads(const std::vector<SeriesKey> &keys) const;
+  /// The heads for which `condition` holds, over `s`, ordered by key.
+  std::vector<SeriesHead> heads(const std::string &condition, std::span<const Oid> types,
+                                const Datum *parameters) const;
+
+ private:
+  std::string schema_;
+  bool read_only_, hot_ = false;
+  Timestamp raw_from_ = DT_NOBEGIN;
+};
+
+/// One series in the tables.
+class TableSource final : public metrics::SeriesSource {
+ public:
+  TableSource(const Store &store, const SeriesHead &head);
+
+  std::vector<metrics::DayRow> days(metrics::DaySpan span) override;
+  std::vector<metrics::DayRow> days_after(std::int32_t day) override;
+  std::vector<metrics::DayRow> days_before(std::int32_t day) override;
+  void samples(metrics::Instant from, metrics::Instant to,
+               const std::function<void(metrics::Instant, const metrics::Values &)> &on_sample) override;
+  /// The instant of the latest sample; DT_NOBEGIN without one.
+  Timestamp last_at() const;
+
+ private:
+  std::vector<metrics::DayRow> read_days(const char *condition, int32 a, int32 b) const;
+
+  const Store *store_;
+  const SeriesHead *head_;
+};
+
+/// The counters of a row, from that column on.
+metrics::Values values_of(HeapTuple row, TupleDesc descriptor, int first);
+
+/// The spans of days that ranges of instants fall into, ascending, near ones joined.
+std::vector<metrics::DaySpan> spans_of(const std::vector<std::pair<Timestamp, Timestamp>> &ranges,
+                                       metrics::LocalDays &days);
+
+}  // namespace nexus::pg
