@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <functional>
 #include <optional>
+#include <set>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -28,13 +29,14 @@ struct Share {
   const std::vector<Posting> *postings = nullptr;  // ascending
 };
 
-/// A word of the draft with its counts. The result does not depend on how they are divided over the two shares.
+/// A word of the draft with its counts: base and fresh without gone. The result does not depend on how they are
+/// divided.
 struct Feature {
   std::string name;
-  Share base, fresh;
+  Share base, fresh, gone;           // gone: taken back, but still in base; it needs no postings
   std::optional<std::uint32_t> tag;  // the tag that is spelt like this word
 
-  std::uint64_t posts() const { return base.posts + fresh.posts; }
+  std::uint64_t posts() const { return base.posts + fresh.posts - gone.posts; }
   std::uint64_t posts_with(std::uint32_t tag) const;
 };
 
@@ -66,6 +68,7 @@ struct Candidate {
   std::uint32_t tag = 0;
   double similar = 0, words = 0, niche = 0, spelt = 0, platform = 0;
   std::uint32_t voters = 0;
+  bool seed = false;
   double relevance = 0;
 };
 
@@ -78,9 +81,9 @@ bool tells_posts_apart(const Corpus &corpus, std::uint64_t posts, const Limits &
 
 /// The `limits.considered` posts most like the draft by BM25 (k1 = 1.2, b = 0.75, idf = ln(1 + (N - df + 0.5) / (df +
 /// 0.5))), best first, equal scores by post number. `words` sorted by name: the order of addition, and with it the last
-/// bit, is fixed.
+/// bit, is fixed. Posts in `gone` are passed over.
 std::vector<Neighbour> similar_posts(const Corpus &corpus, const std::vector<Feature> &words, const Limits &limits,
-                                     Interrupt interrupt = Interrupt());
+                                     Interrupt interrupt = Interrupt(), const std::set<std::uint64_t> &gone = {});
 
 /// Raises the posts of the draft's niche and keeps the best `limits.neighbours`, in the order of similar_posts. Without
 /// a niche, in_niche is false for every post.
@@ -110,6 +113,8 @@ class Relevance {
 
   /// Niche: the share of the niche's posts that carry the tag, n / (posts + 5). Platform likewise.
   void add_niche(const Feature &niche);
+  /// A seed of the niche: as five more of its posts with the tag, 5 / (posts + 5), and no tag of few posts.
+  void add_seed(const Feature &niche, std::uint32_t tag);
   void add_platform(const Feature &platform);
 
   /// A tag that the caller wants judged though nothing of the text speaks for it.
@@ -130,8 +135,9 @@ class Relevance {
 /// The weight of a word, ln(N / df + 1).
 double word_weight(const Corpus &corpus, std::uint64_t posts);
 
-/// The author's own use of a tag: h / (h + 2), h = the sum over the author's posts with it of 2^(-age / 30 days). A
-/// post after `as_of` counts as new.
+/// The author's own use of a tag: h / (|h| + 2), h = the sum over the author's posts with it of 2^(-age / 30 days). A
+/// post after `as_of` counts as new. A suggestion that was accepted adds as a post does, one dismissed takes off as
+/// much.
 ///
 ///     Affinity affinity(as_of);
 ///     affinity.add(tag, posted_at);
@@ -140,20 +146,19 @@ class Affinity {
  public:
   explicit Affinity(std::int64_t as_of) : as_of_(as_of) {}
   void add(std::uint32_t tag, std::int64_t posted_at);
+  void decide(std::uint32_t tag, bool accepted, std::int64_t decided_at);
   double value(std::uint32_t tag) const;
-  std::uint64_t uses(std::uint32_t tag) const;
+  struct Use {
+    double decayed = 0;
+    std::uint64_t uses = 0, accepted = 0, dismissed = 0;
+  };
+  Use use(std::uint32_t tag) const;
   std::vector<std::uint32_t> tags() const;
 
  private:
-  struct Use {
-    double decayed = 0;
-    std::uint64_t uses = 0;
-  };
+  double weight(std::int64_t at) const;
   std::int64_t as_of_;  // microseconds
   std::unordered_map<std::uint32_t, Use> uses_;
 };
-
-/// Relevance plus this times the affinity is the score.
-constexpr double kAffinityWeight = 0.3;
 
 }  // namespace nexus::hashtags

@@ -143,6 +143,34 @@ void add_run(std::string_view run, bool unspaced, std::map<std::string, std::uin
   }
 }
 
+// The tag that begins at the sign at `at`, without it.
+std::string_view tag_at(std::string_view text, std::size_t at, std::size_t sign) {
+  std::size_t end = at + sign;
+  for (Character c = character_at(text, end); c.size > 0 && (is_word(c.code) || c.code == '_');
+       c = character_at(text, end))
+    end += c.size;
+  return text.substr(at + sign, end - at - sign);
+}
+
+// The tags of a text in their own spelling: found as tokenize() finds them in the folded text.
+std::vector<std::string> written_tags(std::string_view utf8, Interrupt &interrupt) {
+  std::vector<std::string> tags;
+  std::string text = text::nfc(utf8);
+  blank_addresses(text);
+  bool after_word = false;
+  for (std::size_t at = 0; at < text.size();) {
+    interrupt.poll();
+    Character next = character_at(text, at);
+    if ((next.code == '#' || next.code == 0xFF03 || next.code == 0xFE5F) && !after_word) {
+      std::string_view tag = tag_at(text, at, next.size);
+      if (!tag.empty()) tags.emplace_back(tag);
+    }
+    after_word = is_word(next.code);
+    at += next.size;
+  }
+  return tags;
+}
+
 }  // namespace
 
 Terms tokenize(std::string_view utf8, Interrupt interrupt) {
@@ -160,11 +188,8 @@ Terms tokenize(std::string_view utf8, Interrupt interrupt) {
     interrupt.poll();
     Character next = character_at(text, at);
     if (next.code == '#' && !after_word) {
-      std::size_t end = at + 1;
-      for (Character c = character_at(text, end); c.size > 0 && (is_word(c.code) || c.code == '_');
-           c = character_at(text, end))
-        end += c.size;
-      if (end > at + 1) result.tags.emplace_back(text.substr(at + 1, end - at - 1));
+      std::string_view tag = tag_at(text, at, next.size);
+      if (!tag.empty()) result.tags.emplace_back(tag);
     }
     if (!is_word(next.code)) {
       after_word = false;
@@ -186,6 +211,7 @@ Terms tokenize(std::string_view utf8, Interrupt interrupt) {
   for (auto &[word, count] : counts) result.terms.push_back({word, count});
   std::sort(result.tags.begin(), result.tags.end());
   result.tags.erase(std::unique(result.tags.begin(), result.tags.end()), result.tags.end());
+  if (!result.tags.empty()) result.written = written_tags(utf8, interrupt);
   return result;
 }
 

@@ -21,9 +21,10 @@ struct Term {
 
 /// What the model keeps of a post's text.
 struct Terms {
-  std::vector<Term> terms;        // sorted by bytes, each word once
-  std::uint32_t length = 0;       // words with their repetitions: |d| of BM25
-  std::vector<std::string> tags;  // canonical forms of the #tags written in the text, sorted, each once
+  std::vector<Term> terms;           // sorted by bytes, each word once
+  std::uint32_t length = 0;          // words with their repetitions: |d| of BM25
+  std::vector<std::string> tags;     // canonical forms of the #tags written in the text, sorted, each once
+  std::vector<std::string> written;  // the same as they stand there, without '#', in their order
 };
 
 /// Longer texts are refused (54000): no platform takes them, and the cost of a post stays bounded.
