@@ -20,6 +20,14 @@ namespace {
 constexpr std::uint32_t kFirstFreshTag = std::uint32_t{1} << 31;  // tag ids of the tables are below
 constexpr int kHistory = 1000;
 
+std::vector<std::size_t> parts_of(std::string canonical) {
+  std::replace(canonical.begin(), canonical.end(), '_', ' ');
+  std::vector<std::size_t> parts;
+  for (const hashtags::Term &term : hashtags::tokenize(canonical).terms)
+    parts.push_back(std::hash<std::string_view>()(term.word));
+  return parts;
+}
+
 std::string_view name_of(std::string_view key) {
   return key.substr(1);
 }
@@ -166,6 +174,7 @@ std::uint32_t HashtagStore::fresh_key(std::string_view canonical) {
   fresh_keys_.emplace(canonical, key);
   StoredTag stored;
   stored.canonical = canonical;
+  stored.parts = parts_of(stored.canonical);
   tags_[key] = std::move(stored);
   return key;
 }
@@ -353,8 +362,11 @@ void HashtagStore::load_tags(const std::vector<std::uint32_t> &tags) {
   SpiRows rows = rows_of.read({bigint_array_datum(missing)});
   for (std::uint64_t row = 0; row < rows.size(); ++row) {
     StoredTag &stored = tags_[static_cast<std::uint32_t>(rows.integer(row, 1))];
-    if (stored.canonical.empty()) memory_ += 200;
-    stored.canonical = rows.text(row, 2);
+    if (stored.canonical != rows.text(row, 2)) {
+      memory_ += 250;
+      stored.canonical = rows.text(row, 2);
+      stored.parts = parts_of(stored.canonical);
+    }
     stored.display = rows.text(row, 3);
     stored.posts = static_cast<std::uint64_t>(rows.integer(row, 4));
     stored.authors = static_cast<std::uint64_t>(rows.integer(row, 5));
@@ -381,6 +393,13 @@ std::pair<std::int64_t, std::int64_t> HashtagStore::lift(std::uint32_t tag) cons
     lift.second -= gone->lift_posts;
   }
   return lift;
+}
+
+double HashtagStore::spelt(std::uint32_t tag, const std::vector<std::size_t> &words) const {
+  const std::vector<std::size_t> &parts = tags_.at(tag).parts;
+  std::size_t found = 0;
+  for (std::size_t part : parts) found += std::binary_search(words.begin(), words.end(), part) ? 1 : 0;
+  return parts.empty() ? 0 : static_cast<double>(found) / static_cast<double>(parts.size());
 }
 
 const std::string &HashtagStore::canonical(std::uint32_t tag) const {
@@ -543,6 +562,24 @@ std::string HashtagStore::display(std::uint32_t tag) {
   for (auto it = counts.begin(); it != counts.end(); ++it)
     if (it->second > best->second) best = it;
   return best->first;
+}
+
+std::vector<std::uint32_t> HashtagStore::known_tags(const std::vector<std::string> &texts) {
+  static SpiStatement known(
+      "SELECT t.tag_id FROM unnest($1::text[]) k(tag)"
+      "  CROSS JOIN LATERAL (SELECT tag_id FROM nexus.hashtag_tags t WHERE t.canonical = k.tag COLLATE \"C\" LIMIT 1) "
+      "t",
+      {TEXTARRAYOID});
+  std::vector<std::uint32_t> tags;
+  if (texts.empty()) return tags;
+  SpiRows rows = known.read({text_array_datum(std::vector<std::string_view>(texts.begin(), texts.end()))});
+  for (std::uint64_t row = 0; row < rows.size(); ++row)
+    tags.push_back(static_cast<std::uint32_t>(rows.integer(row, 1)));
+  for (const std::string &text : texts) {
+    auto fresh = fresh_keys_.find(text);
+    if (fresh != fresh_keys_.end()) tags.push_back(fresh->second);
+  }
+  return tags;
 }
 
 std::vector<std::uint32_t> HashtagStore::seeds(std::string_view niche) {

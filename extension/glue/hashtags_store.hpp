@@ -27,6 +27,7 @@ std::optional<std::string> hashtag_name_arg(FunctionCallInfo fcinfo, int index, 
 struct StoredTag {
   std::int64_t checked = -1;  // the generation at which the row was last compared
   std::string canonical, display;
+  std::vector<std::size_t> parts;  // hashes of its words
   std::uint64_t posts = 0, authors = 0;
   std::int64_t lift_sum = 0, lift_posts = 0;
   std::int64_t hours_checked = -1;  // likewise for the hours, which are those of weeks from first_week on
@@ -63,6 +64,8 @@ class HashtagStore {
   void load_tags(const std::vector<std::uint32_t> &tags);
   std::uint64_t tag_posts(std::uint32_t tag) const;
   const std::string &canonical(std::uint32_t tag) const;
+  /// The share of the tag's words (of climate_action: climate, action) that are among the given hashes, sorted.
+  double spelt(std::uint32_t tag, const std::vector<std::size_t> &words) const;
   /// The most used spelling, and the sum of lifts with their number, with what is not folded.
   std::string display(std::uint32_t tag);
   std::pair<std::int64_t, std::int64_t> lift(std::uint32_t tag) const;
@@ -74,6 +77,8 @@ class HashtagStore {
   /// Posts that are taken back.
   const std::set<std::uint64_t> &retracted() const { return retracted_; }
 
+  /// Which of the texts are tags.
+  std::vector<std::uint32_t> known_tags(const std::vector<std::string> &texts);
   /// The seeds of a niche.
   std::vector<std::uint32_t> seeds(std::string_view niche);
   /// Which of the tags the lists keep from a platform: true banned, false under review.

@@ -80,8 +80,37 @@ std::size_t room_on(const std::string &platform, std::size_t written) {
   return limit > written ? limit - written : 0;
 }
 
+// The median impressions of the author's latest 50 posts, or else of the latest 500 on the platform.
 std::optional<double> reach_of(const Request &request) {
-  static SpiStatement median("SELECT nexus.hashtag_reach($1, $2)", {INT8OID, TEXTOID});
+  static SpiStatement median(
+      "SELECT coalesce("
+      " (SELECT percentile_cont(0.5) WITHIN GROUP (ORDER BY l.impressions::double precision) FROM ("
+      "   SELECT e.impressions FROM ("
+      "   (SELECT p.impressions, p.posted_at, p.post FROM nexus.hashtag_posts p"
+      "     WHERE p.author = $1 AND p.impressions IS NOT NULL"
+      "       AND NOT EXISTS (SELECT FROM nexus.hashtag_retractions r WHERE r.post = p.post)"
+      "     ORDER BY p.posted_at DESC, p.post DESC LIMIT 50)"
+      "   UNION ALL"
+      "   (SELECT d.impressions, d.posted_at, d.post FROM nexus.hashtag_delta d"
+      "     WHERE d.author = $1 AND d.impressions IS NOT NULL"
+      "       AND NOT EXISTS (SELECT FROM nexus.hashtag_retractions r WHERE r.post = d.post)"
+      "     ORDER BY d.posted_at DESC, d.post DESC LIMIT 50)"
+      "   ) e ORDER BY e.posted_at DESC, e.post DESC LIMIT 50) l)"
+      ","
+      " (SELECT percentile_cont(0.5) WITHIN GROUP (ORDER BY l.impressions::double precision) FROM ("
+      "   SELECT e.impressions FROM ("
+      "   (SELECT p.impressions, p.posted_at, p.post FROM nexus.hashtag_posts p"
+      "     WHERE p.platform = $2 AND p.impressions IS NOT NULL"
+      "       AND NOT EXISTS (SELECT FROM nexus.hashtag_retractions r WHERE r.post = p.post)"
+      "     ORDER BY p.posted_at DESC, p.post DESC LIMIT 500)"
+      "   UNION ALL"
+      "   (SELECT d.impressions, d.posted_at, d.post FROM nexus.hashtag_delta d"
+      "     WHERE d.platform = $2 AND d.impressions IS NOT NULL"
+      "       AND NOT EXISTS (SELECT FROM nexus.hashtag_retractions r WHERE r.post = d.post)"
+      "     ORDER BY d.posted_at DESC, d.post DESC LIMIT 500)"
+      "   ) e ORDER BY e.posted_at DESC, e.post DESC LIMIT 500) l)"
+      ")",
+      {INT8OID, TEXTOID});
   if (!request.author && !request.platform) return std::nullopt;
   std::optional<Datum> author, platform;
   if (request.author) author = Int64GetDatum(*request.author);
@@ -138,7 +167,7 @@ std::string evidence(const Ranked &entry, const Model &model, std::uint64_t post
       "{" + field("posts", model.corpus.posts) + ", " + field("uses", posts) + ", " + field("authors", entry.authors);
   json += ", \"similar\": {" + field("value", candidate.similar) + ", " + field("posts", model.neighbours) + ", " +
           field("with_tag", std::uint64_t{candidate.voters}) + "}, \"words\": " + words_json(entry, model);
-  json += std::string(", \"spelt\": ") + (candidate.spelt > 0 ? "true" : "false");
+  json += ", " + field("spelt", candidate.spelt) + ", \"joined\": " + (candidate.joined > 0 ? "true" : "false");
   for (auto [feature, name] : {std::make_pair(&model.niche, "niche"), std::make_pair(&model.platform, "platform")})
     if (*feature)
       json += ", \"" + std::string(name) + "\": {" + field("posts", (*feature)->posts()) + ", " +
@@ -187,6 +216,7 @@ std::vector<Candidate> find_candidates(HashtagStore &store, const Request &reque
   relevance.vote(
       neighbours, [&store](std::uint64_t post) -> const auto & { return store.post_tags(post); });
   relevance.add_words(model.corpus, words, poll);
+  for (std::uint32_t tag : store.known_tags(request.draft.joined)) relevance.add_joined(tag);
   if (request.niche) {
     model.niche = store.features({hashtags::feature_key(hashtags::kNiche, *request.niche)}).front();
     relevance.add_niche(*model.niche);
@@ -198,7 +228,11 @@ std::vector<Candidate> find_candidates(HashtagStore &store, const Request &reque
   }
   for (std::uint32_t tag : affinity.tags()) relevance.add(tag);
   store.load_tags(relevance.tags());
-  return relevance.candidates([&](std::uint32_t tag) { return store.tag_posts(tag); });
+  std::vector<std::size_t> spelt;
+  for (const hashtags::Term &term : request.draft.terms) spelt.push_back(std::hash<std::string_view>()(term.word));
+  std::sort(spelt.begin(), spelt.end());
+  return relevance.candidates([&](std::uint32_t tag) { return store.tag_posts(tag); },
+                              [&](std::uint32_t tag) { return store.spelt(tag, spelt); });
 }
 
 // The candidates that may be shown, best first by relevance and affinity: as many as are looked at closely.
@@ -258,7 +292,7 @@ NEXUS_FUNCTION(nexus_suggest_hashtags) {
     throw invalid_argument("max_count must be between 1 and " + std::to_string(kMaxCount));
   Interrupt poll = interrupt();
   Request request;
-  request.draft = hashtags::tokenize(optional_text_arg(fcinfo, 0).value_or(""), poll);
+  request.draft = hashtags::tokenize(optional_text_arg(fcinfo, 0).value_or(""), poll, true);
   request.platform = hashtag_name_arg(fcinfo, 1, "platform");
   request.niche = hashtag_name_arg(fcinfo, 3, "niche");
   request.excluded.insert(request.draft.tags.begin(), request.draft.tags.end());

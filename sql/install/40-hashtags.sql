@@ -200,35 +200,6 @@ COMMENT ON FUNCTION nexus.hashtag_lift(bigint, timestamptz, bigint) IS
   'How far a post did better than usual, in millionths: ln(1 + engagements) less the median of that of the author''s 50 posts before it; NULL where fewer than 3 are known. Kept with the post as it was when the post was learned, so that sums over posts stay whole numbers that can be taken back.';
 REVOKE EXECUTE ON FUNCTION nexus.hashtag_lift(bigint, timestamptz, bigint) FROM PUBLIC;
 
-CREATE FUNCTION nexus.hashtag_reach(author bigint, platform text) RETURNS double precision
-  LANGUAGE sql STABLE PARALLEL SAFE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
-  BEGIN ATOMIC
-    SELECT coalesce(
-      (SELECT percentile_cont(0.5) WITHIN GROUP (ORDER BY own.impressions::double precision) FROM (
-         SELECT e.impressions FROM (
-           (SELECT p.impressions, p.posted_at, p.post FROM nexus.hashtag_posts p WHERE p.author = $1 AND p.impressions IS NOT NULL
-               AND NOT EXISTS (SELECT FROM nexus.hashtag_retractions r WHERE r.post = p.post)
-             ORDER BY p.posted_at DESC, p.post DESC LIMIT 50)
-           UNION ALL
-           (SELECT d.impressions, d.posted_at, d.post FROM nexus.hashtag_delta d WHERE d.author = $1 AND d.impressions IS NOT NULL
-               AND NOT EXISTS (SELECT FROM nexus.hashtag_retractions r WHERE r.post = d.post)
-             ORDER BY d.posted_at DESC, d.post DESC LIMIT 50)) e
-         ORDER BY e.posted_at DESC, e.post DESC LIMIT 50) own),
-      (SELECT percentile_cont(0.5) WITHIN GROUP (ORDER BY latest.impressions::double precision) FROM (
-         SELECT e.impressions FROM (
-           (SELECT p.impressions, p.posted_at, p.post FROM nexus.hashtag_posts p WHERE p.platform = $2 AND p.impressions IS NOT NULL
-               AND NOT EXISTS (SELECT FROM nexus.hashtag_retractions r WHERE r.post = p.post)
-             ORDER BY p.posted_at DESC, p.post DESC LIMIT 500)
-           UNION ALL
-           (SELECT d.impressions, d.posted_at, d.post FROM nexus.hashtag_delta d WHERE d.platform = $2 AND d.impressions IS NOT NULL
-               AND NOT EXISTS (SELECT FROM nexus.hashtag_retractions r WHERE r.post = d.post)
-             ORDER BY d.posted_at DESC, d.post DESC LIMIT 500)) e
-         ORDER BY e.posted_at DESC, e.post DESC LIMIT 500) latest));
-  END;
-COMMENT ON FUNCTION nexus.hashtag_reach(bigint, text) IS
-  'The median of the impressions of an author''s latest 50 posts, or else of the latest 500 on the platform; NULL where none are known.';
-REVOKE EXECUTE ON FUNCTION nexus.hashtag_reach(bigint, text) FROM PUBLIC;
-
 CREATE FUNCTION nexus.is_hashtag(tag text) RETURNS boolean LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE
   AS 'MODULE_PATHNAME', 'nexus_is_hashtag';
 COMMENT ON FUNCTION nexus.is_hashtag(text) IS
@@ -243,13 +214,16 @@ CREATE FUNCTION nexus.suggest_hashtags(body text, platform text DEFAULT NULL, us
   AS 'MODULE_PATHNAME', 'nexus_suggest_hashtags';
 COMMENT ON FUNCTION nexus.suggest_hashtags(text, text, text, text, integer, text[]) IS
 $$Hashtags for a draft, best first, without '#', in their most used spelling; equal scores by canonical form. Tags in the text or in exclude are left out, and so are tags seen from fewer than nexus.hashtag_min_authors authors, except the user's own.
-score = relevance + 0.3 affinity. relevance (0 to about 1) = c / (c + 1) (0.22 sqrt(similar) + 0.55 sqrt(words) + 0.18 sqrt(niche) + 0.055 spelt + 0.01 sqrt(platform)), c learned posts with the tag, where
+score = relevance + 0.3 affinity + 0.05 (trend beyond that of all posts) + 0.05 engagement - 0.05 competition, what is NULL left out; the best 100 (or twice max_count) by relevance and affinity are scored. The list is ordered by marginal relevance: each place goes to the tag with the largest (1 - d) score / best score - d (largest overlap, by Jaccard, of its posts with those of a tag above), d = nexus.hashtag_diversity.
+relevance (0 to about 1) = c / (c + 1) (0.17 sqrt(similar) + 0.55 sqrt(words) + 0.245 sqrt(niche) + 0.055 spelt + 0.15 joined + 0.01 sqrt(platform)), c learned posts with the tag (5 more for a seed of the niche), where
 similar: the 50 learned posts most like the draft vote with their squared scores, all votes sum to 1. A post's score is BM25 (k1 1.2, b 0.75; words in over 10 % of the posts and over 100 posts skipped); the best 200 by BM25 are considered, and those of the draft's niche count three times;
 words: sum over the draft's words of i^2 n / sqrt((df + 1.5) (c + 3)) / sum of i^2, i = ln(N / df + 1), N learned posts, df with the word, n with word and tag;
-niche, platform: n / (posts of the niche or platform + 5); spelt: 1 where the tag equals a word of the text.
-affinity (0 to 1, NULL without user_id) = h / (h + 2), h = sum of 2^(-age / 30 days) over the user's posts with the tag, of the last 1000; age at nexus.as_of, or now().
-trend, engagement and competition are NULL: they are not computed yet. uses: learned posts with the tag. evidence: the raw counts of each part.
-22023 for max_count outside 1 to 200, 42501 for another user's user_id, 54000 when more than nexus.hashtag_max_unfolded posts wait for fold_hashtag_stats().$$;
+niche, platform: n / (posts of the niche or platform + 5), a seed of the niche with 5 more in n; spelt: the share of the tag's words (by ''_'', or pairs of characters) in the text; joined: 1 where the tag is two to four adjacent words of the text together, or a piece of a text without spaces.
+affinity (-1 to 1, NULL without user_id) = h / (|h| + 2), h = sum of 2^(-age / 30 days) over the user's posts with the tag, of the last 1000, and suggestions of it accepted less those dismissed; age at nexus.as_of, or now().
+trend = m / (m + 10) ln((S + e) / (L + e)), 0 for m < 3: m authors who used the tag within 24 hours, S and L authors an hour, decayed with half-lives of 6 hours and 7 days (each author counts once, at the hour of the last use, of the last 28 days), e one author a week. What counts in the score is the same with the ratio of all posts subtracted from the logarithm.
+engagement = sum of lifts / (posts with a lift + 10), see hashtag_lift; NULL where no lift is known. competition = r / (r + reach / 1000), r authors an hour of the last 168 hours, reach the median impressions of the user's last 50 posts, or else of the last 500 on the platform; NULL without any.
+uses: learned posts with the tag. evidence: the raw counts of each part. With a platform whose rules limit hashtags no more are returned than it takes beside those in the text.
+22023 for max_count outside 1 to 200, 42501 for another user's user_id unless the caller may see all users' rows, 54000 when more than nexus.hashtag_max_unfolded posts wait for fold_hashtag_stats().$$;
 
 -- It reads the model with its owner's rights and gives only what min_authors lets through: open to the application's roles.
 REVOKE EXECUTE ON FUNCTION nexus.suggest_hashtags(text, text, text, text, integer, text[]) FROM PUBLIC;

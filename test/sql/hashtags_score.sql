@@ -163,7 +163,7 @@ BEGIN;
 INSERT INTO nexus.hashtag_seeds (niche, tag) VALUES ('Gardening', '#Roses'), ('gardening', 'Compost'), ('sailing', 'Wind');
 SELECT hashtag, uses, round(relevance::numeric, 6) AS relevance FROM nexus.suggest_hashtags('', niche => 'GARDENING');
 SELECT count(nexus.learn_post('my roses', '{Roses}', niche => 'gardening')::text) FROM generate_series(1, 4);
-SELECT hashtag, uses, evidence->'niche' AS niche, round((relevance / 0.18)::numeric ^ 2, 6) AS squared FROM nexus.suggest_hashtags('', niche => 'GARDENING');
+SELECT hashtag, uses, evidence->'niche' AS niche, round(relevance::numeric, 6) AS relevance, round((CASE hashtag WHEN 'Roses' THEN 9 / 10.0 * 0.245 ELSE 5 / 6.0 * 0.245 * sqrt(5 / 9.0) END)::numeric, 6) AS wanted FROM nexus.suggest_hashtags('', niche => 'GARDENING');
 INSERT INTO nexus.hashtag_seeds (niche, tag) VALUES ('x', 'not one');
 ROLLBACK;
 BEGIN;

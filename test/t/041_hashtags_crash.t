@@ -44,7 +44,7 @@ DELETE FROM content WHERE id = (SELECT max(id) - :r % 80 FROM content);
 	'link@1' => q{
 \set r random(1, 100000)
 INSERT INTO social_posts (user_id, title, caption, content_type, content_id)
-SELECT user_id, 't', 'a caption', 'video', id FROM content WHERE id = (SELECT max(id) - :r % 80 FROM content);
+SELECT user_id, 't', 'a caption', 'video', id FROM content WHERE id = (SELECT max(id) - :r % 80 FROM content) FOR KEY SHARE;
 },
 	'unlink@1' => q{
 \set r random(1, 100000)
@@ -96,12 +96,11 @@ SELECT md5(string_agg(r::text, E'\n' ORDER BY r::text COLLATE "C")) FROM (
 my $taught_posts = 0;
 for my $run (1 .. $runs)
 {
-	my ($out, $err) = ('', '');
-	my $clients = IPC::Run::start([ @bench, '-d', $node->connstr('app') ], '>', \$out, '2>', \$err);
+	my $clients = IPC::Run::start([ @bench, '-d', $node->connstr('app') ], '>', "$dir/out", '2>', "$dir/err");
 	unless ($node->poll_query_until('app', q{SELECT count(*) = 16 FROM pg_stat_activity WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()}))
 	{
-		$clients->finish;
-		BAIL_OUT("no clients: $err");
+		$clients->kill_kill;
+		BAIL_OUT('no clients: ' . slurp_file("$dir/err"));
 	}
 	sleep(1 + rand(1.5));
 	if ($run % 2 == 0)
@@ -124,7 +123,7 @@ for my $run (1 .. $runs)
 		$clients->finish;
 		$node->poll_query_until('postgres', 'SELECT true');
 	}
-	unlike($err, qr/deadlock|duplicate key|XX00/, "run $run: no client met an error but the crash");
+	unlike(slurp_file("$dir/err"), qr/deadlock|duplicate key|XX00/, "run $run: no client met an error but the crash");
 	$node->safe_psql('app', 'SELECT nexus.fold_hashtag_stats()');
 	my $rows = $node->safe_psql('app', $rows);
 	is($node->safe_psql('app', $model), $rows, "run $run: the counts are those of the rows");

@@ -175,7 +175,8 @@ std::vector<Candidate> suggest(std::string_view draft, unsigned mask) {
       similar_posts(corpus, words, Limits()),
       [&](std::uint64_t number) -> const std::vector<std::uint32_t> & { return all.all_posts().at(number).tags; });
   relevance.add_words(corpus, words);
-  auto candidates = relevance.candidates([&](std::uint32_t tag) { return all.tag(tag)->posts; });
+  auto candidates = relevance.candidates([&](std::uint32_t tag) { return all.tag(tag)->posts; },
+                                         [](std::uint32_t tag) { return tag == 1 ? 1.0 : 0.0; });
   std::sort(candidates.begin(), candidates.end(), [](const auto &a, const auto &b) { return a.tag < b.tag; });
   return candidates;
 }

@@ -159,7 +159,7 @@ void Relevance::vote(const std::vector<Neighbour> &neighbours, const TagsOf &tag
 
 void Relevance::add_words(const Corpus &corpus, const std::vector<Feature> &words, Interrupt interrupt) {
   for (const Feature &word : words) {
-    if (word.tag) candidates_[*word.tag].spelt = 1;
+    if (word.tag) add(*word.tag);
     if (word.posts() == 0) continue;
     double i = word_weight(corpus, word.posts());
     word_weight_ += i * i;
@@ -196,7 +196,7 @@ std::vector<std::uint32_t> Relevance::tags() const {
   return tags;
 }
 
-std::vector<Candidate> Relevance::candidates(const PostsOf &posts_of) const {
+std::vector<Candidate> Relevance::candidates(const PostsOf &posts_of, const SpeltOf &spelt_of) const {
   std::vector<Candidate> all;
   all.reserve(candidates_.size());
   for (const auto &[tag, parts] : candidates_) {
@@ -204,11 +204,13 @@ std::vector<Candidate> Relevance::candidates(const PostsOf &posts_of) const {
     candidate.tag = tag;
     auto posts = static_cast<double>(posts_of(tag));
     if (word_weight_ > 0) candidate.words /= word_weight_ * std::sqrt(posts + 3);
+    candidate.spelt = spelt_of(tag);
     double known = candidate.seed ? posts + 5 : posts;
-    candidate.relevance = known / (known + 1) *
-                          (weights_.similar * std::sqrt(candidate.similar) +
-                           weights_.words * std::sqrt(candidate.words) + weights_.niche * std::sqrt(candidate.niche) +
-                           weights_.spelt * candidate.spelt + weights_.platform * std::sqrt(candidate.platform));
+    candidate.relevance =
+        known / (known + 1) *
+        (weights_.similar * std::sqrt(candidate.similar) + weights_.words * std::sqrt(candidate.words) +
+         weights_.niche * std::sqrt(candidate.niche) + weights_.spelt * candidate.spelt +
+         weights_.joined * candidate.joined + weights_.platform * std::sqrt(candidate.platform));
     all.push_back(candidate);
   }
   return all;

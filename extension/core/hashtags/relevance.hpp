@@ -49,9 +49,10 @@ struct Limits {
   std::size_t considered = 200;         // out of so many when the niche decides
 };
 
-/// How much the square root of each part weighs in the relevance. Each part lies between 0 and 1.
+/// How much the square root of each part weighs in the relevance (spelt and joined as they are). Each
+/// part lies between 0 and 1.
 struct Weights {
-  double similar = 0.22, words = 0.55, niche = 0.18, spelt = 0.055, platform = 0.01;
+  double similar = 0.17, words = 0.55, niche = 0.245, spelt = 0.055, joined = 0.15, platform = 0.01;
 };
 
 /// How much nearer a learned post is to a draft of its own niche.
@@ -66,7 +67,7 @@ struct Neighbour {
 /// The parts of one candidate's relevance.
 struct Candidate {
   std::uint32_t tag = 0;
-  double similar = 0, words = 0, niche = 0, spelt = 0, platform = 0;
+  double similar = 0, words = 0, niche = 0, spelt = 0, joined = 0, platform = 0;
   std::uint32_t voters = 0;
   bool seed = false;
   double relevance = 0;
@@ -95,11 +96,12 @@ std::vector<Neighbour> nearest_in_niche(std::vector<Neighbour> posts, const Limi
 ///     Relevance relevance;
 ///     relevance.vote(neighbours, tags_of);
 ///     relevance.add_words(corpus, words);
-///     for (const Candidate &c : relevance.candidates(posts_of)) ...
+///     for (const Candidate &c : relevance.candidates(posts_of, spelt_of)) ...
 class Relevance {
  public:
   using TagsOf = std::function<const std::vector<std::uint32_t> &(std::uint64_t post)>;
   using PostsOf = std::function<std::uint64_t(std::uint32_t tag)>;
+  using SpeltOf = std::function<double(std::uint32_t tag)>;
 
   explicit Relevance(Weights weights = Weights()) : weights_(weights) {}
 
@@ -117,13 +119,16 @@ class Relevance {
   void add_seed(const Feature &niche, std::uint32_t tag);
   void add_platform(const Feature &platform);
 
+  /// A tag that is spelt in the text by several words.
+  void add_joined(std::uint32_t tag) { candidates_[tag].joined = 1; }
+
   /// A tag that the caller wants judged though nothing of the text speaks for it.
   void add(std::uint32_t tag) { candidates_[tag]; }
 
   /// The tags found, in no order, with `relevance` the weighted sum of the square roots of the parts, times
   /// c / (c + 1) for a tag of c posts: what a single post did is weak evidence. A root lets several weak parts that
-  /// agree outweigh one strong part.
-  std::vector<Candidate> candidates(const PostsOf &posts_of) const;
+  /// agree outweigh one strong part. `spelt_of` says which share of a tag's words stands in the draft.
+  std::vector<Candidate> candidates(const PostsOf &posts_of, const SpeltOf &spelt_of) const;
   std::vector<std::uint32_t> tags() const;
 
  private:
