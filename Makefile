@@ -4,7 +4,7 @@
 #   make check                everything that proves it
 #   make / make install       the extension alone, for the server that PG_CONFIG names
 
-TASKS = up down status check conformance bench fuzz lint
+TASKS = up down status check conformance bench fuzz lint eval-hashtags
 .PHONY: $(TASKS)
 
 # These need nothing but a shell, and PGXS has a 'check' of its own: it is read for the other goals only.
@@ -22,6 +22,8 @@ conformance:
 	@scripts/conformance.sh
 bench:
 	@scripts/bench.sh
+eval-hashtags:
+	@scripts/eval_hashtags.sh
 fuzz:
 	@scripts/fuzz.sh
 lint:

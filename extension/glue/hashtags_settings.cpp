@@ -12,6 +12,7 @@ int hashtag_min_authors = 3;
 int hashtag_max_postings = 200000;
 int hashtag_max_unfolded = 50000;
 int hashtag_cache_size = 65536;
+double hashtag_diversity = 0.05;
 
 namespace {
 
@@ -51,6 +52,9 @@ void define_hashtag_settings() {
                           &hashtag_max_unfolded, 50000, 0, 10000000, PGC_SUSET, 0, nullptr, nullptr, nullptr);
   DefineCustomIntVariable("nexus.hashtag_cache_size", "Memory that a backend keeps of the hashtag model.", nullptr,
                           &hashtag_cache_size, 65536, 1024, 4194304, PGC_SUSET, GUC_UNIT_KB, nullptr, nullptr, nullptr);
+  DefineCustomRealVariable("nexus.hashtag_diversity",
+                           "How much hashtags of the same posts stand in each other's way in a list.", nullptr,
+                           &hashtag_diversity, hashtag_diversity, 0, 1, PGC_USERSET, 0, nullptr, nullptr, nullptr);
   DefineCustomStringVariable("nexus.as_of", "The time at which trends and ages are measured; empty for now.", nullptr,
                              &as_of, "", PGC_USERSET, 0, check_as_of, nullptr, nullptr);
 }

@@ -7,6 +7,8 @@ namespace nexus::pg {
 
 extern int hashtag_min_authors, hashtag_max_postings, hashtag_max_unfolded, hashtag_cache_size;
 
+extern double hashtag_diversity;
+
 /// Makes them known to the server; called once, at module load.
 void define_hashtag_settings();
 

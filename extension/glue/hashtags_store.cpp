@@ -20,6 +20,14 @@ namespace {
 constexpr std::uint32_t kFirstFreshTag = std::uint32_t{1} << 31;  // tag ids of the tables are below
 constexpr int kHistory = 1000;
 
+std::vector<std::size_t> parts_of(std::string canonical) {
+  std::replace(canonical.begin(), canonical.end(), '_', ' ');
+  std::vector<std::size_t> parts;
+  for (const hashtags::Term &term : hashtags::tokenize(canonical).terms)
+    parts.push_back(std::hash<std::string_view>()(term.word));
+  return parts;
+}
+
 std::string_view name_of(std::string_view key) {
   return key.substr(1);
 }
@@ -45,6 +53,9 @@ void HashtagStore::forget() {
 
 void HashtagStore::forget_fresh() {
   fresh_ = hashtags::Batch();
+  gone_ = hashtags::Batch();
+  retracted_.clear();
+  authors_.clear();
   fresh_keys_.clear();
   for (auto &entry : features_) entry.second.fresh_posts = 0;
 }
@@ -58,8 +69,11 @@ void HashtagStore::open() {
       "  FROM pg_current_snapshot() s LEFT JOIN nexus.hashtag_model m ON true",
       {});
   static SpiStatement waiting(
-      "SELECT post, posted_at, author, platform, niche, length, terms, tags, spellings, xact::text::bigint"
+      "SELECT post, posted_at, author, platform, niche, length, terms, tags, spellings, xact::text::bigint, lift"
       "  FROM nexus.hashtag_delta WHERE xact >= $1::text::xid8 LIMIT $2",
+      {TEXTOID, INT8OID});
+  static SpiStatement taken_back(
+      "SELECT post, xact::text::bigint FROM nexus.hashtag_retractions WHERE xact >= $1::text::xid8 LIMIT $2",
       {TEXTOID, INT8OID});
 
   SpiRows now = state.read({});
@@ -84,14 +98,22 @@ void HashtagStore::open() {
   posts_ = static_cast<std::uint64_t>(now.integer(0, 3));
   length_sum_ = static_cast<std::uint64_t>(now.integer(0, 4));
   if (same) return;
+  uses_.clear();
 
   std::int64_t from = anew ? 0 : snapshot_xmin_;
   if (anew) forget_fresh();
   fresh_is_private_ = true;  // until all is read: an error in between leaves half of it
   std::string bound = std::to_string(from);
   std::int64_t most = std::int64_t{hashtag_max_unfolded} + 1;
-  bool has_own = read_fresh(waiting.read({text_datum(bound), Int64GetDatum(most)}), own_xact);
-  if (fresh_.posts() > static_cast<std::uint64_t>(hashtag_max_unfolded))
+  bool known = false;
+  bool has_own = read_retractions(taken_back.read({text_datum(bound), Int64GetDatum(most)}), own_xact, known);
+  if (known) {  // what was added cannot be taken out of a batch
+    forget_fresh();
+    bound = "0";
+    has_own = read_retractions(taken_back.read({text_datum(bound), Int64GetDatum(most)}), own_xact, known);
+  }
+  has_own = read_fresh(waiting.read({text_datum(bound), Int64GetDatum(most)}), own_xact) || has_own;
+  if (fresh_.posts() + retracted_.size() > static_cast<std::uint64_t>(hashtag_max_unfolded))
     throw Error("54000", "more than " + std::to_string(hashtag_max_unfolded) + " learned posts wait to be folded")
         .hint("Call nexus.fold_hashtag_stats() regularly, or raise nexus.hashtag_max_unfolded.");
   fresh_is_private_ = has_own;
@@ -109,7 +131,7 @@ bool HashtagStore::read_fresh(const SpiRows &rows, std::int64_t own_xact) {
   for (std::uint64_t row = 0; row < rows.size(); ++row) {
     has_own = has_own || (own_xact != 0 && rows.integer(row, 10) == own_xact);
     auto number = static_cast<std::uint64_t>(rows.integer(row, 1));
-    if (fresh_.contains(number)) continue;
+    if (fresh_.contains(number) || retracted_.count(number) != 0) continue;
     LearnedPost post;
     post.post = number;
     post.posted_at = rows.integer(row, 2);
@@ -119,6 +141,7 @@ bool HashtagStore::read_fresh(const SpiRows &rows, std::int64_t own_xact) {
     post.niche = rows.text(row, 5);
     post.length = static_cast<std::uint32_t>(rows.integer(row, 6));
     post.terms = hashtags::decode_terms(rows.bytes(row, 7));
+    if (!rows.is_null(row, 11)) post.lift = static_cast<std::int32_t>(rows.integer(row, 11));
     std::vector<std::string_view> tags = rows.texts(row, 8);
     for (std::string_view spelling : rows.texts(row, 9)) post.spellings.emplace_back(spelling);
     for (std::string_view tag : tags) unknown.insert(tag);
@@ -134,15 +157,8 @@ bool HashtagStore::read_fresh(const SpiRows &rows, std::int64_t own_xact) {
     for (std::string_view tag : entry.second) {
       auto key = keys.find(tag);
       if (key == keys.end()) {
-        auto fresh = fresh_keys_.find(tag);
-        if (fresh == fresh_keys_.end()) {
-          auto next = kFirstFreshTag + static_cast<std::uint32_t>(fresh_keys_.size());
-          fresh = fresh_keys_.emplace(tag, next).first;
-          StoredTag stored;
-          stored.canonical = tag;
-          tags_[next] = std::move(stored);
-        }
-        key = fresh;
+        entry.first.tags.push_back(fresh_key(tag));
+        continue;
       }
       entry.first.tags.push_back(key->second);
     }
@@ -151,8 +167,55 @@ bool HashtagStore::read_fresh(const SpiRows &rows, std::int64_t own_xact) {
   return has_own;
 }
 
+std::uint32_t HashtagStore::fresh_key(std::string_view canonical) {
+  auto known = fresh_keys_.find(canonical);
+  if (known != fresh_keys_.end()) return known->second;
+  auto key = kFirstFreshTag + static_cast<std::uint32_t>(fresh_keys_.size());
+  fresh_keys_.emplace(canonical, key);
+  StoredTag stored;
+  stored.canonical = canonical;
+  stored.parts = parts_of(stored.canonical);
+  tags_[key] = std::move(stored);
+  return key;
+}
+
+bool HashtagStore::read_retractions(const SpiRows &rows, std::int64_t own_xact, bool &known) {
+  static SpiStatement folded(
+      "SELECT post, posted_at, author, platform, niche, length, terms, tags, spellings, lift FROM nexus.hashtag_posts"
+      " WHERE post = ANY ($1)",
+      {INT8ARRAYOID});
+  bool has_own = false;
+  std::vector<std::int64_t> numbers;
+  for (std::uint64_t row = 0; row < rows.size(); ++row) {
+    has_own = has_own || (own_xact != 0 && rows.integer(row, 2) == own_xact);
+    auto number = static_cast<std::uint64_t>(rows.integer(row, 1));
+    if (!retracted_.insert(number).second) continue;
+    known = known || fresh_.contains(number);
+    numbers.push_back(rows.integer(row, 1));
+  }
+  if (numbers.empty()) return has_own;
+  authors_.clear();  // what is left of them is less now
+  SpiRows posts = folded.read({bigint_array_datum(numbers)});
+  for (std::uint64_t row = 0; row < posts.size(); ++row) {
+    LearnedPost post;
+    post.post = static_cast<std::uint64_t>(posts.integer(row, 1));
+    post.posted_at = posts.integer(row, 2);
+    post.has_author = !posts.is_null(row, 3);
+    post.author = posts.integer(row, 3);
+    post.platform = posts.text(row, 4);
+    post.niche = posts.text(row, 5);
+    post.length = static_cast<std::uint32_t>(posts.integer(row, 6));
+    post.terms = hashtags::decode_terms(posts.bytes(row, 7));
+    post.tags = posts.integers(row, 8);
+    for (std::string_view spelling : posts.texts(row, 9)) post.spellings.emplace_back(spelling);
+    if (!posts.is_null(row, 10)) post.lift = static_cast<std::int32_t>(posts.integer(row, 10));
+    gone_.add(std::move(post));
+  }
+  return has_own;
+}
+
 hashtags::Corpus HashtagStore::corpus() const {
-  return {posts_ + fresh_.posts(), length_sum_ + fresh_.length_sum()};
+  return {posts_ + fresh_.posts() - gone_.posts(), length_sum_ + fresh_.length_sum() - gone_.length_sum()};
 }
 
 // The LATERAL ... LIMIT 1 of the statements below make the planner look each key up by index, whatever it believes
@@ -212,6 +275,12 @@ std::vector<Feature> HashtagStore::features(const std::vector<std::string> &keys
       feature.fresh.posts = fresh->posts;
       feature.fresh.tags = &stored.fresh_tags;
       feature.fresh.postings = &fresh->postings;
+    }
+    if (const hashtags::FeatureCounts *gone = gone_.feature(key)) {
+      stored.gone_tags.clear();
+      for (const auto &[tag, posts] : gone->tags) stored.gone_tags.push_back({tag, posts});
+      feature.gone.posts = gone->posts;
+      feature.gone.tags = &stored.gone_tags;
     }
     if (!feature.tag && key.front() == hashtags::kWord) {
       auto fresh = fresh_keys_.find(feature.name);
@@ -283,7 +352,8 @@ const std::string &HashtagStore::post_niche(std::uint64_t post) const {
 
 void HashtagStore::load_tags(const std::vector<std::uint32_t> &tags) {
   static SpiStatement rows_of(
-      "SELECT tag_id, canonical, display, posts, authors FROM nexus.hashtag_tags WHERE tag_id = ANY ($1::integer[])",
+      "SELECT tag_id, canonical, display, posts, authors, lift_sum, lift_posts FROM nexus.hashtag_tags"
+      " WHERE tag_id = ANY ($1::integer[])",
       {INT8ARRAYOID});
   std::vector<std::int64_t> missing;
   for (std::uint32_t tag : tags)
@@ -292,52 +362,259 @@ void HashtagStore::load_tags(const std::vector<std::uint32_t> &tags) {
   SpiRows rows = rows_of.read({bigint_array_datum(missing)});
   for (std::uint64_t row = 0; row < rows.size(); ++row) {
     StoredTag &stored = tags_[static_cast<std::uint32_t>(rows.integer(row, 1))];
-    if (stored.canonical.empty()) memory_ += 200;
-    stored.canonical = rows.text(row, 2);
+    if (stored.canonical != rows.text(row, 2)) {
+      memory_ += 250;
+      stored.canonical = rows.text(row, 2);
+      stored.parts = parts_of(stored.canonical);
+    }
     stored.display = rows.text(row, 3);
     stored.posts = static_cast<std::uint64_t>(rows.integer(row, 4));
     stored.authors = static_cast<std::uint64_t>(rows.integer(row, 5));
+    stored.lift_sum = rows.integer(row, 6);
+    stored.lift_posts = rows.integer(row, 7);
     stored.checked = generation_;
   }
 }
 
 std::uint64_t HashtagStore::tag_posts(std::uint32_t tag) const {
-  const hashtags::TagCounts *fresh = fresh_.tag(tag);
-  return tags_.at(tag).posts + (fresh == nullptr ? 0 : fresh->posts);
+  const hashtags::TagCounts *fresh = fresh_.tag(tag), *gone = gone_.tag(tag);
+  return tags_.at(tag).posts + (fresh == nullptr ? 0 : fresh->posts) - (gone == nullptr ? 0 : gone->posts);
+}
+
+std::pair<std::int64_t, std::int64_t> HashtagStore::lift(std::uint32_t tag) const {
+  const StoredTag &stored = tags_.at(tag);
+  std::pair<std::int64_t, std::int64_t> lift{stored.lift_sum, stored.lift_posts};
+  if (const hashtags::TagCounts *fresh = fresh_.tag(tag)) {
+    lift.first += fresh->lift_sum;
+    lift.second += fresh->lift_posts;
+  }
+  if (const hashtags::TagCounts *gone = gone_.tag(tag)) {
+    lift.first -= gone->lift_sum;
+    lift.second -= gone->lift_posts;
+  }
+  return lift;
+}
+
+double HashtagStore::spelt(std::uint32_t tag, const std::vector<std::size_t> &words) const {
+  const std::vector<std::size_t> &parts = tags_.at(tag).parts;
+  std::size_t found = 0;
+  for (std::size_t part : parts) found += std::binary_search(words.begin(), words.end(), part) ? 1 : 0;
+  return parts.empty() ? 0 : static_cast<double>(found) / static_cast<double>(parts.size());
 }
 
 const std::string &HashtagStore::canonical(std::uint32_t tag) const {
   return tags_.at(tag).canonical;
 }
 
-std::uint64_t HashtagStore::tag_authors(std::uint32_t tag) {
-  static SpiStatement counted("SELECT count(*) FROM nexus.hashtag_authors WHERE tag_id = $1 AND author = ANY ($2)",
-                              {INT4OID, INT8ARRAYOID});
-  const StoredTag &stored = tags_.at(tag);
+std::uint64_t HashtagStore::most_authors(std::uint32_t tag) const {
   const hashtags::TagCounts *fresh = fresh_.tag(tag);
-  if (fresh == nullptr) return stored.authors;
-  std::uint64_t authors = stored.authors + fresh->anonymous + fresh->authors.size();
-  if (tag >= kFirstFreshTag || fresh->authors.empty()) return authors;
-  std::vector<std::int64_t> ids;
-  for (const auto &entry : fresh->authors) ids.push_back(entry.first);
-  SpiRows rows = counted.read({Int32GetDatum(static_cast<std::int32_t>(tag)), bigint_array_datum(ids)});
-  return authors - static_cast<std::uint64_t>(rows.integer(0, 1));
+  return tags_.at(tag).authors + (fresh == nullptr ? 0 : fresh->posts);
+}
+
+void HashtagStore::load_uses(const std::vector<std::uint32_t> &tags, std::int32_t first_hour) {
+  static SpiStatement hours(
+      "SELECT tag_id, week, hours FROM nexus.hashtag_hours WHERE tag_id = ANY ($1::integer[]) AND week >= $2",
+      {INT8ARRAYOID, INT4OID});
+  std::int32_t first_week = hashtags::week_of(first_hour);
+  std::vector<std::int64_t> missing;
+  for (std::uint32_t tag : tags) {
+    if (tag >= kFirstFreshTag) continue;
+    StoredTag &stored = tags_[tag];
+    if (stored.hours_checked == generation_ && stored.first_week <= first_week) continue;
+    missing.push_back(tag);
+    stored.hours_checked = generation_;
+    stored.first_week = first_week;
+    stored.hours.clear();
+    uses_.erase(tag);
+  }
+  if (!missing.empty()) {
+    SpiRows rows = hours.read({bigint_array_datum(missing), Int32GetDatum(first_week)});
+    for (std::uint64_t row = 0; row < rows.size(); ++row) {
+      StoredTag &stored = tags_[static_cast<std::uint32_t>(rows.integer(row, 1))];
+      auto start = static_cast<std::int32_t>(rows.integer(row, 2) * 168);
+      for (const auto &entry : hashtags::decode_tag_counts(rows.bytes(row, 3))) {
+        stored.hours[start + static_cast<std::int32_t>(entry.tag)] = entry.posts;
+        memory_ += 48;
+      }
+    }
+  }
+  load_authors(tags);
+  for (std::uint32_t tag : tags)
+    if (uses_.count(tag) == 0) uses_[tag] = merged_use(tag);
+}
+
+// What the tables hold of the authors that use the tags in posts which wait or are taken back.
+void HashtagStore::load_authors(const std::vector<std::uint32_t> &tags) {
+  static SpiStatement counted(
+      "SELECT k.i, a.posts, a.last_hour FROM unnest($1::integer[], $2::bigint[]) WITH ORDINALITY k(tag_id, author, i)"
+      "  CROSS JOIN LATERAL (SELECT posts, last_hour FROM nexus.hashtag_authors a"
+      "                       WHERE a.tag_id = k.tag_id AND a.author = k.author LIMIT 1) a",
+      {INT8ARRAYOID, INT8ARRAYOID});
+  static SpiStatement latest(
+      "SELECT k.i, p.posted_at FROM unnest($1::integer[], $2::bigint[]) WITH ORDINALITY k(tag_id, author, i)"
+      "  CROSS JOIN LATERAL (SELECT posted_at FROM nexus.hashtag_posts p WHERE p.author = k.author"
+      "                       AND (k.tag_id = 0 OR k.tag_id = ANY (p.tags)) AND p.post <> ALL ($3)"
+      "                       ORDER BY posted_at DESC LIMIT 1) p",
+      {INT8ARRAYOID, INT8ARRAYOID, INT8ARRAYOID});
+  std::vector<std::int64_t> ids, authors;
+  for (std::uint32_t tag : tags) {
+    if (tag >= kFirstFreshTag) continue;
+    for (const hashtags::TagCounts *counts : {fresh_.tag(tag), gone_.tag(tag)}) {
+      if (counts == nullptr) continue;
+      for (const auto &entry : counts->authors)
+        if (authors_.emplace(std::make_pair(tag, entry.first), BaseUse()).second) {
+          ids.push_back(tag);
+          authors.push_back(entry.first);
+        }
+    }
+  }
+  if (ids.empty()) return;
+  auto use_of = [&](std::size_t i) -> BaseUse & {
+    return authors_.at({static_cast<std::uint32_t>(ids[i]), authors[i]});
+  };
+  SpiRows rows = counted.read({bigint_array_datum(ids), bigint_array_datum(authors)});
+  for (std::uint64_t row = 0; row < rows.size(); ++row) {
+    BaseUse &use = use_of(static_cast<std::size_t>(rows.integer(row, 1) - 1));
+    use.stored = {static_cast<std::uint64_t>(rows.integer(row, 2)), static_cast<std::int32_t>(rows.integer(row, 3))};
+    use.left = use.stored;
+  }
+  std::vector<std::int64_t> lost_ids, lost_authors, gone;
+  for (std::size_t i = 0; i < ids.size(); ++i) {
+    const hashtags::TagCounts *counts = gone_.tag(static_cast<std::uint32_t>(ids[i]));
+    if (counts == nullptr) continue;
+    auto found = counts->authors.find(authors[i]);
+    if (found == counts->authors.end()) continue;
+    BaseUse &use = use_of(i);
+    use.left.posts -= found->second.posts;
+    if (use.left.posts == 0 || found->second.last_hour < use.stored.last_hour) continue;
+    lost_ids.push_back(ids[i]);
+    lost_authors.push_back(authors[i]);
+  }
+  if (lost_ids.empty()) return;
+  for (const auto &entry : gone_.all_posts()) gone.push_back(static_cast<std::int64_t>(entry.first));
+  SpiRows last =
+      latest.read({bigint_array_datum(lost_ids), bigint_array_datum(lost_authors), bigint_array_datum(gone)});
+  for (std::uint64_t row = 0; row < last.size(); ++row) {
+    auto i = static_cast<std::size_t>(last.integer(row, 1) - 1);
+    authors_.at({static_cast<std::uint32_t>(lost_ids[i]), lost_authors[i]}).left.last_hour =
+        hashtags::hour_of(last.integer(row, 2));
+  }
+}
+
+TagUse HashtagStore::merged_use(std::uint32_t tag) const {
+  static const hashtags::TagCounts nothing;
+  auto stored = tags_.find(tag);
+  const hashtags::TagCounts *waiting = fresh_.tag(tag), *taken = gone_.tag(tag);
+  const hashtags::TagCounts &fresh = waiting == nullptr ? nothing : *waiting,
+                            &gone = taken == nullptr ? nothing : *taken;
+  std::map<std::int32_t, std::int64_t> hours;
+  std::int64_t authors = 0;
+  if (stored != tags_.end()) {
+    hours = stored->second.hours;
+    authors = static_cast<std::int64_t>(stored->second.authors);
+  }
+  for (const auto &[hour, count] : fresh.anonymous) {
+    hours[hour] += count;
+    authors += count;
+  }
+  for (const auto &[hour, count] : gone.anonymous) {
+    hours[hour] -= count;
+    authors -= count;
+  }
+  auto move = [&](std::int64_t author, const hashtags::AuthorUse *added) {
+    BaseUse base;
+    auto found = authors_.find({tag, author});
+    if (found != authors_.end()) base = found->second;
+    if (base.stored.posts > 0) {
+      --hours[base.stored.last_hour];
+      --authors;
+    }
+    if (base.left.posts == 0 && added == nullptr) return;
+    std::int32_t last = base.left.posts == 0 ? added->last_hour : base.left.last_hour;
+    if (added != nullptr) last = std::max(last, added->last_hour);
+    ++hours[last];
+    ++authors;
+  };
+  for (const auto &[author, use] : fresh.authors) move(author, &use);
+  for (const auto &entry : gone.authors)
+    if (fresh.authors.count(entry.first) == 0) move(entry.first, nullptr);
+  TagUse use;
+  use.authors = static_cast<std::uint64_t>(authors);
+  for (const auto &[hour, count] : hours)
+    if (count > 0) use.hours.push_back({hour, static_cast<std::uint32_t>(count)});
+  return use;
 }
 
 std::string HashtagStore::display(std::uint32_t tag) {
   static SpiStatement spellings("SELECT spelling, posts FROM nexus.hashtag_spellings WHERE tag_id = $1", {INT4OID});
-  const hashtags::TagCounts *fresh = fresh_.tag(tag);
-  if (fresh == nullptr) return tags_.at(tag).display;
-  std::map<std::string, std::uint64_t> counts = fresh->spellings;
+  const hashtags::TagCounts *fresh = fresh_.tag(tag), *gone = gone_.tag(tag);
+  if (fresh == nullptr && gone == nullptr) return tags_.at(tag).display;
+  std::map<std::string, std::uint64_t> counts;
+  if (fresh != nullptr) counts = fresh->spellings;
   if (tag < kFirstFreshTag) {
     SpiRows rows = spellings.read({Int32GetDatum(static_cast<std::int32_t>(tag))});
     for (std::uint64_t row = 0; row < rows.size(); ++row)
       counts[std::string(rows.text(row, 1))] += static_cast<std::uint64_t>(rows.integer(row, 2));
   }
+  if (gone != nullptr)
+    for (const auto &[spelling, posts] : gone->spellings) counts[spelling] -= posts;
   auto best = counts.begin();
   for (auto it = counts.begin(); it != counts.end(); ++it)
     if (it->second > best->second) best = it;
   return best->first;
+}
+
+std::vector<std::uint32_t> HashtagStore::known_tags(const std::vector<std::string> &texts) {
+  static SpiStatement known(
+      "SELECT t.tag_id FROM unnest($1::text[]) k(tag)"
+      "  CROSS JOIN LATERAL (SELECT tag_id FROM nexus.hashtag_tags t WHERE t.canonical = k.tag COLLATE \"C\" LIMIT 1) "
+      "t",
+      {TEXTARRAYOID});
+  std::vector<std::uint32_t> tags;
+  if (texts.empty()) return tags;
+  SpiRows rows = known.read({text_array_datum(std::vector<std::string_view>(texts.begin(), texts.end()))});
+  for (std::uint64_t row = 0; row < rows.size(); ++row)
+    tags.push_back(static_cast<std::uint32_t>(rows.integer(row, 1)));
+  for (const std::string &text : texts) {
+    auto fresh = fresh_keys_.find(text);
+    if (fresh != fresh_keys_.end()) tags.push_back(fresh->second);
+  }
+  return tags;
+}
+
+std::vector<std::uint32_t> HashtagStore::seeds(std::string_view niche) {
+  static SpiStatement of_niche(
+      "SELECT s.tag, s.display, t.tag_id FROM nexus.hashtag_seeds s"
+      "  LEFT JOIN LATERAL (SELECT tag_id FROM nexus.hashtag_tags t WHERE t.canonical = s.tag LIMIT 1) t ON true"
+      " WHERE s.niche = $1 COLLATE \"C\" ORDER BY s.tag",
+      {TEXTOID});
+  std::vector<std::uint32_t> tags;
+  SpiRows rows = of_niche.read({text_datum(niche)});
+  for (std::uint64_t row = 0; row < rows.size(); ++row) {
+    if (!rows.is_null(row, 3)) {
+      tags.push_back(static_cast<std::uint32_t>(rows.integer(row, 3)));
+      continue;
+    }
+    tags.push_back(fresh_key(rows.text(row, 1)));
+    tags_.at(tags.back()).display = rows.text(row, 2);
+  }
+  return tags;
+}
+
+std::map<std::uint32_t, bool> HashtagStore::listed(const std::vector<std::uint32_t> &tags, std::string_view platform) {
+  static SpiStatement rows_of(
+      "SELECT k.i, l.status = 'banned' FROM unnest($1::text[]) WITH ORDINALITY k(tag, i)"
+      "  CROSS JOIN LATERAL (SELECT status FROM nexus.hashtag_lists l WHERE l.tag = k.tag COLLATE \"C\""
+      "                       AND l.platform IN ('', $2) ORDER BY status LIMIT 1) l",
+      {TEXTARRAYOID, TEXTOID});
+  std::vector<std::string_view> names;
+  for (std::uint32_t tag : tags) names.emplace_back(canonical(tag));
+  std::map<std::uint32_t, bool> found;
+  if (names.empty()) return found;
+  SpiRows rows = rows_of.read({text_array_datum(names), text_datum(platform)});
+  for (std::uint64_t row = 0; row < rows.size(); ++row)
+    found[tags[static_cast<std::size_t>(rows.integer(row, 1) - 1)]] = rows.integer(row, 2) != 0;
+  return found;
 }
 
 void HashtagStore::add_history(std::int64_t author, hashtags::Affinity &affinity) {
@@ -351,9 +628,11 @@ void HashtagStore::add_history(std::int64_t author, hashtags::Affinity &affinity
     std::vector<std::uint32_t> tags;
   };
   std::vector<Use> uses;
-  SpiRows rows = history.read({Int64GetDatum(author), Int64GetDatum(kHistory)});
+  auto most = static_cast<std::int64_t>(kHistory + retracted_.size());
+  SpiRows rows = history.read({Int64GetDatum(author), Int64GetDatum(most)});
   for (std::uint64_t row = 0; row < rows.size(); ++row)
-    uses.push_back({rows.integer(row, 1), static_cast<std::uint64_t>(rows.integer(row, 2)), rows.integers(row, 3)});
+    if (retracted_.count(static_cast<std::uint64_t>(rows.integer(row, 2))) == 0)
+      uses.push_back({rows.integer(row, 1), static_cast<std::uint64_t>(rows.integer(row, 2)), rows.integers(row, 3)});
   for (const auto &[number, post] : fresh_.all_posts())
     if (post.has_author && post.author == author) uses.push_back({post.posted_at, number, post.tags});
   std::sort(uses.begin(), uses.end(), [](const Use &a, const Use &b) {
@@ -362,6 +641,24 @@ void HashtagStore::add_history(std::int64_t author, hashtags::Affinity &affinity
   if (uses.size() > kHistory) uses.resize(kHistory);
   for (const Use &use : uses)
     for (std::uint32_t tag : use.tags) affinity.add(tag, use.posted_at);
+
+  static SpiStatement decisions(
+      "SELECT f.tag, f.accepted, f.decided_at, t.tag_id FROM nexus.hashtag_feedback f"
+      "  LEFT JOIN LATERAL (SELECT tag_id FROM nexus.hashtag_tags t WHERE t.canonical = f.tag LIMIT 1) t ON true"
+      " WHERE f.author = $1 ORDER BY f.id DESC LIMIT $2",
+      {INT8OID, INT8OID});
+  SpiRows decided = decisions.read({Int64GetDatum(author), Int64GetDatum(kHistory)});
+  for (std::uint64_t row = 0; row < decided.size(); ++row) {
+    std::uint32_t tag = 0;
+    if (!decided.is_null(row, 4)) {
+      tag = static_cast<std::uint32_t>(decided.integer(row, 4));
+    } else {
+      auto fresh = fresh_keys_.find(decided.text(row, 1));
+      if (fresh == fresh_keys_.end()) continue;  // of a tag that nobody uses
+      tag = fresh->second;
+    }
+    affinity.decide(tag, decided.integer(row, 2) != 0, decided.integer(row, 3));
+  }
 }
 
 }  // namespace nexus::pg

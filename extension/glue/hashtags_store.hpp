@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -11,6 +12,7 @@
 
 #include "core/hashtags/batch.hpp"
 #include "core/hashtags/relevance.hpp"
+#include "core/hashtags/score.hpp"
 #include "glue/hashtags_spi.hpp"
 
 namespace nexus::pg {
@@ -18,11 +20,25 @@ namespace nexus::pg {
 /// The id under which an author is counted: equal for equal user ids, and no user id can be read from it.
 std::int64_t author_of(std::string_view user_id);
 
+/// A niche or platform argument, folded; nothing where it is NULL or empty, 22023 where it is too long.
+std::optional<std::string> hashtag_name_arg(FunctionCallInfo fcinfo, int index, const char *name);
+
 /// What suggestions need of one tag.
 struct StoredTag {
   std::int64_t checked = -1;  // the generation at which the row was last compared
   std::string canonical, display;
+  std::vector<std::size_t> parts;  // hashes of its words
   std::uint64_t posts = 0, authors = 0;
+  std::int64_t lift_sum = 0, lift_posts = 0;
+  std::int64_t hours_checked = -1;  // likewise for the hours, which are those of weeks from first_week on
+  std::int32_t first_week = 0;
+  std::map<std::int32_t, std::int64_t> hours;
+};
+
+/// Who uses a tag, with what is not folded yet.
+struct TagUse {
+  std::uint64_t authors = 0;
+  std::vector<hashtags::HourAuthors> hours;  // ascending
 };
 
 /// Read-only copies of rows of the model, and the counts of what is not folded yet.
@@ -48,11 +64,28 @@ class HashtagStore {
   void load_tags(const std::vector<std::uint32_t> &tags);
   std::uint64_t tag_posts(std::uint32_t tag) const;
   const std::string &canonical(std::uint32_t tag) const;
-  /// Distinct authors and the most used spelling, with what is not folded.
-  std::uint64_t tag_authors(std::uint32_t tag);
+  /// The share of the tag's words (of climate_action: climate, action) that are among the given hashes, sorted.
+  double spelt(std::uint32_t tag, const std::vector<std::size_t> &words) const;
+  /// The most used spelling, and the sum of lifts with their number, with what is not folded.
   std::string display(std::uint32_t tag);
+  std::pair<std::int64_t, std::int64_t> lift(std::uint32_t tag) const;
+  /// Distinct authors and their hours from `first_hour` on; kAnyTag stands for all posts.
+  void load_uses(const std::vector<std::uint32_t> &tags, std::int32_t first_hour);
+  const TagUse &use(std::uint32_t tag) const { return uses_.at(tag); }
+  /// At least as many as use() says, without a look at the waiting posts' authors.
+  std::uint64_t most_authors(std::uint32_t tag) const;
+  /// Posts that are taken back.
+  const std::set<std::uint64_t> &retracted() const { return retracted_; }
 
-  /// The author's own uses, of the latest 1000 posts.
+  /// Which of the texts are tags.
+  std::vector<std::uint32_t> known_tags(const std::vector<std::string> &texts);
+  /// The seeds of a niche.
+  std::vector<std::uint32_t> seeds(std::string_view niche);
+  /// Which of the tags the lists keep from a platform: true banned, false under review.
+  std::map<std::uint32_t, bool> listed(const std::vector<std::uint32_t> &tags, std::string_view platform);
+  std::size_t memory() const { return memory_; }
+
+  /// The author's own uses, of the latest 1000 posts, and what the author decided about the latest 1000 suggestions.
   void add_history(std::int64_t author, hashtags::Affinity &affinity);
 
  private:
@@ -65,7 +98,7 @@ class HashtagStore {
     std::vector<hashtags::Posting> postings;
     // The waiting posts' counts, packed alike; valid while fresh_posts is the number of waiting posts.
     std::uint64_t fresh_posts = 0;
-    std::vector<hashtags::TagCount> fresh_tags;
+    std::vector<hashtags::TagCount> fresh_tags, gone_tags;
   };
 
   struct StoredPost {
@@ -77,6 +110,12 @@ class HashtagStore {
   void forget_fresh();
   /// Adds waiting posts; true where one of them belongs to the own transaction.
   bool read_fresh(const SpiRows &rows, std::int64_t own_xact);
+  /// The key of a tag that no fold has seen.
+  std::uint32_t fresh_key(std::string_view canonical);
+  /// Adds posts to be taken back, as for read_fresh; `known` is set where one of them was added as waiting before.
+  bool read_retractions(const SpiRows &rows, std::int64_t own_xact, bool &known);
+  void load_authors(const std::vector<std::uint32_t> &tags);
+  TagUse merged_use(std::uint32_t tag) const;
 
   std::int64_t relation_ = 0, generation_ = -1;
   std::uint64_t posts_ = 0, length_sum_ = 0;
@@ -86,7 +125,14 @@ class HashtagStore {
   std::unordered_map<std::uint64_t, StoredPost> post_tags_;
   bool post_tags_may_be_undone_ = false;
 
-  hashtags::Batch fresh_;
+  struct BaseUse {
+    hashtags::AuthorUse stored, left;  // with and without what is taken back
+  };
+
+  hashtags::Batch fresh_, gone_;  // waiting, and folded but taken back
+  std::set<std::uint64_t> retracted_;
+  std::map<std::pair<std::uint32_t, std::int64_t>, BaseUse> authors_;  // of fresh_ and gone_
+  std::unordered_map<std::uint32_t, TagUse> uses_;
   std::map<std::string, std::uint32_t, std::less<>> fresh_keys_;  // canonical -> key of tags no fold has seen
   bool fresh_is_private_ = true;                                  // holds posts that may be rolled back: read anew
   std::int64_t snapshot_xmin_ = 0, snapshot_xmax_ = 0, snapshot_running_ = 0;

@@ -103,7 +103,8 @@ static void Suggest(benchmark::State &state) {
           return model.batch.all_posts().at(post).tags;
         });
     relevance.add_words(corpus, features);
-    benchmark::DoNotOptimize(relevance.candidates([&](std::uint32_t tag) { return model.batch.tag(tag)->posts; }));
+    benchmark::DoNotOptimize(relevance.candidates([&](std::uint32_t tag) { return model.batch.tag(tag)->posts; },
+                                                  [](std::uint32_t) { return 0.0; }));
   }
 }
 BENCHMARK(Suggest)->Arg(10000)->Arg(100000)->Unit(benchmark::kMicrosecond);

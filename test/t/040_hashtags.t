@@ -8,6 +8,7 @@ use NexusTest qw(root start_node);
 my $node = start_node('hashtags', 'fsync = on', 'max_prepared_transactions = 2');
 $node->safe_psql('postgres', 'CREATE EXTENSION creatornexus');
 $node->append_conf('postgresql.conf', 'nexus.hashtag_min_authors = 1');
+$node->append_conf('postgresql.conf', "nexus.as_of = '2100-01-01 00:00:00+00'");
 $node->reload;
 
 my $ask = q{SELECT hashtag, round(score::numeric, 12), uses FROM nexus.suggest_hashtags('storm and flood in the old town', max_count => 50)};

@@ -175,7 +175,8 @@ std::vector<Candidate> suggest(std::string_view draft, unsigned mask) {
       similar_posts(corpus, words, Limits()),
       [&](std::uint64_t number) -> const std::vector<std::uint32_t> & { return all.all_posts().at(number).tags; });
   relevance.add_words(corpus, words);
-  auto candidates = relevance.candidates([&](std::uint32_t tag) { return all.tag(tag)->posts; });
+  auto candidates = relevance.candidates([&](std::uint32_t tag) { return all.tag(tag)->posts; },
+                                         [](std::uint32_t tag) { return tag == 1 ? 1.0 : 0.0; });
   std::sort(candidates.begin(), candidates.end(), [](const auto &a, const auto &b) { return a.tag < b.tag; });
   return candidates;
 }
@@ -256,7 +257,8 @@ TEST(HashtagBatch, LatePostsFindTheirPlace) {
   ASSERT_EQ(flood->postings.size(), 3u);
   EXPECT_EQ(flood->postings[0].post, 2u);
   EXPECT_EQ(flood->postings[2].post, 9u);
-  EXPECT_EQ(batch.tag(1)->anonymous, 3u);
+  EXPECT_EQ(batch.tag(1)->anonymous.at(0), 3u);
+  EXPECT_EQ(batch.tag(kAnyTag)->anonymous.at(0), 3u);
 }
 
 TEST(HashtagAffinity, DecaysByHalfIn30Days) {
@@ -268,5 +270,10 @@ TEST(HashtagAffinity, DecaysByHalfIn30Days) {
   EXPECT_NEAR(affinity.value(1), 0.5 / 2.5, 1e-12);
   EXPECT_NEAR(affinity.value(2), 0.5, 1e-12);
   EXPECT_EQ(affinity.value(3), 0);
-  EXPECT_EQ(affinity.uses(2), 2u);
+  EXPECT_EQ(affinity.use(2).uses, 2u);
+  affinity.decide(2, false, 100 * kDay);
+  affinity.decide(3, false, 70 * kDay);
+  EXPECT_NEAR(affinity.value(2), 1.0 / 3, 1e-12);
+  EXPECT_NEAR(affinity.value(3), -0.2, 1e-12);
+  EXPECT_EQ(affinity.use(3).dismissed, 1u);
 }

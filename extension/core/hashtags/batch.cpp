@@ -80,6 +80,23 @@ std::vector<Tag> check_tags(const std::vector<std::string_view> &tags) {
   return checked;
 }
 
+std::int32_t hour_of(std::int64_t microseconds) {
+  constexpr std::int64_t kHour = 3600000000;
+  return static_cast<std::int32_t>(microseconds / kHour - (microseconds % kHour < 0 ? 1 : 0));
+}
+
+std::int32_t week_of(std::int32_t hour) {
+  return hour / 168 - (hour % 168 < 0 ? 1 : 0);
+}
+
+std::string tag_key(std::uint32_t tag) {
+  return feature_key(kTag, std::to_string(tag));
+}
+
+std::string category_key(std::string_view platform, std::string_view niche) {
+  return feature_key(kCategory, std::string(platform) + "\n" + std::string(niche));
+}
+
 void Batch::add(LearnedPost post) {
   auto count = [&](const std::string &key, const Term *term) {
     FeatureCounts &feature = features_[key];
@@ -96,14 +113,32 @@ void Batch::add(LearnedPost post) {
   for (const Term &term : post.terms) count(feature_key(kWord, term.word), &term);
   if (!post.niche.empty()) count(feature_key(kNiche, post.niche), nullptr);
   if (!post.platform.empty()) count(feature_key(kPlatform, post.platform), nullptr);
+  if (!post.platform.empty() && !post.niche.empty()) count(category_key(post.platform, post.niche), nullptr);
+  std::int32_t hour = hour_of(post.posted_at);
+  auto count_author = [&](TagCounts &tag) {
+    if (!post.has_author) {
+      ++tag.anonymous[hour];
+      return;
+    }
+    AuthorUse &use = tag.authors[post.author];
+    use.last_hour = use.posts == 0 ? hour : std::max(use.last_hour, hour);
+    ++use.posts;
+  };
+  count_author(tags_[kAnyTag]);
   for (std::size_t i = 0; i < post.tags.size(); ++i) {
     TagCounts &tag = tags_[post.tags[i]];
     ++tag.posts;
-    if (post.has_author)
-      ++tag.authors[post.author];
-    else
-      ++tag.anonymous;
+    count_author(tag);
     ++tag.spellings[post.spellings[i]];
+    if (post.lift) {
+      tag.lift_sum += *post.lift;
+      ++tag.lift_posts;
+    }
+    if (post.tags.size() < 2) continue;
+    FeatureCounts &others = features_[tag_key(post.tags[i])];
+    ++others.posts;
+    for (std::uint32_t other : post.tags)
+      if (other != post.tags[i]) ++others.tags[other];
   }
   length_sum_ += post.length;
   posts_.emplace(post.post, std::move(post));

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -42,13 +43,30 @@ struct FeatureCounts {
   std::vector<Posting> postings;                // empty for a niche
 };
 
+/// The hour of a time in microseconds, counted like it; a week is 168 of them.
+///
+///     hour_of(7200000000) == 2
+std::int32_t hour_of(std::int64_t microseconds);
+std::int32_t week_of(std::int32_t hour);
+
+/// How often an author has used a tag, and in which hour last.
+struct AuthorUse {
+  std::uint64_t posts = 0;
+  std::int32_t last_hour = 0;
+  bool operator==(const AuthorUse &) const = default;
+};
+
 /// What is known of a tag itself.
 struct TagCounts {
   std::uint64_t posts = 0;
-  std::uint64_t anonymous = 0;                    // posts without an author: each is an author of its own
-  std::map<std::int64_t, std::uint64_t> authors;  // posts by author
+  std::map<std::int32_t, std::uint32_t> anonymous;  // by hour: a post without an author is an author of its own
+  std::map<std::int64_t, AuthorUse> authors;
   std::map<std::string, std::uint64_t> spellings;
+  std::int64_t lift_sum = 0, lift_posts = 0;  // see LearnedPost
 };
+
+/// Stands for all posts, whatever tags they have: of it only the authors are counted.
+constexpr std::uint32_t kAnyTag = 0;
 
 /// One learned post with its tags resolved to numbers.
 struct LearnedPost {
@@ -61,13 +79,19 @@ struct LearnedPost {
   std::vector<Term> terms;
   std::vector<std::uint32_t> tags;
   std::vector<std::string> spellings;  // as long as tags
+  std::optional<std::int32_t> lift;    // in millionths: how far the post did better than its author's usual one
 };
 
 /// The first letter of a feature's key says what it is.
-constexpr char kWord = 'w', kNiche = 'n', kPlatform = 'p';
+constexpr char kWord = 'w', kNiche = 'n', kPlatform = 'p', kTag = 't', kCategory = 'c';
 inline std::string feature_key(char kind, std::string_view name) {
   return kind + std::string(name);
 }
+
+/// A niche on a platform: both names, with a line feed between them.
+std::string category_key(std::string_view platform, std::string_view niche);
+/// Of a tag the number: its feature counts the other tags of its posts.
+std::string tag_key(std::uint32_t tag);
 
 /// Counts over a set of posts: what a fold adds to the tables, and what a reader adds to what it has read from them.
 ///

@@ -58,22 +58,29 @@ std::uint64_t count_in(const std::vector<TagCount> *counts, std::uint32_t tag) {
   return found != counts->end() && found->tag == tag ? found->posts : 0;
 }
 
-/// Calls `use(tag, posts)` for each tag of a feature once, with the sum of both shares.
+/// Calls `use(tag, posts)` for each tag of a feature once, in ascending order, with the sum of all shares.
 template <class Use>
 void for_each_tag(const Feature &feature, Use &&use) {
-  bool has_base = feature.base.tags != nullptr && !feature.base.tags->empty();
-  bool has_fresh = feature.fresh.tags != nullptr && !feature.fresh.tags->empty();
-  if (has_base && has_fresh) {
-    for (const TagCount &entry : merge_tag_counts(*feature.base.tags, *feature.fresh.tags)) use(entry.tag, entry.posts);
-  } else if (has_base || has_fresh) {
-    for (const TagCount &entry : has_base ? *feature.base.tags : *feature.fresh.tags) use(entry.tag, entry.posts);
+  static const std::vector<TagCount> none;
+  auto list = [](const Share &share) -> const std::vector<TagCount> & { return share.tags ? *share.tags : none; };
+  std::vector<TagCount> merged;
+  const std::vector<TagCount> *tags = &list(feature.base);
+  if (!list(feature.fresh).empty()) {
+    merged = merge_tag_counts(*tags, list(feature.fresh));
+    tags = &merged;
+  }
+  auto gone = list(feature.gone).begin(), end = list(feature.gone).end();
+  for (const TagCount &entry : *tags) {
+    while (gone != end && gone->tag < entry.tag) ++gone;
+    std::uint32_t posts = entry.posts - (gone != end && gone->tag == entry.tag ? gone->posts : 0);
+    if (posts > 0) use(entry.tag, posts);
   }
 }
 
 }  // namespace
 
 std::uint64_t Feature::posts_with(std::uint32_t tag) const {
-  return count_in(base.tags, tag) + count_in(fresh.tags, tag);
+  return count_in(base.tags, tag) + count_in(fresh.tags, tag) - count_in(gone.tags, tag);
 }
 
 std::vector<bool> affordable_words(const std::vector<Feature> &words, const Limits &limits) {
@@ -102,7 +109,7 @@ double word_weight(const Corpus &corpus, std::uint64_t posts) {
 }
 
 std::vector<Neighbour> similar_posts(const Corpus &corpus, const std::vector<Feature> &words, const Limits &limits,
-                                     Interrupt interrupt) {
+                                     Interrupt interrupt, const std::set<std::uint64_t> &gone) {
   std::uint64_t most = 0;
   for (const Feature &word : words)
     if (tells_posts_apart(corpus, word.posts(), limits)) most += word.posts();
@@ -117,6 +124,7 @@ std::vector<Neighbour> similar_posts(const Corpus &corpus, const std::vector<Fea
       if (share->postings == nullptr) continue;
       for (const Posting &posting : *share->postings) {
         interrupt.poll();
+        if (!gone.empty() && gone.count(posting.post) != 0) continue;
         double count = posting.count;
         scores.add(posting.post, idf * count * (kK1 + 1) / (count + kK1 * (1 - kB + kB * posting.length / average)));
       }
@@ -151,7 +159,7 @@ void Relevance::vote(const std::vector<Neighbour> &neighbours, const TagsOf &tag
 
 void Relevance::add_words(const Corpus &corpus, const std::vector<Feature> &words, Interrupt interrupt) {
   for (const Feature &word : words) {
-    if (word.tag) candidates_[*word.tag].spelt = 1;
+    if (word.tag) add(*word.tag);
     if (word.posts() == 0) continue;
     double i = word_weight(corpus, word.posts());
     word_weight_ += i * i;
@@ -169,6 +177,12 @@ void Relevance::add_niche(const Feature &niche) {
   });
 }
 
+void Relevance::add_seed(const Feature &niche, std::uint32_t tag) {
+  Candidate &candidate = candidates_[tag];
+  candidate.seed = true;
+  candidate.niche = (static_cast<double>(niche.posts_with(tag)) + 5) / (static_cast<double>(niche.posts()) + 5);
+}
+
 void Relevance::add_platform(const Feature &platform) {
   for_each_tag(platform, [&](std::uint32_t tag, std::uint32_t posts) {
     candidates_[tag].platform = posts / (static_cast<double>(platform.posts()) + 5);
@@ -182,7 +196,7 @@ std::vector<std::uint32_t> Relevance::tags() const {
   return tags;
 }
 
-std::vector<Candidate> Relevance::candidates(const PostsOf &posts_of) const {
+std::vector<Candidate> Relevance::candidates(const PostsOf &posts_of, const SpeltOf &spelt_of) const {
   std::vector<Candidate> all;
   all.reserve(candidates_.size());
   for (const auto &[tag, parts] : candidates_) {
@@ -190,31 +204,43 @@ std::vector<Candidate> Relevance::candidates(const PostsOf &posts_of) const {
     candidate.tag = tag;
     auto posts = static_cast<double>(posts_of(tag));
     if (word_weight_ > 0) candidate.words /= word_weight_ * std::sqrt(posts + 3);
-    candidate.relevance = posts / (posts + 1) *
-                          (weights_.similar * std::sqrt(candidate.similar) +
-                           weights_.words * std::sqrt(candidate.words) + weights_.niche * std::sqrt(candidate.niche) +
-                           weights_.spelt * candidate.spelt + weights_.platform * std::sqrt(candidate.platform));
+    candidate.spelt = spelt_of(tag);
+    double known = candidate.seed ? posts + 5 : posts;
+    candidate.relevance =
+        known / (known + 1) *
+        (weights_.similar * std::sqrt(candidate.similar) + weights_.words * std::sqrt(candidate.words) +
+         weights_.niche * std::sqrt(candidate.niche) + weights_.spelt * candidate.spelt +
+         weights_.joined * candidate.joined + weights_.platform * std::sqrt(candidate.platform));
     all.push_back(candidate);
   }
   return all;
 }
 
-void Affinity::add(std::uint32_t tag, std::int64_t posted_at) {
+double Affinity::weight(std::int64_t at) const {
   constexpr double kHalfLife = 30.0 * 86400 * 1e6;
-  double age = std::max(0.0, static_cast<double>(as_of_) - static_cast<double>(posted_at));
+  return std::exp2(-std::max(0.0, static_cast<double>(as_of_) - static_cast<double>(at)) / kHalfLife);
+}
+
+void Affinity::add(std::uint32_t tag, std::int64_t posted_at) {
   Use &use = uses_[tag];
-  use.decayed += std::exp2(-age / kHalfLife);
+  use.decayed += weight(posted_at);
   ++use.uses;
+}
+
+void Affinity::decide(std::uint32_t tag, bool accepted, std::int64_t decided_at) {
+  Use &use = uses_[tag];
+  use.decayed += accepted ? weight(decided_at) : -weight(decided_at);
+  ++(accepted ? use.accepted : use.dismissed);
 }
 
 double Affinity::value(std::uint32_t tag) const {
   auto found = uses_.find(tag);
-  return found == uses_.end() ? 0 : found->second.decayed / (found->second.decayed + 2);
+  return found == uses_.end() ? 0 : found->second.decayed / (std::abs(found->second.decayed) + 2);
 }
 
-std::uint64_t Affinity::uses(std::uint32_t tag) const {
+Affinity::Use Affinity::use(std::uint32_t tag) const {
   auto found = uses_.find(tag);
-  return found == uses_.end() ? 0 : found->second.uses;
+  return found == uses_.end() ? Use() : found->second;
 }
 
 std::vector<std::uint32_t> Affinity::tags() const {

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <functional>
 #include <optional>
+#include <set>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -28,13 +29,14 @@ struct Share {
   const std::vector<Posting> *postings = nullptr;  // ascending
 };
 
-/// A word of the draft with its counts. The result does not depend on how they are divided over the two shares.
+/// A word of the draft with its counts: base and fresh without gone. The result does not depend on how they are
+/// divided.
 struct Feature {
   std::string name;
-  Share base, fresh;
+  Share base, fresh, gone;           // gone: taken back, but still in base; it needs no postings
   std::optional<std::uint32_t> tag;  // the tag that is spelt like this word
 
-  std::uint64_t posts() const { return base.posts + fresh.posts; }
+  std::uint64_t posts() const { return base.posts + fresh.posts - gone.posts; }
   std::uint64_t posts_with(std::uint32_t tag) const;
 };
 
@@ -47,9 +49,10 @@ struct Limits {
   std::size_t considered = 200;         // out of so many when the niche decides
 };
 
-/// How much the square root of each part weighs in the relevance. Each part lies between 0 and 1.
+/// How much the square root of each part weighs in the relevance (spelt and joined as they are). Each
+/// part lies between 0 and 1.
 struct Weights {
-  double similar = 0.22, words = 0.55, niche = 0.18, spelt = 0.055, platform = 0.01;
+  double similar = 0.17, words = 0.55, niche = 0.245, spelt = 0.055, joined = 0.15, platform = 0.01;
 };
 
 /// How much nearer a learned post is to a draft of its own niche.
@@ -64,8 +67,9 @@ struct Neighbour {
 /// The parts of one candidate's relevance.
 struct Candidate {
   std::uint32_t tag = 0;
-  double similar = 0, words = 0, niche = 0, spelt = 0, platform = 0;
+  double similar = 0, words = 0, niche = 0, spelt = 0, joined = 0, platform = 0;
   std::uint32_t voters = 0;
+  bool seed = false;
   double relevance = 0;
 };
 
@@ -78,9 +82,9 @@ bool tells_posts_apart(const Corpus &corpus, std::uint64_t posts, const Limits &
 
 /// The `limits.considered` posts most like the draft by BM25 (k1 = 1.2, b = 0.75, idf = ln(1 + (N - df + 0.5) / (df +
 /// 0.5))), best first, equal scores by post number. `words` sorted by name: the order of addition, and with it the last
-/// bit, is fixed.
+/// bit, is fixed. Posts in `gone` are passed over.
 std::vector<Neighbour> similar_posts(const Corpus &corpus, const std::vector<Feature> &words, const Limits &limits,
-                                     Interrupt interrupt = Interrupt());
+                                     Interrupt interrupt = Interrupt(), const std::set<std::uint64_t> &gone = {});
 
 /// Raises the posts of the draft's niche and keeps the best `limits.neighbours`, in the order of similar_posts. Without
 /// a niche, in_niche is false for every post.
@@ -92,11 +96,12 @@ std::vector<Neighbour> nearest_in_niche(std::vector<Neighbour> posts, const Limi
 ///     Relevance relevance;
 ///     relevance.vote(neighbours, tags_of);
 ///     relevance.add_words(corpus, words);
-///     for (const Candidate &c : relevance.candidates(posts_of)) ...
+///     for (const Candidate &c : relevance.candidates(posts_of, spelt_of)) ...
 class Relevance {
  public:
   using TagsOf = std::function<const std::vector<std::uint32_t> &(std::uint64_t post)>;
   using PostsOf = std::function<std::uint64_t(std::uint32_t tag)>;
+  using SpeltOf = std::function<double(std::uint32_t tag)>;
 
   explicit Relevance(Weights weights = Weights()) : weights_(weights) {}
 
@@ -110,15 +115,20 @@ class Relevance {
 
   /// Niche: the share of the niche's posts that carry the tag, n / (posts + 5). Platform likewise.
   void add_niche(const Feature &niche);
+  /// A seed of the niche: as five more of its posts with the tag, 5 / (posts + 5), and no tag of few posts.
+  void add_seed(const Feature &niche, std::uint32_t tag);
   void add_platform(const Feature &platform);
+
+  /// A tag that is spelt in the text by several words.
+  void add_joined(std::uint32_t tag) { candidates_[tag].joined = 1; }
 
   /// A tag that the caller wants judged though nothing of the text speaks for it.
   void add(std::uint32_t tag) { candidates_[tag]; }
 
   /// The tags found, in no order, with `relevance` the weighted sum of the square roots of the parts, times
   /// c / (c + 1) for a tag of c posts: what a single post did is weak evidence. A root lets several weak parts that
-  /// agree outweigh one strong part.
-  std::vector<Candidate> candidates(const PostsOf &posts_of) const;
+  /// agree outweigh one strong part. `spelt_of` says which share of a tag's words stands in the draft.
+  std::vector<Candidate> candidates(const PostsOf &posts_of, const SpeltOf &spelt_of) const;
   std::vector<std::uint32_t> tags() const;
 
  private:
@@ -130,8 +140,9 @@ class Relevance {
 /// The weight of a word, ln(N / df + 1).
 double word_weight(const Corpus &corpus, std::uint64_t posts);
 
-/// The author's own use of a tag: h / (h + 2), h = the sum over the author's posts with it of 2^(-age / 30 days). A
-/// post after `as_of` counts as new.
+/// The author's own use of a tag: h / (|h| + 2), h = the sum over the author's posts with it of 2^(-age / 30 days). A
+/// post after `as_of` counts as new. A suggestion that was accepted adds as a post does, one dismissed takes off as
+/// much.
 ///
 ///     Affinity affinity(as_of);
 ///     affinity.add(tag, posted_at);
@@ -140,20 +151,19 @@ class Affinity {
  public:
   explicit Affinity(std::int64_t as_of) : as_of_(as_of) {}
   void add(std::uint32_t tag, std::int64_t posted_at);
+  void decide(std::uint32_t tag, bool accepted, std::int64_t decided_at);
   double value(std::uint32_t tag) const;
-  std::uint64_t uses(std::uint32_t tag) const;
+  struct Use {
+    double decayed = 0;
+    std::uint64_t uses = 0, accepted = 0, dismissed = 0;
+  };
+  Use use(std::uint32_t tag) const;
   std::vector<std::uint32_t> tags() const;
 
  private:
-  struct Use {
-    double decayed = 0;
-    std::uint64_t uses = 0;
-  };
+  double weight(std::int64_t at) const;
   std::int64_t as_of_;  // microseconds
   std::unordered_map<std::uint32_t, Use> uses_;
 };
-
-/// Relevance plus this times the affinity is the score.
-constexpr double kAffinityWeight = 0.3;
 
 }  // namespace nexus::hashtags

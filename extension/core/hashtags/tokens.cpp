@@ -143,9 +143,73 @@ void add_run(std::string_view run, bool unspaced, std::map<std::string, std::uin
   }
 }
 
+// The last words of a text, from which tags of several words may have been made.
+class Joiner {
+ public:
+  explicit Joiner(std::vector<std::string> &joined) : joined_(joined) {}
+
+  void add_word(std::string_view word) {
+    std::string together(word), apart(word);
+    for (std::size_t i = words_.size(); i-- > 0;) {
+      together.insert(0, words_[i]);
+      apart.insert(0, std::string(words_[i]) + "_");
+      add(together);
+      add(apart);
+    }
+    words_.push_back(word);
+    if (words_.size() > 3) words_.erase(words_.begin());
+  }
+
+  void add_run(std::string_view run) {
+    words_.clear();
+    std::vector<std::size_t> starts;
+    for (std::size_t at = 0; at < run.size(); at += character_at(run, at).size) starts.push_back(at);
+    starts.push_back(run.size());
+    for (std::size_t i = 0; i + 1 < starts.size(); ++i)
+      for (std::size_t n = 2; n <= 12 && i + n < starts.size(); ++n)
+        add(std::string(run.substr(starts[i], starts[i + n] - starts[i])));
+  }
+
+ private:
+  void add(std::string text) {
+    if (joined_.size() < kMaxJoined && text.size() <= 4 * kMaxWordBytes) joined_.push_back(std::move(text));
+  }
+
+  std::vector<std::string> &joined_;
+  std::vector<std::string_view> words_;
+};
+
+// The tag that begins at the sign at `at`, without it.
+std::string_view tag_at(std::string_view text, std::size_t at, std::size_t sign) {
+  std::size_t end = at + sign;
+  for (Character c = character_at(text, end); c.size > 0 && (is_word(c.code) || c.code == '_');
+       c = character_at(text, end))
+    end += c.size;
+  return text.substr(at + sign, end - at - sign);
+}
+
+// The tags of a text in their own spelling: found as tokenize() finds them in the folded text.
+std::vector<std::string> written_tags(std::string_view utf8, Interrupt &interrupt) {
+  std::vector<std::string> tags;
+  std::string text = text::nfc(utf8);
+  blank_addresses(text);
+  bool after_word = false;
+  for (std::size_t at = 0; at < text.size();) {
+    interrupt.poll();
+    Character next = character_at(text, at);
+    if ((next.code == '#' || next.code == 0xFF03 || next.code == 0xFE5F) && !after_word) {
+      std::string_view tag = tag_at(text, at, next.size);
+      if (!tag.empty()) tags.emplace_back(tag);
+    }
+    after_word = is_word(next.code);
+    at += next.size;
+  }
+  return tags;
+}
+
 }  // namespace
 
-Terms tokenize(std::string_view utf8, Interrupt interrupt) {
+Terms tokenize(std::string_view utf8, Interrupt interrupt, bool join) {
   if (utf8.size() > kMaxBodyBytes)
     throw Error("54000", "body is longer than " + std::to_string(kMaxBodyBytes) + " bytes")
         .hint("Give the text of one post.");
@@ -155,16 +219,14 @@ Terms tokenize(std::string_view utf8, Interrupt interrupt) {
   Terms result;
   std::map<std::string, std::uint32_t, std::less<>> counts;
   std::size_t at = 0;
+  Joiner joiner(result.joined);
   bool after_word = false;  // a '#' inside a word starts no tag
   while (at < text.size()) {
     interrupt.poll();
     Character next = character_at(text, at);
     if (next.code == '#' && !after_word) {
-      std::size_t end = at + 1;
-      for (Character c = character_at(text, end); c.size > 0 && (is_word(c.code) || c.code == '_');
-           c = character_at(text, end))
-        end += c.size;
-      if (end > at + 1) result.tags.emplace_back(text.substr(at + 1, end - at - 1));
+      std::string_view tag = tag_at(text, at, next.size);
+      if (!tag.empty()) result.tags.emplace_back(tag);
     }
     if (!is_word(next.code)) {
       after_word = false;
@@ -178,7 +240,10 @@ Terms tokenize(std::string_view utf8, Interrupt interrupt) {
       interrupt.poll();
       end += c.size;
     }
-    add_run(std::string_view(text).substr(at, end - at), unspaced, counts, result.length);
+    std::string_view run = std::string_view(text).substr(at, end - at);
+    add_run(run, unspaced, counts, result.length);
+    if (join && unspaced) joiner.add_run(run);
+    if (join && !unspaced) joiner.add_word(run);
     after_word = true;
     at = end;
   }
@@ -186,6 +251,9 @@ Terms tokenize(std::string_view utf8, Interrupt interrupt) {
   for (auto &[word, count] : counts) result.terms.push_back({word, count});
   std::sort(result.tags.begin(), result.tags.end());
   result.tags.erase(std::unique(result.tags.begin(), result.tags.end()), result.tags.end());
+  std::sort(result.joined.begin(), result.joined.end());
+  result.joined.erase(std::unique(result.joined.begin(), result.joined.end()), result.joined.end());
+  if (!result.tags.empty()) result.written = written_tags(utf8, interrupt);
   return result;
 }
 

@@ -21,15 +21,19 @@ struct Term {
 
 /// What the model keeps of a post's text.
 struct Terms {
-  std::vector<Term> terms;        // sorted by bytes, each word once
-  std::uint32_t length = 0;       // words with their repetitions: |d| of BM25
-  std::vector<std::string> tags;  // canonical forms of the #tags written in the text, sorted, each once
+  std::vector<Term> terms;           // sorted by bytes, each word once
+  std::uint32_t length = 0;          // words with their repetitions: |d| of BM25
+  std::vector<std::string> tags;     // canonical forms of the #tags written in the text, sorted, each once
+  std::vector<std::string> joined;   // what a tag of several words may look like: see tokenize(); sorted, each once
+  std::vector<std::string> written;  // the same as they stand there, without '#', in their order
 };
 
 /// Longer texts are refused (54000): no platform takes them, and the cost of a post stays bounded.
 constexpr std::size_t kMaxBodyBytes = std::size_t{1} << 18;
 /// Longer runs of letters (encoded data) are no words and are left out.
 constexpr std::size_t kMaxWordBytes = 64;
+
+constexpr std::size_t kMaxJoined = 2000;
 
 /// The words of a text, folded (see text/normalize.hpp).
 ///
@@ -38,7 +42,11 @@ constexpr std::size_t kMaxWordBytes = 64;
 /// without spaces, give overlapping pairs of characters (a lone character gives itself).
 ///
 ///     tokenize("Flood in #Venezia, see https://x.y @me") -> terms flood, in, venezia; tags venezia
+/// With `join`, `joined` are two to four adjacent words written together, with or without '_' between them, and the
+/// pieces of two to twelve characters of a run without spaces; at most kMaxJoined.
+///
 ///     tokenize("東京大学") -> 東京, 京大, 大学
-Terms tokenize(std::string_view utf8, Interrupt interrupt = Interrupt());
+///     tokenize("climate action") -> joined climate_action, climateaction
+Terms tokenize(std::string_view utf8, Interrupt interrupt = Interrupt(), bool join = false);
 
 }  // namespace nexus::hashtags
