@@ -152,7 +152,11 @@ void Keeper::serve(Connection &connection) {
 }
 
 void Keeper::load(Connection &connection) {
-  if (!options_.pre_config.empty()) connection.query(options_.pre_config, Clock::now() + kLoadTimeout);
+  try {
+    if (!options_.pre_config.empty()) connection.query(options_.pre_config, Clock::now() + kLoadTimeout);
+  } catch (const DatabaseError &error) {
+    spdlog::warn("db-pre-config failed: {}", error.message);  // the schemas can be served all the same
+  }
   CataloguePtr fresh = load_catalogue(connection, options_.schemas, Clock::now() + kLoadTimeout);
   {
     std::lock_guard<std::mutex> lock(mutex_);
