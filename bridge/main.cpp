@@ -1,29 +1,36 @@
 #include <spdlog/sinks/stdout_color_sinks.h>
 #include <spdlog/spdlog.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
-#include <chrono>
-#include <condition_variable>
+#include <algorithm>
 #include <csignal>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <thread>
 
 #include "bridge/auth/jwt.hpp"
 #include "bridge/config/settings.hpp"
 #include "bridge/http/handler.hpp"
-#include "bridge/net/front.hpp"
-#include "bridge/pg/gateway.hpp"
+#include "bridge/net/server.hpp"
+#include "bridge/serve/admin.hpp"
+#include "bridge/serve/call_service.hpp"
+#include "bridge/serve/gateway.hpp"
 
 namespace {
 
 using nexus::bridge::Authenticator;
 using nexus::bridge::Handler;
 using nexus::bridge::Settings;
-using nexus::bridge::net::Front;
-using nexus::bridge::net::FrontOptions;
+using nexus::bridge::net::Loop;
+using nexus::bridge::net::Server;
+using nexus::bridge::net::SessionOptions;
+using nexus::bridge::serve::CallService;
+using nexus::bridge::serve::Gateway;
+using nexus::bridge::serve::Plain;
+using nexus::bridge::serve::PlainService;
 
-constexpr std::size_t kAdminThreads = 2;
+constexpr std::size_t kAdminThreads = 2, kAdminConnections = 64, kReservedDescriptors = 64;
 
 // Signals are taken by sigwait() in the main thread alone; set before any thread starts.
 sigset_t block_signals() {
@@ -35,75 +42,83 @@ sigset_t block_signals() {
   return signals;
 }
 
-FrontOptions front_options(const Settings &settings) {
-  FrontOptions options;
-  options.threads = static_cast<std::size_t>(settings.server_threads);
+// How many connections there may be: what the process may open, less what it needs for itself and the admin port.
+std::size_t connection_limit(const Settings &settings) {
+  rlimit limit{};
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return 1000;
+  limit.rlim_cur = limit.rlim_max;
+  setrlimit(RLIMIT_NOFILE, &limit);
+  getrlimit(RLIMIT_NOFILE, &limit);
+  const std::size_t own = kReservedDescriptors + kAdminConnections + 2 * static_cast<std::size_t>(settings.db_pool);
+  return std::max<std::size_t>(limit.rlim_cur, own + 16) - own;
+}
+
+std::size_t loops_of(const Settings &settings) {
+  std::size_t loops = static_cast<std::size_t>(settings.server_threads);
+  if (loops == 0) loops = std::clamp<std::size_t>(std::thread::hardware_concurrency() / 2, 1, 4);
+  return std::min(loops, static_cast<std::size_t>(settings.db_pool));
+}
+
+SessionOptions session_options(const Settings &settings) {
+  SessionOptions options;
   options.max_body = settings.max_body;
-  options.max_response = settings.max_response;
   options.error_proxy = settings.server_proxy_name;
+  options.log_requests = spdlog::should_log(spdlog::level::info);
   return options;
 }
 
-// Waits for the end of what is in work; past the time limit queries are cancelled and connections cut.
-void drain(Front &front, nexus::bridge::pg::Gateway &gateway, std::thread &serving, std::chrono::seconds limit) {
-  std::mutex mutex;
-  std::condition_variable ended;
-  bool done = false;
-  std::thread watchdog([&] {
-    std::unique_lock<std::mutex> lock(mutex);
-    if (ended.wait_for(lock, limit, [&] { return done; })) return;
-    spdlog::warn("requests still run after {} s: they are cancelled", limit.count());
-    gateway.cancel_all();
-    front.abort();
-  });
-  front.close();
-  serving.join();
-  {
-    std::lock_guard<std::mutex> lock(mutex);
-    done = true;
+bool open(Server &server, const std::string &host, int port) {
+  const int bound = server.open(host, port);
+  if (bound < 0) {
+    spdlog::error("cannot listen on {}:{}", host, port);
+    return false;
   }
-  ended.notify_all();
-  watchdog.join();
+  spdlog::info("listening on {}:{}", host, bound);
+  return true;
 }
 
 int run(const Settings &settings, const sigset_t &signals) {
+  const std::size_t loops = loops_of(settings);
   const Authenticator authenticator(settings.jwt_secret, settings.jwt_aud, settings.db_anon_role);
-  nexus::bridge::pg::Gateway gateway(settings);
+  Gateway gateway(settings, loops);
   Handler handler(settings, authenticator, gateway);
+  SessionOptions options = session_options(settings);
+  options.max_connections = connection_limit(settings) / loops;
+  Server server(options, loops, [&](Loop &loop) { return std::make_unique<CallService>(loop, handler, gateway); });
 
-  Front front(front_options(settings), [&](const auto &request, auto &response) { handler.handle(request, response); });
-  const int port = front.open(settings.server_host, settings.server_port);
-  if (port < 0) {
-    spdlog::error("cannot listen on {}:{}", settings.server_host, settings.server_port);
-    return 1;
-  }
-  std::unique_ptr<Front> admin;
-  if (settings.admin_server_port != 0) {
-    FrontOptions options = front_options(settings);
-    options.threads = kAdminThreads;
-    admin = std::make_unique<Front>(
-        options, [&](const auto &request, auto &response) { handler.handle_admin(request, response); });
-    if (admin->open(settings.admin_server_host, settings.admin_server_port) < 0) {
-      spdlog::error("cannot listen on {}:{}", settings.admin_server_host, settings.admin_server_port);
-      return 1;
+  Plain plain(kAdminThreads);
+  add_admin_handlers(plain, handler, settings.server_proxy_name);
+  options.max_connections = kAdminConnections;
+  options.log_requests = false;
+  Server admin(options, 1, [&](Loop &loop) { return std::make_unique<PlainService>(loop, plain); });
+
+  const bool listening =
+      open(server, settings.server_host, settings.server_port) &&
+      (settings.admin_server_port == 0 || open(admin, settings.admin_server_host, settings.admin_server_port));
+  if (listening) {
+    server.start();
+    admin.start();
+    int number = 0;
+    while (sigwait(&signals, &number) == 0 && number == SIGUSR1) gateway.reload();
+    spdlog::info("stopping");
+    handler.drain();
+    server.drain();
+    if (!server.wait(std::chrono::seconds(settings.shutdown_timeout))) {
+      spdlog::warn("requests still run after {} s: they are cancelled", settings.shutdown_timeout);
     }
+    server.stop();
+    admin.stop();
   }
-  std::thread serving([&] { front.serve(); });
-  std::thread serving_admin;
-  if (admin) serving_admin = std::thread([&] { admin->serve(); });
-  spdlog::info("listening on {}:{}", settings.server_host, port);
-
-  int number = 0;
-  while (sigwait(&signals, &number) == 0 && number == SIGUSR1) gateway.reload();
-  spdlog::info("stopping");
-  handler.drain();
-  drain(front, gateway, serving, std::chrono::seconds(settings.shutdown_timeout));
-  if (admin) {
-    admin->close();
-    serving_admin.join();
-  }
+  const bool cancelled = gateway.cancels_done(std::chrono::seconds(2));
+  plain.join();
   spdlog::info("stopped");
-  return 0;
+  if (!cancelled) {
+    // The server does not take cancel requests, and libpq waits for it without end.
+    spdlog::shutdown();
+    _exit(listening ? 0 : 1);
+  }
+  gateway.close();
+  return listening ? 0 : 1;
 }
 
 }  // namespace

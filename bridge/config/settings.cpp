@@ -105,6 +105,8 @@ Settings read_settings(int argc, char **argv, std::optional<int> &exit_code) {
   options.add_list("db_extra_search_path", settings.db_extra_search_path, "schemas behind the exposed one");
   options.add("db_anon_role", settings.db_anon_role, "role of requests without a token; empty: none are served");
   options.add("db_pre_request", settings.db_pre_request, "function called before each call: schema.function");
+  options.add("db_pre_config", settings.db_pre_config, "function called before the schemas are read: schema.function");
+  options.add("db_prepared_statements", settings.db_prepared_statements, "true | false: false behind a pooler");
   options.add("db_tx_end", transaction_end, "commit | commit-allow-override | rollback | rollback-allow-override");
   options.add("db_pool", settings.db_pool, "connections")->check(CLI::Range(1, 1000));
   options.add("db_pool_acquisition_timeout", settings.db_pool_acquisition_timeout, "seconds")
@@ -124,7 +126,8 @@ Settings read_settings(int argc, char **argv, std::optional<int> &exit_code) {
   options.add("jwt_aud", settings.jwt_aud, "audience that tokens must have");
   options.add("server_host", settings.server_host, "address of the public port");
   options.add("server_port", settings.server_port, "public port; 0: any free one")->check(CLI::Range(0, 65535));
-  options.add("server_threads", settings.server_threads, "workers")->check(CLI::Range(1, 1000));
+  options.add("server_threads", settings.server_threads, "event loops; 0: one for every two processors, at most four")
+      ->check(CLI::Range(0, 64));
   options.add("server_timing_enabled", settings.server_timing_enabled, "true | false: send Server-Timing");
   options.add("server_trace_header", settings.server_trace_header, "request header that is sent back");
   options.add_list("server_cors_allowed_origins", settings.server_cors_allowed_origins, "empty: every origin");

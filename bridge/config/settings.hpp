@@ -21,6 +21,8 @@ struct Settings {
   std::vector<std::string> db_extra_search_path{"public"};
   std::string db_anon_role;
   std::string db_pre_request;  ///< schema.function
+  std::string db_pre_config;   ///< schema.function
+  bool db_prepared_statements = true;
   TransactionEnd db_tx_end;
   int db_pool = 8;
   int db_pool_acquisition_timeout = 10;  ///< seconds
@@ -38,7 +40,7 @@ struct Settings {
 
   std::string server_host = "127.0.0.1";
   int server_port = 3000;
-  int server_threads = 64;
+  int server_threads = 0;  ///< event loops; 0: one for every two processors, at most four
   bool server_timing_enabled = false;
   std::string server_trace_header;
   std::vector<std::string> server_cors_allowed_origins;

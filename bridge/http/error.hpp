@@ -40,7 +40,7 @@ class HttpError : public std::exception {
 };
 
 /// Where in the transaction the database raised an error: the same SQLSTATE means different things there.
-enum class Step { kBegin, kContext, kTimezone, kPreRequest, kCall, kEnd };
+enum class Step { kBegin, kContext, kTimezone, kPreRequest, kCall, kCheck, kEnd };
 
 /// An error that PostgreSQL reported, field by field.
 struct DatabaseError : std::exception {

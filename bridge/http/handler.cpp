@@ -52,19 +52,21 @@ void write_health(httplib::Response &response, bool good, const char *yes, const
 
 }  // namespace
 
-void Handler::handle(const httplib::Request &request, httplib::Response &response) {
+Next Handler::begin(const httplib::Request &request, httplib::Response &response, Call &call, bool newest) const {
+  Next next = Next::kAnswered;
   try {
-    route(request, response);
+    next = route(request, response, call, newest);
   } catch (const HttpError &error) {
     write_error(error, settings_.server_proxy_name, response);
   }
-  add_common_headers(request, response);
+  if (next == Next::kAnswered) add_common_headers(request, response);
+  return next;
 }
 
-void Handler::handle_admin(const httplib::Request &request, httplib::Response &response) {
-  if (health(request, response, request.path)) return;
-  write_error(HttpError(404, "PGRST125", "Invalid path specified in request URL"), settings_.server_proxy_name,
-              response);
+void Handler::fail(const httplib::Request &request, httplib::Response &response, const HttpError &error) const {
+  response = httplib::Response();
+  write_error(error, settings_.server_proxy_name, response);
+  add_common_headers(request, response);
 }
 
 bool Handler::health(const httplib::Request &request, httplib::Response &response, const std::string &path) const {
@@ -77,7 +79,7 @@ bool Handler::health(const httplib::Request &request, httplib::Response &respons
   return true;
 }
 
-void Handler::route(const httplib::Request &request, httplib::Response &response) {
+Next Handler::route(const httplib::Request &request, httplib::Response &response, Call &call, bool newest) const {
   std::string_view path = request.path;
   const std::string &prefix = settings_.url_prefix;
   if (!prefix.empty() && path.substr(0, prefix.size()) == prefix &&
@@ -85,8 +87,11 @@ void Handler::route(const httplib::Request &request, httplib::Response &response
     path.remove_prefix(prefix.size());
     if (path.empty()) path = "/";
   }
-  if (health(request, response, std::string(path))) return;
-  if (is_preflight(request)) return write_preflight(request, response);
+  if (health(request, response, std::string(path))) return Next::kAnswered;
+  if (is_preflight(request)) {
+    write_preflight(request, response);
+    return Next::kAnswered;
+  }
   if (std::find(kMethods.begin(), kMethods.end(), request.method) == kMethods.end()) {
     throw HttpError(405, "PGRST117", "Unsupported HTTP method: " + request.method);
   }
@@ -94,9 +99,12 @@ void Handler::route(const httplib::Request &request, httplib::Response &response
     const std::string_view rest = path.substr(kRpc.size());
     const auto name = percent_decoded(rest, false);
     if (rest.find('/') == std::string_view::npos && name) {
-      if (request.method == "OPTIONS") return options(request, response, *name);
+      if (request.method == "OPTIONS") {
+        options(request, response, *name);
+        return Next::kAnswered;
+      }
       if (request.method == "GET" || request.method == "HEAD" || request.method == "POST") {
-        return call(request, response, *name);
+        return plan(request, call, *name, newest);
       }
       throw HttpError(405, "PGRST101", "Cannot use the " + request.method + " method on RPC");
     }
@@ -105,7 +113,7 @@ void Handler::route(const httplib::Request &request, httplib::Response &response
     if (request.method == "OPTIONS") {
       response.status = 200;
       response.set_header("Allow", "OPTIONS,GET,HEAD");
-      return;
+      return Next::kAnswered;
     }
     choose_schema(settings_, request);
     throw HttpError(404, "PGRST126", "Root endpoint metadata is disabled");
@@ -113,9 +121,14 @@ void Handler::route(const httplib::Request &request, httplib::Response &response
   throw HttpError(404, "PGRST125", "Invalid path specified in request URL");
 }
 
-void Handler::options(const httplib::Request &request, httplib::Response &response, const std::string &name) {
-  const auto catalogue = database_.catalogue();
+CataloguePtr Handler::catalogue() const {
+  auto catalogue = database_.catalogue();
   if (!catalogue) throw unavailable("PGRST002", "Could not query the database for the schema cache. Retrying.");
+  return catalogue;
+}
+
+void Handler::options(const httplib::Request &request, httplib::Response &response, const std::string &name) const {
+  const auto catalogue = this->catalogue();
   const auto *functions = catalogue->find(choose_schema(settings_, request), name);
   if (functions == nullptr) throw HttpError(404, "PGRST125", "Invalid path specified in request URL");
   const bool reads =
@@ -124,49 +137,53 @@ void Handler::options(const httplib::Request &request, httplib::Response &respon
   response.set_header("Allow", reads ? "OPTIONS,GET,HEAD,POST" : "OPTIONS,POST");
 }
 
-void Handler::call(const httplib::Request &request, httplib::Response &response, const std::string &name) {
-  const auto start = Clock::now();
+Identity Handler::identify(const httplib::Request &request) const {
   const auto authorization = header_values(request, "Authorization");
   const auto now =
       std::chrono::duration_cast<std::chrono::seconds>(std::chrono::system_clock::now().time_since_epoch());
-  const Identity identity =
-      authenticator_.authenticate(authorization.empty() ? nullptr : &authorization[0], now.count());
-  const auto authenticated = Clock::now();
+  return authenticator_.authenticate(authorization.empty() ? nullptr : &authorization[0], now.count());
+}
 
-  CataloguePtr catalogue = database_.catalogue();
-  if (!catalogue) throw unavailable("PGRST002", "Could not query the database for the schema cache. Retrying.");
-  Plan plan;
+Next Handler::plan(const httplib::Request &request, Call &call, const std::string &name, bool newest) const {
+  call.start = Clock::now();
+  const Identity identity = identify(request);
+  call.authenticated = Clock::now();
   try {
-    plan = plan_call(settings_, catalogue, request, name, identity);
+    call.plan = plan_call(settings_, catalogue(), request, name, identity);
   } catch (const HttpError &error) {
-    // The function may be younger than the picture of the schemas.
-    if (error.code != "PGRST202") throw;
-    const CataloguePtr newer = database_.newer_catalogue(catalogue);
-    if (newer == catalogue) throw;
-    plan = plan_call(settings_, newer, request, name, identity);
+    if (error.code != "PGRST202" || newest) throw;
+    return Next::kNewerCatalogue;
   }
-  const auto planned = Clock::now();
-  auto answered = planned;
-  if (settings_.db_schemas.size() > 1) response.set_header("Content-Profile", plan.schema);
+  call.script = script_of(call.plan);
+  call.planned = Clock::now();
+  return Next::kCall;
+}
+
+void Handler::finish(const httplib::Request &request, httplib::Response &response, const Call &call,
+                     Outcome outcome) const {
+  const auto answered = Clock::now();
   try {
-    database_.run(plan, [&](CallResult result) {
-      answered = Clock::now();
-      write_answer(plan, std::move(result), response);
-    });
-  } catch (const DatabaseError &error) {
-    response = httplib::Response();
-    throw from_database(error, identity.anonymous);
-  } catch (const HttpError &) {
-    response = httplib::Response();
-    throw;
+    if (outcome.unavailable) throw HttpError(*outcome.unavailable);
+    if (outcome.error && outcome.error->step != Step::kCheck) {
+      throw from_database(*outcome.error, call.plan.identity.anonymous);
+    }
+    if (outcome.rows.empty()) throw HttpError(500, "XX000", "the call gave no answer");
+    if (settings_.db_schemas.size() > 1) response.set_header("Content-Profile", call.plan.schema);
+    write_answer(call.plan, result_of(std::move(outcome.rows.back())), response);
+    // The check has undone the call: there is nothing to show as done.
+    if (outcome.error) throw HttpError(500, "XX000", "the answer was refused by its check");
+  } catch (const HttpError &error) {
+    return fail(request, response, error);
   }
   if (settings_.server_timing_enabled) {
     const auto end = Clock::now();
-    response.set_header("Server-Timing",
-                        timing("jwt", start, authenticated) + ", " + timing("parse", authenticated, planned) + ", " +
-                            timing("plan", planned, planned) + ", " + timing("transaction", planned, answered) + ", " +
-                            timing("response", answered, end));
+    response.set_header("Server-Timing", timing("jwt", call.start, call.authenticated) + ", " +
+                                             timing("parse", call.authenticated, call.planned) + ", " +
+                                             timing("plan", call.planned, call.planned) + ", " +
+                                             timing("transaction", call.planned, answered) + ", " +
+                                             timing("response", answered, end));
   }
+  add_common_headers(request, response);
 }
 
 void Handler::add_common_headers(const httplib::Request &request, httplib::Response &response) const {

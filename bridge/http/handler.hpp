@@ -1,12 +1,13 @@
 #pragma once
 
 #include <atomic>
-#include <functional>
+#include <chrono>
 
 #include "bridge/auth/jwt.hpp"
 #include "bridge/config/settings.hpp"
 #include "bridge/http/answer.hpp"
 #include "bridge/http/plan.hpp"
+#include "bridge/http/script.hpp"
 
 namespace httplib {
 struct Request;
@@ -15,7 +16,7 @@ struct Response;
 
 namespace nexus::bridge {
 
-/// What the handlers need of a database; the tests have one that is none.
+/// What the handlers ask about the database; the tests have one that is none.
 class Database {
  public:
   virtual ~Database() = default;
@@ -23,42 +24,59 @@ class Database {
   /// The current picture of the schemas, null while there is none.
   virtual CataloguePtr catalogue() const = 0;
 
-  /// Asks for a newer picture than `seen` and waits for it a moment; `seen` again when there is no news.
-  virtual CataloguePtr newer_catalogue(const CataloguePtr &seen) = 0;
-
-  /// Runs the plan in one transaction. `accept` sees the result before the end of the transaction; when it throws,
-  /// the transaction is rolled back. Throws DatabaseError, HttpError (503, 504).
-  virtual void run(const Plan &plan, const std::function<void(CallResult)> &accept) = 0;
-
   /// Whether requests can be served now.
   virtual bool ready() const = 0;
 };
 
-/// Answers requests: the whole dialect, in terms of cpp-httplib's Request and Response. Thread safe.
+/// What a request waits for.
+enum class Next {
+  kAnswered,        ///< nothing: the response is complete
+  kCall,            ///< run call.script, then finish()
+  kNewerCatalogue,  ///< the function may be younger than the picture of the schemas: begin() again with a newer one
+  kEvents,          ///< the stream of the user's notifications
+};
+
+/// A request between begin() and finish().
+struct Call {
+  Plan plan;
+  Script script;
+  std::chrono::steady_clock::time_point start, authenticated, planned;
+};
+
+/// Answers requests: the whole dialect, in terms of cpp-httplib's Request and Response, as pure functions before and
+/// after the database. Never waits. Thread safe.
 class Handler {
  public:
-  Handler(const Settings &settings, const Authenticator &authenticator, Database &database)
+  Handler(const Settings &settings, const Authenticator &authenticator, const Database &database)
       : settings_(settings), authenticator_(authenticator), database_(database) {}
 
-  /// The public port: /rpc/NAME, /, /live, /ready.
-  void handle(const httplib::Request &request, httplib::Response &response);
+  /// Takes a request of the public port (/rpc/NAME, /events, /, /live, /ready) as far as it goes without the database.
+  /// `newest`: there is no newer picture of the schemas to ask for.
+  Next begin(const httplib::Request &request, httplib::Response &response, Call &call, bool newest) const;
 
-  /// The admin port: /live, /ready.
-  void handle_admin(const httplib::Request &request, httplib::Response &response);
+  /// Makes the answer from what became of call.script.
+  void finish(const httplib::Request &request, httplib::Response &response, const Call &call, Outcome outcome) const;
+
+  /// Makes an error the answer.
+  void fail(const httplib::Request &request, httplib::Response &response, const HttpError &error) const;
+
+  /// /live and /ready, on both ports; false for any other path.
+  bool health(const httplib::Request &request, httplib::Response &response, const std::string &path) const;
 
   /// From now on /ready answers 503, so that no new work is sent here.
   void drain() { draining_ = true; }
 
  private:
-  void route(const httplib::Request &request, httplib::Response &response);
-  void call(const httplib::Request &request, httplib::Response &response, const std::string &name);
-  void options(const httplib::Request &request, httplib::Response &response, const std::string &name);
-  bool health(const httplib::Request &request, httplib::Response &response, const std::string &path) const;
+  Next route(const httplib::Request &request, httplib::Response &response, Call &call, bool newest) const;
+  Next plan(const httplib::Request &request, Call &call, const std::string &name, bool newest) const;
+  Identity identify(const httplib::Request &request) const;
+  CataloguePtr catalogue() const;
+  void options(const httplib::Request &request, httplib::Response &response, const std::string &name) const;
   void add_common_headers(const httplib::Request &request, httplib::Response &response) const;
 
   const Settings &settings_;
   const Authenticator &authenticator_;
-  Database &database_;
+  const Database &database_;
   std::atomic<bool> draining_{false};
 };
 

@@ -220,7 +220,7 @@ std::string json_cookies(const httplib::Request &request) {
 
 // All settings of the transaction in one statement; names and values are parameters.
 Statement context_of(const Settings &settings, const Catalogue &catalogue, const httplib::Request &request,
-                     const Plan &plan) {
+                     Plan &plan) {
   Statement context;
   std::vector<std::string> calls;
   auto set = [&](std::string name, std::string value) {
@@ -231,10 +231,14 @@ Statement context_of(const Settings &settings, const Catalogue &catalogue, const
   std::vector<std::string> path{quote_name(plan.schema)};
   for (const auto &schema : settings.db_extra_search_path) path.push_back(quote_name(schema));
   set("search_path", joined(path, ", "));
+  plan.timeout = std::chrono::milliseconds(settings.db_statement_timeout);
   set("statement_timeout", std::to_string(settings.db_statement_timeout));
   set("role", plan.identity.role);
   if (auto own = catalogue.role_settings.find(plan.identity.role); own != catalogue.role_settings.end()) {
-    for (const auto &[name, value] : own->second) set(name, value);
+    for (const auto &[name, value] : own->second) {
+      if (name == "statement_timeout") plan.timeout = duration_of(value).value_or(plan.timeout);
+      set(name, value);
+    }
   }
   set("request.jwt.claims", plan.identity.claims);
   set("request.method", request.method);
@@ -258,14 +262,14 @@ void check_preferences(const Plan &plan) {
   }
 }
 
-std::string pre_request_sql(const std::string &name) {
+}  // namespace
+
+std::string call_sql(const std::string &name) {
   if (name.empty()) return "";
   const std::size_t dot = name.find('.');
   if (dot == std::string::npos) return "SELECT " + quote_name(name) + "()";
   return "SELECT " + qualified_name(name.substr(0, dot), name.substr(dot + 1)) + "()";
 }
-
-}  // namespace
 
 std::vector<std::string> header_values(const httplib::Request &request, const char *name) {
   std::vector<std::string> values;
@@ -344,7 +348,7 @@ Plan plan_call(const Settings &settings, const CataloguePtr &catalogue, const ht
     timezone.sql = "SELECT pg_catalog.set_config('timezone', " + place + ", true)";
     plan.timezone = std::move(timezone);
   }
-  plan.pre_request = pre_request_sql(settings.db_pre_request);
+  plan.pre_request = call_sql(settings.db_pre_request);
   return plan;
 }
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -52,6 +53,7 @@ struct Plan {
   std::string pre_request;  ///< SQL, or empty
   Statement call;
   std::size_t max_response = 0;
+  std::chrono::milliseconds timeout{30000};  ///< statement_timeout: the role's own, else the configured one
 
   Media media;
   Preferences preferences;
@@ -67,6 +69,9 @@ Plan plan_call(const Settings &settings, const CataloguePtr &catalogue, const ht
 
 /// The schema that a request asks for by its profile header; the first one by default. Throws 406 PGRST106.
 std::string choose_schema(const Settings &settings, const httplib::Request &request);
+
+/// "SELECT schema.function()" for "schema.function"; nothing for nothing.
+std::string call_sql(const std::string &name);
 
 /// All values of a header that may be repeated.
 std::vector<std::string> header_values(const httplib::Request &request, const char *name);

@@ -32,14 +32,29 @@ class CallWriter {
     const std::string total = counted ? "(SELECT pg_catalog.count(*) FROM pgrst_source)::text" : "NULL::text";
     const std::string limit = call_.bind(std::to_string(plan_.max_response), kInt8);
     sql += " SELECT total, amount, CASE WHEN pg_catalog.octet_length(body) <= " + limit +
-           " THEN body END, headers, status, (pg_catalog.octet_length(body) <= " + limit + ")::text FROM (SELECT " +
-           total + " AS total, pg_catalog.count(*)::text AS amount, " + body_sql() +
+           " THEN body END, headers, status, (pg_catalog.octet_length(body) <= " + limit + ")::text" +
+           sound_sql(limit) + " FROM (SELECT " + total + " AS total, pg_catalog.count(*)::text AS amount, " +
+           body_sql() +
            " AS body, nullif(pg_catalog.current_setting('response.headers', true), '') AS headers"
            ", nullif(pg_catalog.current_setting('response.status', true), '') AS status FROM pgrst_page) pgrst_answer";
     call_.sql = std::move(sql);
   }
 
  private:
+  // What a check behind the call has to know about the result, where a refusal must undo what the call did.
+  std::string sound_sql(const std::string &limit) {
+    if (plan_.read_only) return "";
+    std::string sql = "coalesce(pg_catalog.octet_length(body) <= " + limit + ", true)";
+    const bool plain_scalar = function_.returns == Returns::kScalar && !function_.set;
+    if (plan_.media.shape == Shape::kSingular && !plain_scalar) sql += " AND amount = '1'";
+    const auto &most = plan_.preferences.max_affected;
+    if (plan_.preferences.strict && most) sql += " AND amount::int8 <= " + call_.bind(std::to_string(*most), kInt8);
+    if (plan_.rows.offset > 0) {
+      sql += " AND coalesce(total::int8 > " + call_.bind(std::to_string(plan_.rows.offset), kInt8) + ", true)";
+    }
+    return ", pg_catalog.set_config('nexus_bridge.sound', (" + sql + ")::text, true)";
+  }
+
   std::string call_sql(const std::vector<BoundArgument> &arguments) const {
     std::vector<std::string> bound;
     for (const auto &[argument, sql] : arguments) {

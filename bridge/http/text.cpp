@@ -1,6 +1,9 @@
 #include "bridge/http/text.hpp"
 
+#include <algorithm>
+#include <array>
 #include <charconv>
+#include <utility>
 
 namespace nexus::bridge {
 
@@ -44,6 +47,25 @@ std::optional<long long> whole_number(std::string_view text) {
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
   if (error != std::errc() || end != text.data() + text.size() || text.empty()) return std::nullopt;
   return value;
+}
+
+std::optional<std::chrono::milliseconds> duration_of(std::string_view text) {
+  text = trimmed(text);
+  const std::size_t digits = std::min(text.find_first_not_of("0123456789"), text.size());
+  const auto number = whole_number(text.substr(0, digits));
+  const std::string_view unit = trimmed(text.substr(digits));
+  if (!number) return std::nullopt;
+  constexpr std::array<std::pair<std::string_view, long long>, 6> kUnits{
+      {{"", 1}, {"ms", 1}, {"s", 1000}, {"min", 60000}, {"h", 3600000}, {"d", 86400000}}};
+  constexpr std::chrono::milliseconds kForever{std::chrono::hours(24 * 365)};
+  std::optional<std::chrono::milliseconds> time;
+  if (unit == "us") time = std::chrono::milliseconds((*number + 999) / 1000);
+  for (const auto &[name, factor] : kUnits) {
+    if (unit == name)
+      time = std::chrono::milliseconds(*number < kForever.count() / factor ? *number * factor : kForever.count());
+  }
+  if (time && time->count() == 0) time = kForever;
+  return time;
 }
 
 }  // namespace nexus::bridge

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -21,5 +22,11 @@ std::string joined(const std::vector<std::string> &parts, std::string_view separ
 
 /// A whole decimal number with an optional minus sign; nothing for anything else or when it does not fit.
 std::optional<long long> whole_number(std::string_view text);
+
+/// A time as PostgreSQL writes it in settings: a number with us, ms (the default), s, min, h or d. Zero, which stands
+/// for "no limit" there, is a year; nothing for any other text.
+///
+///     duration_of("2s") == 2000ms
+std::optional<std::chrono::milliseconds> duration_of(std::string_view text);
 
 }  // namespace nexus::bridge

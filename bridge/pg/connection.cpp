@@ -20,7 +20,13 @@ std::optional<std::string> optional_field(const PGresult *result, int code) {
   return std::string(text);
 }
 
-// The server goes down or the session was ended from outside: the connection is gone, whatever ran.
+bool is_error(const PGresult *result) {
+  const ExecStatusType status = PQresultStatus(result);
+  return status == PGRES_FATAL_ERROR || status == PGRES_BAD_RESPONSE || status == PGRES_NONFATAL_ERROR;
+}
+
+}  // namespace
+
 bool ends_session(const std::string &sqlstate) {
   return sqlstate == "57P01" || sqlstate == "57P02" || sqlstate == "57P03" || sqlstate.compare(0, 2, "08") == 0;
 }
@@ -41,11 +47,6 @@ std::vector<Row> rows_of(const PGresult *result) {
   return rows;
 }
 
-bool is_error(const PGresult *result) {
-  const ExecStatusType status = PQresultStatus(result);
-  return status == PGRES_FATAL_ERROR || status == PGRES_BAD_RESPONSE || status == PGRES_NONFATAL_ERROR;
-}
-
 DatabaseError error_of(const PGresult *result, Step step) {
   DatabaseError error;
   error.sqlstate = field(result, PG_DIAG_SQLSTATE);
@@ -56,10 +57,7 @@ DatabaseError error_of(const PGresult *result, Step step) {
   return error;
 }
 
-}  // namespace
-
-Connection::Connection(const std::string &uri, Clock::time_point deadline)
-    : created_(Clock::now()), last_used_(created_) {
+Connection::Connection(const std::string &uri, Clock::time_point deadline) {
   // What stands before dbname is a default that the connection string may replace; what stands behind it is fixed.
   constexpr std::array<const char *, 6> kNames{"options",         "tcp_user_timeout",          "dbname",
                                                "client_encoding", "fallback_application_name", nullptr};
@@ -76,15 +74,6 @@ Connection::Connection(const std::string &uri, Clock::time_point deadline)
   PQsetnonblocking(connection_.get(), 1);
   PQsetNoticeProcessor(
       connection_.get(), [](void *, const char *) {}, nullptr);
-  cancel_.reset(PQgetCancel(connection_.get()));
-}
-
-bool Connection::usable() {
-  pollfd readable{socket(), POLLIN, 0};
-  // An idle connection has nothing to say: what is readable is a farewell or a notice.
-  if (poll(&readable, 1, 0) > 0) PQconsumeInput(connection_.get());
-  return PQstatus(connection_.get()) == CONNECTION_OK && PQtransactionStatus(connection_.get()) == PQTRANS_IDLE &&
-         PQpipelineStatus(connection_.get()) == PQ_PIPELINE_OFF;
 }
 
 std::vector<Row> Connection::query(const std::string &sql, Clock::time_point deadline) {
@@ -99,7 +88,6 @@ std::vector<Row> Connection::query(const std::string &sql, Clock::time_point dea
       rows = rows_of(result.get());
     }
   }
-  last_used_ = Clock::now();
   if (error) {
     if (ends_session(error->sqlstate) || error->sqlstate.empty()) throw ConnectionLost(error->message);
     throw *error;
@@ -147,14 +135,8 @@ std::vector<Row> Connection::pipeline(const std::vector<Stage> &stages, Clock::t
     }
   }
   if (PQexitPipelineMode(connection_.get()) == 0) lost();
-  last_used_ = Clock::now();
   if (error) throw *error;
   return rows;
-}
-
-void Connection::cancel() {
-  std::array<char, 256> message{};
-  PQcancel(cancel_.get(), message.data(), static_cast<int>(message.size()));
 }
 
 std::vector<std::pair<std::string, std::string>> Connection::notifications() {

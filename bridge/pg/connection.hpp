@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "bridge/http/error.hpp"
-#include "bridge/http/plan.hpp"
+#include "bridge/http/script.hpp"
 
 namespace nexus::bridge::pg {
 
@@ -26,17 +26,24 @@ struct NoAnswer : ConnectionLost {
   using ConnectionLost::ConnectionLost;
 };
 
-/// One row of an answer; a null pointer in libpq becomes nothing here.
-using Row = std::vector<std::optional<std::string>>;
+struct Finish {
+  void operator()(PGconn *connection) const { PQfinish(connection); }
+};
+
+/// The error that a result reports.
+DatabaseError error_of(const PGresult *result, Step step);
+
+/// The rows of a result.
+std::vector<Row> rows_of(const PGresult *result);
+
+/// True for the states in which the server ends a session: whatever ran, the connection is gone.
+bool ends_session(const std::string &sqlstate);
 
 /// One connection to PostgreSQL. Waits on its socket, never beyond a deadline; used by one thread at a time.
 class Connection {
  public:
   /// Connects or throws ConnectionLost.
   Connection(const std::string &uri, Clock::time_point deadline);
-
-  /// False when the server closed it or a transaction is left open: it must not be used again.
-  bool usable();
 
   /// Runs a single statement without parameters and gives its rows.
   std::vector<Row> query(const std::string &sql, Clock::time_point deadline);
@@ -51,25 +58,17 @@ class Connection {
   /// DatabaseError of the statement that failed; the others after it did not run.
   std::vector<Row> pipeline(const std::vector<Stage> &stages, Clock::time_point deadline);
 
-  /// Asks the server to stop what runs here. Safe from another thread.
-  void cancel();
+  /// Gives the connection away, to be used without waiting.
+  std::unique_ptr<PGconn, Finish> release() { return std::move(connection_); }
 
   /// Notifications that arrived: channel and payload.
   std::vector<std::pair<std::string, std::string>> notifications();
 
   int socket() const { return PQsocket(connection_.get()); }
-  Clock::time_point created() const { return created_; }
-  Clock::time_point last_used() const { return last_used_; }
 
  private:
-  struct Finish {
-    void operator()(PGconn *connection) const { PQfinish(connection); }
-  };
   struct Clear {
     void operator()(PGresult *result) const { PQclear(result); }
-  };
-  struct FreeCancel {
-    void operator()(PGcancel *cancel) const { PQfreeCancel(cancel); }
   };
   using Result = std::unique_ptr<PGresult, Clear>;
 
@@ -79,8 +78,6 @@ class Connection {
   [[noreturn]] void lost() const;
 
   std::unique_ptr<PGconn, Finish> connection_;
-  std::unique_ptr<PGcancel, FreeCancel> cancel_;
-  Clock::time_point created_, last_used_;
 };
 
 }  // namespace nexus::bridge::pg

@@ -14,7 +14,7 @@ namespace {
 
 constexpr auto kLoadTimeout = std::chrono::seconds(10);
 constexpr auto kYoung = std::chrono::seconds(1);
-constexpr auto kPatience = std::chrono::seconds(2);
+constexpr auto kDebounce = std::chrono::milliseconds(100);
 constexpr int kProbe = 30000;  // milliseconds between signs of life on a silent connection
 
 bool asks_for_reload(const std::string &payload) {
@@ -23,19 +23,25 @@ bool asks_for_reload(const std::string &payload) {
 
 }  // namespace
 
-Keeper::Keeper(KeeperOptions options, std::function<void()> reachable)
-    : options_(std::move(options)), reachable_(std::move(reachable)), wake_fd_(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)) {
+Keeper::Keeper(KeeperOptions options, Events events)
+    : options_(std::move(options)), events_(std::move(events)), wake_fd_(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)) {
   thread_ = std::thread([this] { run(); });
 }
 
 Keeper::~Keeper() {
+  stop();
+  close(wake_fd_);
+}
+
+void Keeper::stop() {
+  if (!thread_.joinable()) return;
   {
     std::lock_guard<std::mutex> lock(mutex_);
     stop_ = true;
   }
   wake();
+  changed_.notify_all();
   thread_.join();
-  close(wake_fd_);
 }
 
 CataloguePtr Keeper::current() const {
@@ -51,13 +57,26 @@ void Keeper::reload() {
   wake();
 }
 
-CataloguePtr Keeper::newer(const CataloguePtr &seen) {
-  std::unique_lock<std::mutex> lock(mutex_);
-  if (current_ != seen || !connected_ || Clock::now() - loaded_at_ < kYoung) return current_;
-  wanted_ = true;
-  wake();
-  changed_.wait_for(lock, kPatience, [&] { return current_ != seen || !connected_ || stop_; });
-  return current_;
+void Keeper::newer(std::function<void()> then) {
+  {
+    std::lock_guard<std::mutex> lock(mutex_);
+    if (connected_ && Clock::now() - loaded_at_ >= kYoung) {
+      waiting_.push_back(std::move(then));
+      wanted_ = true;
+      wake();
+      return;
+    }
+  }
+  then();
+}
+
+void Keeper::answer_waiting() {
+  std::vector<std::function<void()>> waiting;
+  {
+    std::lock_guard<std::mutex> lock(mutex_);
+    waiting.swap(waiting_);
+  }
+  for (const auto &then : waiting) then();
 }
 
 void Keeper::run() {
@@ -72,15 +91,18 @@ void Keeper::run() {
       for (const auto &channel : options_.channels) {
         connection.query("LISTEN " + quote_name(channel), Clock::now() + kLoadTimeout);
       }
+      if (!options_.events_channel.empty()) {
+        connection.query("LISTEN " + quote_name(options_.events_channel), Clock::now() + kLoadTimeout);
+      }
       load(connection);
       connected_ = true;
       backoff.reset();
-      reachable_();
+      events_.reachable();
       spdlog::info("connected to the database, schema cache loaded");
       serve(connection);
     } catch (const std::exception &error) {
       connected_ = false;
-      changed_.notify_all();
+      answer_waiting();
       const auto delay = backoff.next();
       spdlog::warn("listener lost the database, next attempt in {} ms: {}", delay.count(), error.what());
       sleep(delay);
@@ -90,22 +112,34 @@ void Keeper::run() {
 
 // Returns when the bridge stops; throws when the connection is lost.
 void Keeper::serve(Connection &connection) {
+  std::optional<Clock::time_point> reload_at;
   while (true) {
     std::array<pollfd, 2> watched{pollfd{connection.socket(), POLLIN, 0}, pollfd{wake_fd_, POLLIN, 0}};
-    const int ready = poll(watched.data(), watched.size(), kProbe);
-    if (ready == 0) connection.query("SELECT", Clock::now() + kLoadTimeout);
+    const int patience = reload_at ? static_cast<int>(kDebounce.count()) : kProbe;
+    const int ready = poll(watched.data(), watched.size(), patience);
+    if (ready == 0 && !reload_at) connection.query("SELECT", Clock::now() + kLoadTimeout);
     if (watched[1].revents != 0) {
       eventfd_t count = 0;
       eventfd_read(wake_fd_, &count);
     }
-    bool wanted = false;
-    for (const auto &[channel, payload] : connection.notifications()) wanted = wanted || asks_for_reload(payload);
+    bool notified = false, wanted = false;
+    for (const auto &[channel, payload] : connection.notifications()) {
+      if (channel == options_.events_channel) {
+        events_.notified(payload);
+      } else {
+        notified = notified || asks_for_reload(payload);
+      }
+    }
+    // Changes of the schema come in crowds.
+    if (notified && !reload_at) reload_at = Clock::now() + kDebounce;
+    if (reload_at && Clock::now() >= *reload_at) wanted = true;
     {
       std::lock_guard<std::mutex> lock(mutex_);
       if (stop_) return;
       wanted = wanted || wanted_;
     }
     if (!wanted) continue;
+    reload_at.reset();
     try {
       load(connection);
     } catch (const DatabaseError &error) {
@@ -113,10 +147,16 @@ void Keeper::serve(Connection &connection) {
       std::lock_guard<std::mutex> lock(mutex_);
       wanted_ = false;
     }
+    answer_waiting();
   }
 }
 
 void Keeper::load(Connection &connection) {
+  try {
+    if (!options_.pre_config.empty()) connection.query(options_.pre_config, Clock::now() + kLoadTimeout);
+  } catch (const DatabaseError &error) {
+    spdlog::warn("db-pre-config failed: {}", error.message);  // the schemas can be served all the same
+  }
   CataloguePtr fresh = load_catalogue(connection, options_.schemas, Clock::now() + kLoadTimeout);
   {
     std::lock_guard<std::mutex> lock(mutex_);
@@ -124,7 +164,7 @@ void Keeper::load(Connection &connection) {
     loaded_at_ = Clock::now();
     wanted_ = false;
   }
-  changed_.notify_all();
+  events_.reloaded();
 }
 
 void Keeper::sleep(std::chrono::milliseconds delay) {

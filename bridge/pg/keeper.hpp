@@ -10,14 +10,16 @@
 #include <vector>
 
 #include "bridge/http/catalogue.hpp"
+#include "bridge/pg/backoff.hpp"
 #include "bridge/pg/connection.hpp"
-#include "bridge/pg/pool.hpp"
 
 namespace nexus::bridge::pg {
 
 struct KeeperOptions {
   std::string uri;
   std::vector<std::string> schemas, channels;
+  std::string events_channel;  ///< its notifications are handed on; empty: none
+  std::string pre_config;      ///< SQL that is run before each load; empty: none
   std::chrono::milliseconds connect_timeout{2000}, max_backoff{1000};
 };
 
@@ -26,11 +28,20 @@ struct KeeperOptions {
 /// picture.
 class Keeper {
  public:
-  /// `reachable` is called after each new connection.
-  Keeper(KeeperOptions options, std::function<void()> reachable);
+  /// What the keeper tells, on its own thread.
+  struct Events {
+    std::function<void()> reachable;                    ///< after each new connection: notifications may have been lost
+    std::function<void()> reloaded;                     ///< the picture is another one
+    std::function<void(const std::string &)> notified;  ///< a payload of the events channel
+  };
+
+  Keeper(KeeperOptions options, Events events);
   ~Keeper();
   Keeper(const Keeper &) = delete;
   Keeper &operator=(const Keeper &) = delete;
+
+  /// Ends its thread.
+  void stop();
 
   CataloguePtr current() const;
 
@@ -40,8 +51,8 @@ class Keeper {
   /// Asks for a reload (SIGUSR1).
   void reload();
 
-  /// Reloads unless the picture is younger than a second, and waits for it at most two seconds.
-  CataloguePtr newer(const CataloguePtr &seen);
+  /// Reloads unless the picture is younger than a second; calls `then` when that is done or has failed.
+  void newer(std::function<void()> then);
 
  private:
   void run();
@@ -49,13 +60,15 @@ class Keeper {
   void load(Connection &connection);
   void sleep(std::chrono::milliseconds delay);
   void wake() const;
+  void answer_waiting();
 
   const KeeperOptions options_;
-  const std::function<void()> reachable_;
+  const Events events_;
   mutable std::mutex mutex_;
   std::condition_variable changed_;
   CataloguePtr current_;
   Clock::time_point loaded_at_;
+  std::vector<std::function<void()>> waiting_;
   bool wanted_ = false, stop_ = false;
   std::atomic<bool> connected_{false};
   int wake_fd_;

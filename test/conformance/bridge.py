@@ -73,6 +73,10 @@ def settings_of(config):
             env["NEXUS_DB_ANON_ROLE"] = ""
         elif name == "configDbPreRequest":
             env["NEXUS_DB_PRE_REQUEST"] = ".".join(re.findall(r'"(.*?)"', value))
+        elif name == "configDbPreConfig":
+            env["NEXUS_DB_PRE_CONFIG"] = ".".join(re.findall(r'"(.*?)"', value))
+        elif name == "configDbPreparedStatements":
+            env["NEXUS_DB_PREPARED_STATEMENTS"] = value.lower()
         elif name not in ("configJWKS", "configJwtSecret", "configJwtCacheMaxEntries"):  # the cache changes no answer
             return None
     env["NEXUS_DB_TX_END"] = TX_ENDS[(tx["configDbTxAllowOverride"], tx["configDbTxRollbackAll"])]

@@ -17,7 +17,7 @@ $node->safe_psql('postgres', q{
 	CREATE FUNCTION api.echo(t text) RETURNS text LANGUAGE sql IMMUTABLE AS 'SELECT t';
 	CREATE FUNCTION api.many(n int) RETURNS SETOF text LANGUAGE sql IMMUTABLE AS $$ SELECT repeat('x', 1000) FROM generate_series(1, n) $$;
 });
-my $bridge = NexusBridge->start($node, 'postgres', 'gate', db_schemas => 'api', db_anon_role => 'visitor', server_threads => 4, max_response => 5_000_000);
+my $bridge = NexusBridge->start($node, 'postgres', 'gate', db_schemas => 'api', db_anon_role => 'visitor', max_response => 5_000_000);
 ok($bridge->wait_ready, 'ready');
 
 # [what, answer, status, code, text in the message, details or hint]

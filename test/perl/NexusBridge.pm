@@ -39,7 +39,7 @@ sub start
 		db_uri => $node->connstr($db) . " user=$user",
 		jwt_secret => $SECRET,
 		server_port => $port,
-		server_threads => 8,
+		server_threads => 2,
 		%settings);
 	$self->{pid} = fork() // die "fork: $!";
 	if (!$self->{pid})

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "bridge/pg/pool.hpp"
+#include "bridge/pg/backoff.hpp"
 
 namespace nexus::bridge::pg {
 namespace {

@@ -4,6 +4,9 @@
 #include <httplib.h>
 
 #include <nlohmann/json.hpp>
+#include <stdexcept>
+
+#include "bridge/http/text.hpp"
 
 namespace nexus::bridge {
 namespace {
@@ -35,15 +38,27 @@ class Remembering : public Database {
     catalogue_ = catalogue;
   }
   CataloguePtr catalogue() const override { return catalogue_; }
-  CataloguePtr newer_catalogue(const CataloguePtr &seen) override { return seen; }
   bool ready() const override { return true; }
-  void run(const Plan &plan, const std::function<void(CallResult)> &accept) override {
-    last = plan;
-    if (error) throw *error;
-    accept(result);
+
+  // What a server would answer to a script: all stages of it are here.
+  Outcome run(const Script &script) {
+    last = script;
+    Outcome outcome;
+    outcome.error = error;
+    const auto total = result.total ? std::optional(std::to_string(*result.total)) : std::nullopt;
+    Row row{total, std::to_string(result.rows), result.body, result.headers, result.status, "true"};
+    if (!error || error->step == Step::kCheck) outcome.rows.push_back({row});
+    return outcome;
   }
 
-  Plan last;
+  const Statement &call() const {
+    for (const auto &stage : last.stages) {
+      if (stage.wanted) return stage.statement;
+    }
+    throw std::logic_error("no call");
+  }
+
+  Script last;
   CallResult result;
   std::optional<DatabaseError> error;
 
@@ -72,7 +87,11 @@ class BridgeHandler : public testing::Test {
     request.body = body;
     request.headers = headers;
     httplib::Response response;
-    Handler(settings, authenticator, database).handle(request, response);
+    const Handler handler(settings, authenticator, database);
+    Call call;
+    Next next = handler.begin(request, response, call, false);
+    if (next == Next::kNewerCatalogue) next = handler.begin(request, response, call, true);
+    if (next == Next::kCall) handler.finish(request, response, call, database.run(call.script));
     return response;
   }
 
@@ -85,18 +104,18 @@ TEST_F(BridgeHandler, AJsonBodyIsOneParameter) {
   const auto response = send("POST", "/rpc/add", R"({"a": "1'; drop table x; --", "b": 2})");
   EXPECT_EQ(response.status, 200);
   EXPECT_EQ(response.body, "7");
-  ASSERT_EQ(database.last.call.parameters.size(), 2U);  // and the limit of the answer
-  EXPECT_EQ(database.last.call.parameters[0].type, 114U);
-  EXPECT_EQ(database.last.call.sql.find("drop"), std::string::npos);
-  EXPECT_NE(database.last.call.sql.find("json_to_record($1)"), std::string::npos);
+  ASSERT_EQ(database.call().parameters.size(), 2U);  // and the limit of the answer
+  EXPECT_EQ(database.call().parameters[0].type, 114U);
+  EXPECT_EQ(database.call().sql.find("drop"), std::string::npos);
+  EXPECT_NE(database.call().sql.find("json_to_record($1)"), std::string::npos);
   EXPECT_TRUE(database.last.read_only);
 }
 
 TEST_F(BridgeHandler, QueryValuesAreTypedParameters) {
   send("GET", "/rpc/add?a=1&b=2&b=3");
-  ASSERT_EQ(database.last.call.parameters.size(), 3U);
-  EXPECT_EQ(database.last.call.parameters[1].value, "3");
-  EXPECT_EQ(database.last.call.parameters[1].type, 23U);
+  ASSERT_EQ(database.call().parameters.size(), 3U);
+  EXPECT_EQ(database.call().parameters[1].value, "3");
+  EXPECT_EQ(database.call().parameters[1].type, 23U);
 }
 
 TEST_F(BridgeHandler, NamesComeFromTheCatalogueOnly) {
@@ -104,17 +123,18 @@ TEST_F(BridgeHandler, NamesComeFromTheCatalogueOnly) {
   EXPECT_EQ(unknown.status, 400);
   EXPECT_EQ(nlohmann::json::parse(unknown.body)["code"], "42703");
   send("GET", "/rpc/posts?order=odd%22name&id=eq.5&select=id");
-  EXPECT_NE(database.last.call.sql.find(R"("odd""name")"), std::string::npos);
-  EXPECT_EQ(database.last.call.parameters[0].value, "5");
+  EXPECT_NE(database.call().sql.find(R"("odd""name")"), std::string::npos);
+  EXPECT_EQ(database.call().parameters[0].value, "5");
 }
 
 TEST_F(BridgeHandler, ContextIsAllParameters) {
   send("POST", "/rpc/posts", "{}", {{"X-A", "it's"}, {"Cookie", "a=1; b=2"}});
   EXPECT_FALSE(database.last.read_only);
   bool cookies = false;
-  for (const auto &parameter : database.last.context.parameters) cookies |= parameter.value == R"({"a":"1","b":"2"})";
+  for (const auto &parameter : database.last.stages[1].statement.parameters)
+    cookies |= parameter.value == R"({"a":"1","b":"2"})";
   EXPECT_TRUE(cookies);
-  EXPECT_EQ(database.last.context.sql.find("it's"), std::string::npos);
+  EXPECT_EQ(database.last.stages[1].statement.sql.find("it's"), std::string::npos);
 }
 
 TEST_F(BridgeHandler, Paging) {
@@ -205,7 +225,59 @@ TEST_F(BridgeHandler, Bodies) {
   EXPECT_EQ(send("POST", "/rpc/add", "x", {{"Content-Type", "application/xml"}}).status, 400);
   EXPECT_EQ(send("POST", "/rpc/add", "a=1&b=2", {{"Content-Type", "application/x-www-form-urlencoded"}}).status, 200);
   EXPECT_EQ(send("POST", "/rpc/add", "a,b\n\"1\",2\n", {{"Content-Type", "text/csv"}}).status, 200);
-  EXPECT_EQ(database.last.call.parameters[0].value, "1");
+  EXPECT_EQ(database.call().parameters[0].value, "1");
+}
+
+TEST_F(BridgeHandler, AScriptIsOneTransaction) {
+  auto steps = [&] {
+    std::string text;
+    for (const auto &stage : database.last.stages)
+      text += stage.statement.sql.substr(0, stage.statement.sql.find(' ')) + " ";
+    return text;
+  };
+  send("GET", "/rpc/add?a=1&b=2");
+  EXPECT_EQ(steps(), "BEGIN SELECT WITH COMMIT ");
+  send("POST", "/rpc/posts", "{}");
+  EXPECT_EQ(steps(), "BEGIN SELECT WITH SELECT COMMIT ");  // the check stands before COMMIT
+  settings.db_pre_request = "api.first";
+  settings.db_tx_end = {true, false};
+  send("POST", "/rpc/posts", "{}", {{"Prefer", "timezone=UTC"}});
+  EXPECT_EQ(steps(), "BEGIN SELECT SELECT SELECT WITH SET ROLLBACK ");
+  EXPECT_EQ(database.last.lane, "api.posts");
+}
+
+TEST_F(BridgeHandler, WhatTheCheckUndidIsNoSuccess) {
+  database.error.emplace();
+  database.error->step = Step::kCheck;
+  database.result.rows = 2;
+  const httplib::Headers single{{"Accept", "application/vnd.pgrst.object+json"}};
+  EXPECT_EQ(send("POST", "/rpc/posts", "{}", single).status, 406);
+  EXPECT_EQ(send("POST", "/rpc/posts", "{}").status, 500);
+}
+
+TEST_F(BridgeHandler, WithoutADatabase) {
+  const Handler handler(settings, authenticator, database);
+  httplib::Request request;
+  request.method = "GET";
+  request.path = request.target = "/rpc/add";
+  httplib::Response response;
+  Call call;
+  Outcome outcome;
+  outcome.unavailable = unavailable("PGRST000", "away");
+  handler.finish(request, response, call, std::move(outcome));
+  EXPECT_EQ(response.status, 503);
+  EXPECT_EQ(response.get_header_value("Retry-After"), "1");
+}
+
+TEST(BridgeText, Durations) {
+  EXPECT_EQ(duration_of("777ms")->count(), 777);
+  EXPECT_EQ(duration_of("2000")->count(), 2000);
+  EXPECT_EQ(duration_of("2 s")->count(), 2000);
+  EXPECT_EQ(duration_of("5min")->count(), 300000);
+  EXPECT_EQ(duration_of("1500us")->count(), 2);
+  EXPECT_GT(duration_of("0")->count(), 1000000000);
+  EXPECT_FALSE(duration_of("soon"));
+  EXPECT_FALSE(duration_of("5 parsecs"));
 }
 
 }  // namespace

@@ -1,0 +1,47 @@
+#pragma once
+
+#include <chrono>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "bridge/http/answer.hpp"
+#include "bridge/http/error.hpp"
+#include "bridge/http/plan.hpp"
+
+namespace nexus::bridge {
+
+/// One row of an answer; SQL null is nothing.
+using Row = std::vector<std::optional<std::string>>;
+
+/// One statement, where a failure of it belongs, and whether its rows are of interest.
+struct Stage {
+  Statement statement;
+  Step step = Step::kCall;
+  bool wanted = false;
+};
+
+/// A whole transaction as it goes to the server in one round trip, from BEGIN to COMMIT. The first statement that fails
+/// keeps the later ones from running.
+struct Script {
+  std::vector<Stage> stages;
+  bool read_only = false;
+  std::chrono::milliseconds timeout{30000};  ///< what one statement may take
+  std::string lane;                          ///< what is called: calls of one lane take about equally long
+};
+
+/// What became of a script: the rows of its wanted stages as far as they ran, and what went wrong.
+struct Outcome {
+  std::vector<std::vector<Row>> rows;
+  std::optional<DatabaseError> error;
+  std::optional<HttpError> unavailable;  ///< it may not have reached the server
+};
+
+/// The transaction of a plan: BEGIN, context, [time zone], [pre-request], call, [check], COMMIT or ROLLBACK. The check
+/// fails where write_answer() would refuse the result, so that what is refused is not committed.
+Script script_of(Plan &plan);
+
+/// The result of the one call of script_of(). Throws HttpError.
+CallResult result_of(std::vector<Row> rows);
+
+}  // namespace nexus::bridge

@@ -1,0 +1,59 @@
+#pragma once
+
+#include <array>
+#include <boost/asio/io_context.hpp>
+#include <chrono>
+#include <cstddef>
+#include <memory>
+#include <string>
+#include <unordered_set>
+
+namespace boost::asio::ssl {
+class context;
+}
+
+namespace nexus::bridge::net {
+
+class Exchange;
+class Session;
+
+using Clock = std::chrono::steady_clock;
+
+/// What answers requests; one for each loop, called on the loop's thread alone.
+class Service {
+ public:
+  virtual ~Service() = default;
+
+  /// Answers now or later: exchange->answer() once, on this thread.
+  virtual void serve(const std::shared_ptr<Exchange> &exchange) = 0;
+
+  /// Ends what still runs: the time for an orderly end is over.
+  virtual void cancel_all() {}
+
+  /// Lets go of what would keep the loop from ending: open streams.
+  virtual void drain() {}
+};
+
+/// Limits and deadlines of a server's connections.
+struct SessionOptions {
+  std::size_t max_body = std::size_t{1} << 20, max_stream = std::size_t{256} << 10;
+  std::size_t max_connections = 60000;
+  std::chrono::seconds head_timeout{10}, idle_timeout{60}, write_timeout{30};
+  std::string error_proxy = "PostgREST";
+  bool log_requests = true;
+};
+
+/// What the connections of one thread share. Nothing here is locked: all of it belongs to the loop's thread.
+struct Loop {
+  explicit Loop(const SessionOptions &options) : options(options) {}
+
+  const SessionOptions &options;
+  std::unordered_set<Session *> sessions;  // outlives the context, whose end ends the last sessions
+  boost::asio::io_context context{1};
+  std::unique_ptr<Service> service;
+  std::shared_ptr<boost::asio::ssl::context> tls;     ///< null: plain
+  std::array<char, std::size_t{64} << 10> scratch{};  ///< bytes just received
+  bool closing = false;
+};
+
+}  // namespace nexus::bridge::net

@@ -1,0 +1,22 @@
+#pragma once
+
+#include <httplib.h>
+
+#include <string>
+
+namespace nexus::bridge::net {
+
+/// The head of an answer as it goes on the wire, with Date, Content-Length (not for HEAD, 204, 304) and, on the last
+/// answer of a connection, `Connection: close`.
+std::string head_of(const httplib::Request &request, const httplib::Response &response, bool last);
+
+/// The head of a stream, whose end is the end of the connection.
+std::string stream_head_of(const httplib::Response &response);
+
+/// True when the answer has no body on the wire.
+bool without_body(const httplib::Request &request, const httplib::Response &response);
+
+/// "Not Found" for 404.
+const char *reason_phrase(int status);
+
+}  // namespace nexus::bridge::net

@@ -1,0 +1,380 @@
+#include "bridge/net/session.hpp"
+
+#include <netinet/tcp.h>
+#include <spdlog/spdlog.h>
+#include <sys/socket.h>
+
+#include <boost/asio/buffer.hpp>
+
+#include "bridge/http/answer.hpp"
+#include "bridge/http/error.hpp"
+#include "bridge/net/reply.hpp"
+
+namespace nexus::bridge::net {
+namespace {
+
+namespace asio = boost::asio;
+using boost::system::error_code;
+using tcp = asio::ip::tcp;
+
+constexpr std::size_t kMaxAhead = std::size_t{64} << 10;  // bytes of later requests that are taken before their turn
+constexpr std::size_t kSlowestBody = 10240;               // bytes a second
+constexpr std::size_t kSlowestReader = 10240;             // bytes a second
+constexpr std::size_t kMaxLinger = std::size_t{16} << 20;
+constexpr auto kLinger = std::chrono::seconds(2);
+// Many clients close only their sending side behind the request: what takes no longer than this is still answered.
+constexpr auto kGrace = std::chrono::milliseconds(50);
+
+std::chrono::milliseconds at_rate(std::size_t bytes, std::size_t rate) {
+  return std::chrono::milliseconds(bytes * 1000 / rate);
+}
+
+std::string address_of(const tcp::socket &socket) {
+  error_code error;
+  const auto endpoint = socket.remote_endpoint(error);
+  return error ? "" : endpoint.address().to_string();
+}
+
+}  // namespace
+
+Session::Session(Loop &loop, tcp::socket socket)
+    : loop_(loop), socket_(std::move(socket)), peer_(address_of(socket_)), started_(Clock::now()) {
+  loop_.sessions.insert(this);
+}
+
+Session::~Session() {
+  loop_.sessions.erase(this);
+}
+
+void Session::start() {
+  error_code error;
+  socket_.non_blocking(true, error);
+  socket_.set_option(tcp::no_delay(true), error);
+  deadline_ = Clock::now() + loop_.options.head_timeout;
+  if (!loop_.tls) return watch();
+  state_ = State::kHandshake;
+  tls_ = std::make_unique<Tls>(socket_, *loop_.tls);
+  tls_->stream.async_handshake(asio::ssl::stream_base::server, [self = shared_from_this()](const error_code &failure) {
+    if (self->state_ == State::kClosed) return;
+    if (failure) return self->close();
+    self->state_ = State::kIdle;
+    self->watch();
+  });
+}
+
+// Waits for bytes; the buffer comes into play only when they are there.
+void Session::watch() {
+  if (watching_ || peer_done_ || state_ == State::kClosed || in_.size() > kMaxAhead) return;
+  watching_ = true;
+  if (tls_) {
+    tls_->stream.async_read_some(asio::buffer(tls_->buffer),
+                                 [self = shared_from_this()](const error_code &error, std::size_t bytes) {
+                                   self->watching_ = false;
+                                   if (self->state_ == State::kClosed) return;
+                                   if (error) return self->ended();
+                                   self->arrived({self->tls_->buffer.data(), bytes});
+                                 });
+    return;
+  }
+  socket_.async_wait(tcp::socket::wait_read, [self = shared_from_this()](const error_code &error) {
+    self->watching_ = false;
+    if (self->state_ == State::kClosed) return;
+    if (error) return self->close();
+    self->receive();
+  });
+}
+
+void Session::receive() {
+  error_code error;
+  const std::size_t bytes = socket_.read_some(asio::buffer(loop_.scratch), error);
+  if (error == asio::error::would_block || error == asio::error::try_again) return watch();
+  if (error == asio::error::eof) return ended();
+  if (error) return close();
+  arrived({loop_.scratch.data(), bytes});
+}
+
+void Session::arrived(std::string_view bytes) {
+  if (state_ == State::kLinger) {
+    lingered_ += bytes.size();
+    if (lingered_ > kMaxLinger) return close();
+    return watch();
+  }
+  if (state_ != State::kStreaming) in_.append(bytes);
+  pump();
+  watch();
+}
+
+// The client sends nothing more.
+void Session::ended() {
+  peer_done_ = true;
+  switch (state_) {
+    case State::kWorking:
+      return give_grace();
+    case State::kHead:
+    case State::kBody:
+      return refuse(FramingError(400, "The request is incomplete"));
+    case State::kWriting:
+      last_ = last_ || in_.empty();
+      return;
+    default:
+      close();
+  }
+}
+
+void Session::give_grace() {
+  grace_ = std::make_unique<asio::steady_timer>(loop_.context, kGrace);
+  grace_->async_wait([self = shared_from_this(), waited = exchange_.get()](const error_code &error) {
+    if (!error && self->state_ == State::kWorking && self->exchange_.get() == waited) self->close();
+  });
+}
+
+// Serves the requests that are in the buffer, one after the other.
+void Session::pump() {
+  if (pumping_) return;
+  pumping_ = true;
+  try {
+    while (reading() && !in_.empty()) {
+      const std::size_t before = in_.size();
+      take();
+      if (in_.size() == before) break;
+    }
+  } catch (const FramingError &error) {
+    refuse(error);
+  }
+  pumping_ = false;
+  if (in_.empty()) std::string().swap(in_);
+  if (peer_done_ && reading() && !watching_) {
+    if (state_ == State::kIdle) return close();
+    refuse(FramingError(400, "The request is incomplete"));
+  }
+}
+
+void Session::take() {
+  if (!parser_) {
+    parser_ = std::make_unique<RequestParser>(loop_.options.max_body);
+    state_ = State::kHead;
+    started_ = Clock::now();
+    deadline_ = started_ + loop_.options.head_timeout;
+  }
+  in_.erase(0, parser_->take(in_));
+  if (parser_->done()) return dispatch();
+  if (state_ == State::kHead && parser_->head_done()) {
+    state_ = State::kBody;
+    started_ = Clock::now();
+    if (parser_->expects_continue() && in_.empty()) send_continue();
+  }
+}
+
+void Session::send_continue() {
+  constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
+  error_code error;
+  if (tls_) {
+    tls_->stream.write_some(asio::buffer(kContinue), error);
+  } else {
+    socket_.write_some(asio::buffer(kContinue), error);
+  }
+}
+
+void Session::dispatch() {
+  keep_alive_ = parser_->keep_alive();
+  parser_->request.remote_addr = peer_;
+  exchange_ = std::make_shared<Exchange>(shared_from_this(), std::move(parser_->request));
+  parser_.reset();
+  state_ = State::kWorking;
+  deadline_.reset();
+  if (peer_done_) give_grace();
+  const auto exchange = exchange_;
+  loop_.service->serve(exchange);
+}
+
+void Session::refuse(const FramingError &error) {
+  const std::string body = error_body(HttpError(error.status, "HTTP" + std::to_string(error.status), error.message));
+  httplib::Request request;
+  httplib::Response response;
+  response.status = error.status;
+  response.headers.emplace("Content-Type", kJsonType);
+  response.body = body;
+  log(parser_ ? parser_->request.method : "-", error.message, error.status);
+  parser_.reset();
+  in_.clear();
+  keep_alive_ = false;
+  last_ = true;
+  state_ = State::kWriting;
+  out_head_ = head_of(request, response, true);
+  out_ = body;
+  out_at_ = 0;
+  flush();
+}
+
+void Session::respond(Exchange &exchange, std::string head, std::string body) {
+  if (exchange_.get() != &exchange || state_ != State::kWorking) return;
+  exchange_.reset();
+  grace_.reset();
+  state_ = State::kWriting;
+  out_head_ = std::move(head);
+  out_ = std::move(body);
+  out_at_ = 0;
+  flush();
+}
+
+// Writes what the kernel takes, and waits for the rest. A client that does not read is cut off by the deadline.
+void Session::flush() {
+  if (writing_) return;
+  deadline_ = Clock::now() + loop_.options.write_timeout + at_rate(out_head_.size() + out_.size(), kSlowestReader);
+  if (tls_) return flush_tls();
+  while (out_at_ < out_head_.size() + out_.size()) {
+    const std::size_t in_head = std::min(out_at_, out_head_.size()), in_body = out_at_ - in_head;
+    const std::array<asio::const_buffer, 2> buffers{
+        asio::buffer(out_head_.data() + in_head, out_head_.size() - in_head),
+        asio::buffer(out_.data() + in_body, out_.size() - in_body)};
+    error_code error;
+    const std::size_t bytes = socket_.write_some(buffers, error);
+    if (error == asio::error::would_block || error == asio::error::try_again) {
+      writing_ = true;
+      socket_.async_wait(tcp::socket::wait_write, [self = shared_from_this()](const error_code &failure) {
+        self->writing_ = false;
+        if (self->state_ == State::kClosed) return;
+        if (failure) return self->close();
+        self->flush();
+      });
+      return;
+    }
+    if (error) return close();
+    out_at_ += bytes;
+  }
+  all_sent();
+}
+
+void Session::flush_tls() {
+  if (out_head_.empty() && out_.empty()) return all_sent();
+  writing_ = true;
+  auto bytes = std::make_shared<std::string>(std::move(out_head_) + out_);
+  out_head_.clear();
+  out_.clear();
+  asio::async_write(tls_->stream, asio::buffer(*bytes),
+                    [self = shared_from_this(), bytes](const error_code &error, std::size_t) {
+                      self->writing_ = false;
+                      if (self->state_ == State::kClosed) return;
+                      if (error) return self->close();
+                      self->flush_tls();
+                    });
+}
+
+void Session::all_sent() {
+  out_head_ = std::string();
+  out_ = std::string();
+  out_at_ = 0;
+  deadline_.reset();
+  if (state_ == State::kStreaming) return;
+  if (last_) return linger();
+  state_ = State::kIdle;
+  started_ = Clock::now();
+  deadline_ = started_ + loop_.options.idle_timeout;
+  if (pumping_) return;  // the caller goes on
+  pump();
+  watch();
+}
+
+// Reads away what the client still sends, so that the answer is not lost with a reset.
+void Session::linger() {
+  if (peer_done_) return close();
+  state_ = State::kLinger;
+  deadline_ = Clock::now() + kLinger;
+  error_code error;
+  if (!tls_) socket_.shutdown(tcp::socket::shutdown_send, error);
+  watch();
+}
+
+void Session::open_stream(Exchange &exchange) {
+  if (exchange_.get() != &exchange || state_ != State::kWorking) return;
+  log(exchange.request.method, exchange.request.path, exchange.response.status);
+  state_ = State::kStreaming;
+  out_head_.clear();
+  out_ = stream_head_of(exchange.response);
+  in_ = std::string();
+  flush();
+}
+
+bool Session::stream(std::string_view bytes) {
+  if (state_ != State::kStreaming) return false;
+  if (out_.size() + bytes.size() > loop_.options.max_stream) {
+    spdlog::info("{} does not read its events: closed", peer_);
+    close();
+    return false;
+  }
+  out_.append(bytes);
+  flush();
+  return state_ == State::kStreaming;
+}
+
+bool Session::overdue(Clock::time_point now) const {
+  if (!deadline_) return false;
+  const bool body = state_ == State::kBody && parser_;
+  return now >= *deadline_ + (body ? at_rate(parser_->body_bytes(), kSlowestBody) : std::chrono::milliseconds(0));
+}
+
+void Session::give_up() {
+  if (state_ == State::kHead || state_ == State::kBody) {
+    return refuse(FramingError(408, "The request did not arrive in time"));
+  }
+  close();
+}
+
+void Session::drain() {
+  last_ = true;
+  error_code error;
+  const bool silent = state_ == State::kIdle && in_.empty() && socket_.available(error) == 0;
+  if (state_ == State::kHandshake || silent) close();
+}
+
+void Session::close() {
+  if (state_ == State::kClosed) return;
+  const auto self = shared_from_this();
+  state_ = State::kClosed;
+  deadline_.reset();
+  grace_.reset();
+  parser_.reset();
+  error_code error;
+  socket_.close(error);
+  if (const auto left = std::move(exchange_)) {
+    exchange_.reset();
+    if (left->abandoned) std::exchange(left->abandoned, nullptr)();
+  }
+}
+
+void Session::log(const std::string &method, const std::string &path, int status) const {
+  if (!loop_.options.log_requests) return;
+  spdlog::info("{} {} {} {} {} us", peer_, method, path, status,
+               std::chrono::duration_cast<std::chrono::microseconds>(Clock::now() - started_).count());
+}
+
+Exchange::Exchange(std::shared_ptr<Session> session, httplib::Request &&request)
+    : request(std::move(request)), session_(std::move(session)) {}
+
+void Exchange::answer() {
+  Session &session = *session_;
+  session.last_ = session.last_ || !session.keep_alive_ || session.loop_.closing;
+  session.log(request.method, request.path, response.status);
+  std::string head = head_of(request, response, session.last_);
+  session.respond(*this, std::move(head), without_body(request, response) ? std::string() : std::move(response.body));
+}
+
+void Exchange::answer_with(std::string bytes) {
+  session_->last_ = true;
+  session_->log(request.method, request.path, std::atoi(bytes.substr(0, 12).substr(9).c_str()));
+  session_->respond(*this, std::move(bytes), "");
+}
+
+void Exchange::open_stream() {
+  session_->open_stream(*this);
+}
+
+bool Exchange::send(std::string_view bytes) {
+  return session_->stream(bytes);
+}
+
+void Exchange::close_stream() {
+  session_->close();
+}
+
+}  // namespace nexus::bridge::net

@@ -1,0 +1,70 @@
+#include "bridge/serve/call_service.hpp"
+
+#include <spdlog/spdlog.h>
+
+#include <boost/asio/post.hpp>
+
+namespace nexus::bridge::serve {
+
+CallService::CallService(net::Loop &loop, const Handler &handler, Gateway &gateway)
+    : loop_(loop), handler_(handler), gateway_(gateway), executor_(gateway.make_executor(loop.context)) {
+  boost::asio::post(loop.context, [executor = executor_] { executor->start(); });
+}
+
+void CallService::serve(const std::shared_ptr<net::Exchange> &exchange) {
+  begin(exchange, false);
+}
+
+void CallService::begin(const std::shared_ptr<net::Exchange> &exchange, bool newest) {
+  auto call = std::make_shared<Call>();
+  Next next = Next::kAnswered;
+  try {
+    next = handler_.begin(exchange->request, exchange->response, *call, newest);
+  } catch (const std::exception &error) {
+    fail(*exchange, error);
+  }
+  switch (next) {
+    case Next::kAnswered:
+      return exchange->answer();
+    case Next::kNewerCatalogue:
+      return await_catalogue(exchange);
+    case Next::kCall:
+      return this->call(exchange, std::move(call));
+    case Next::kEvents:
+      break;
+  }
+}
+
+void CallService::call(const std::shared_ptr<net::Exchange> &exchange, std::shared_ptr<Call> call) {
+  auto job = std::make_shared<pg::Job>();
+  job->script = std::move(call->script);
+  job->done = [this, exchange, call](Outcome outcome) {
+    exchange->abandoned = nullptr;
+    try {
+      handler_.finish(exchange->request, exchange->response, *call, std::move(outcome));
+    } catch (const std::exception &error) {
+      fail(*exchange, error);
+    }
+    exchange->answer();
+  };
+  exchange->abandoned = [this, weak = std::weak_ptr<pg::Job>(job)] {
+    if (const auto running = weak.lock()) executor_->abandon(running);
+  };
+  executor_->submit(job);
+}
+
+// The function may be younger than the picture of the schemas.
+void CallService::await_catalogue(const std::shared_ptr<net::Exchange> &exchange) {
+  gateway_.newer_catalogue([this, number = parking_.park(exchange)] {
+    boost::asio::post(loop_.context, [this, number] {
+      if (const auto parked = parking_.take(number)) begin(parked, true);
+    });
+  });
+}
+
+void CallService::fail(net::Exchange &exchange, const std::exception &error) const {
+  spdlog::error("{} {}: {}", exchange.request.method, exchange.request.path, error.what());
+  handler_.fail(exchange.request, exchange.response, HttpError(500, "XX000", "internal error of the bridge"));
+}
+
+}  // namespace nexus::bridge::serve

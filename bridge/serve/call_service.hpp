@@ -1,0 +1,34 @@
+#pragma once
+
+#include <memory>
+
+#include "bridge/http/handler.hpp"
+#include "bridge/net/exchange.hpp"
+#include "bridge/net/loop.hpp"
+#include "bridge/serve/gateway.hpp"
+
+namespace nexus::bridge::serve {
+
+/// The public port of one loop: what needs the database goes through the loop's executor, everything else is answered
+/// at once.
+class CallService : public net::Service {
+ public:
+  CallService(net::Loop &loop, const Handler &handler, Gateway &gateway);
+
+  void serve(const std::shared_ptr<net::Exchange> &exchange) override;
+  void cancel_all() override { executor_->stop(); }
+
+ private:
+  void begin(const std::shared_ptr<net::Exchange> &exchange, bool newest);
+  void call(const std::shared_ptr<net::Exchange> &exchange, std::shared_ptr<Call> call);
+  void await_catalogue(const std::shared_ptr<net::Exchange> &exchange);
+  void fail(net::Exchange &exchange, const std::exception &error) const;
+
+  net::Loop &loop_;
+  const Handler &handler_;
+  Gateway &gateway_;
+  std::shared_ptr<pg::Executor> executor_;
+  net::Parking parking_;
+};
+
+}  // namespace nexus::bridge::serve

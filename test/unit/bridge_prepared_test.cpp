@@ -1,0 +1,57 @@
+#include "bridge/pg/prepared.hpp"
+
+#include <gtest/gtest.h>
+
+#include "bridge/pg/lanes.hpp"
+
+namespace nexus::bridge::pg {
+namespace {
+
+Statement statement(const std::string &sql, std::uint32_t type = 0) {
+  Statement made{sql, {}};
+  made.bind("x", type);
+  return made;
+}
+
+TEST(BridgePrepared, KnownOnTheSecondUse) {
+  PreparedStatements prepared(10);
+  const auto first = prepared.use(statement("SELECT $1"));
+  EXPECT_FALSE(first.known);
+  EXPECT_TRUE(prepared.use(statement("SELECT $1")).known);
+  EXPECT_EQ(prepared.use(statement("SELECT $1")).name, first.name);
+  EXPECT_FALSE(prepared.use(statement("SELECT $1", 23)).known);  // another type, another statement
+  prepared.forget(first.name);
+  const auto again = prepared.use(statement("SELECT $1"));
+  EXPECT_FALSE(again.known);
+  EXPECT_NE(again.name, first.name);
+}
+
+TEST(BridgePrepared, TheLeastUsedGoes) {
+  PreparedStatements prepared(2);
+  const auto a = prepared.use(statement("a"));
+  prepared.use(statement("b"));
+  prepared.use(statement("a"));
+  EXPECT_FALSE(prepared.evict());
+  prepared.use(statement("c"));
+  EXPECT_NE(prepared.evict(), a.name);
+  EXPECT_FALSE(prepared.evict());
+  EXPECT_TRUE(prepared.use(statement("a")).known);
+  EXPECT_FALSE(prepared.use(statement("b")).known);
+}
+
+TEST(BridgeLanes, SlowUntilProvedFast) {
+  using std::chrono::milliseconds;
+  Lanes lanes;
+  EXPECT_EQ(lanes.pace("f"), Lanes::Pace::kSlow);
+  lanes.took("f", milliseconds(1));
+  EXPECT_EQ(lanes.pace("f"), Lanes::Pace::kFast);
+  lanes.took("f", milliseconds(500));
+  EXPECT_EQ(lanes.pace("f"), Lanes::Pace::kSlow);
+  for (int i = 0; i < 20; ++i) lanes.took("f", milliseconds(1));
+  EXPECT_EQ(lanes.pace("f"), Lanes::Pace::kFast);
+  lanes.clear();
+  EXPECT_EQ(lanes.pace("f"), Lanes::Pace::kSlow);
+}
+
+}  // namespace
+}  // namespace nexus::bridge::pg
