@@ -2,6 +2,7 @@
 #include "glue/guard.hpp"
 #include "glue/hashtags_settings.hpp"
 #include "glue/settings.hpp"
+#include "glue/worker.hpp"
 
 extern "C" {
 PG_MODULE_MAGIC;
@@ -27,5 +28,6 @@ void _PG_init(void) {
                           nullptr, &nexus::pg::metrics_clock_tolerance, 300, 0, 86400, PGC_SUSET, GUC_UNIT_S, nullptr,
                           nullptr, nullptr);
   nexus::pg::define_hashtag_settings();
+  nexus::pg::define_worker();
   MarkGUCPrefixReserved("nexus");
 }

@@ -63,6 +63,23 @@ CREATE TABLE nexus.attached_functions (
 );
 GRANT SELECT ON nexus.attached_functions TO PUBLIC;
 
+-- The same for views of schema nexus.
+CREATE TABLE nexus.attached_views (
+  view_name name NOT NULL,
+  role_name name NOT NULL,
+  PRIMARY KEY (view_name, role_name)
+);
+GRANT SELECT ON nexus.attached_views TO PUBLIC;
+
+-- What nexus.tick() does: each engine registers its own tasks in its install file.
+CREATE TABLE nexus.tick_tasks (
+  name text PRIMARY KEY,
+  function_name text NOT NULL,              -- a function of schema nexus without arguments that must be given
+  every interval NOT NULL CHECK (every >= interval '0'),    -- 0: with each tick, of which it is no reason
+  needs_attachment boolean NOT NULL DEFAULT true,
+  position integer NOT NULL DEFAULT 100     -- the smaller ones first
+);
+
 CREATE FUNCTION nexus.attached_schema() RETURNS name LANGUAGE plpgsql STABLE PARALLEL SAFE
   SET search_path = pg_catalog, pg_temp AS $$
 DECLARE

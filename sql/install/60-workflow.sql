@@ -109,6 +109,7 @@ CREATE TABLE nexus.jobs (
   lease_until timestamptz,
   worker text,
   cancel_requested boolean NOT NULL DEFAULT false,
+  parked text,                   -- why a ready job waits without being due: account, review, pause, ...
   unique_key text,
   payload jsonb NOT NULL DEFAULT '{}',
   last_error jsonb,
@@ -116,10 +117,13 @@ CREATE TABLE nexus.jobs (
   created_at timestamptz NOT NULL DEFAULT now(),
   finished_at timestamptz,
   CHECK ((state = 'leased') = (lease_token IS NOT NULL AND lease_until IS NOT NULL))
-) WITH (fillfactor = 70);
+) WITH (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.01);
 CREATE UNIQUE INDEX jobs_unique_open ON nexus.jobs (kind, unique_key) WHERE unique_key IS NOT NULL AND state IN ('ready', 'leased');
-CREATE INDEX jobs_ready ON nexus.jobs (lane, priority, run_at, id) WHERE state = 'ready';
-CREATE INDEX jobs_ready_account ON nexus.jobs (account_id, run_at, id) WHERE state = 'ready' AND account_id IS NOT NULL;
+-- Parked jobs are in neither index of a claim, so that an account that is paused with all its work costs nothing.
+CREATE INDEX jobs_ready ON nexus.jobs (lane, priority, run_at, id) WHERE state = 'ready' AND parked IS NULL;
+CREATE INDEX jobs_ready_account ON nexus.jobs (lane, priority, COALESCE(account_id, 0), run_at, id) WHERE state = 'ready' AND parked IS NULL;
+CREATE INDEX jobs_account_open ON nexus.jobs (account_id) WHERE state IN ('ready', 'leased') AND account_id IS NOT NULL;
+CREATE INDEX jobs_dead ON nexus.jobs (kind, ref_id) WHERE state = 'dead';
 CREATE INDEX jobs_lease ON nexus.jobs (lease_until) WHERE state = 'leased';
 CREATE INDEX jobs_lease_token ON nexus.jobs (lease_token) WHERE state = 'leased';
 CREATE INDEX jobs_finished ON nexus.jobs (finished_at) WHERE state IN ('done', 'dead', 'cancelled');

@@ -280,6 +280,9 @@ BEGIN
   LOOP
     PERFORM nexus.attach_grant('FUNCTION', made.signature, 'EXECUTE', '', made.role_name);
   END LOOP;
+  FOR made IN SELECT format('nexus.%I', view_name) AS view_name, role_name FROM nexus.attached_views ORDER BY 1, 2 LOOP
+    PERFORM nexus.attach_grant('TABLE', made.view_name, 'SELECT', '', made.role_name);
+  END LOOP;
   FOR made IN
     SELECT table_name FROM nexus.attached_tables JOIN pg_class c ON c.oid = format('%I.%I', schema, table_name)::regclass
     WHERE NOT (c.relrowsecurity AND c.relforcerowsecurity) ORDER BY table_name

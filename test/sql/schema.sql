@@ -115,10 +115,10 @@ INSERT INTO frequent VALUES
      (SELECT jsonb_agg(q) FROM platform_posts q WHERE q.social_post_id = p.id),
      (SELECT jsonb_agg(s) FROM post_schedules s WHERE s.social_post_id = p.id) FROM social_posts p WHERE p.id = 77$$,
      '{post_media_order_key, platform_posts_post_idx, post_schedules_post_idx}'),
-  ('4 claim', $$SELECT j.id FROM generate_series(0, 2) p CROSS JOIN LATERAL (SELECT id FROM nexus.jobs WHERE state = 'ready'
+  ('4 claim', $$SELECT j.id FROM generate_series(0, 2) p CROSS JOIN LATERAL (SELECT id FROM nexus.jobs WHERE state = 'ready' AND parked IS NULL
      AND lane = 'default' AND priority = p AND run_at <= '2026-01-01 01:00Z' ORDER BY run_at, id LIMIT 5) j$$, '{jobs_ready}'),
-  ('5 claim fairly', $$SELECT j.id FROM generate_series(1, 20) a CROSS JOIN LATERAL (SELECT id FROM nexus.jobs WHERE state = 'ready'
-     AND account_id = a AND run_at <= '2026-01-05Z' ORDER BY run_at, id LIMIT 1) j$$, '{jobs_ready_account}'),
+  ('5 claim fairly', $$SELECT j.id FROM generate_series(1, 20) a CROSS JOIN LATERAL (SELECT id FROM nexus.jobs WHERE state = 'ready' AND parked IS NULL
+     AND lane = 'default' AND priority = 100 AND COALESCE(account_id, 0) = a AND run_at <= '2026-01-05Z' ORDER BY run_at, id LIMIT 1) j$$, '{jobs_ready_account}'),
   ('6 expired leases', $$SELECT id FROM nexus.jobs WHERE state = 'leased' AND lease_until < '2026-01-01 00:10Z'$$, '{jobs_lease}'),
   ('7 due schedules', $$SELECT id FROM post_schedules WHERE status = 'pending' AND next_run_at <= '2026-01-03' ORDER BY next_run_at, id$$,
      '{post_schedules_due_idx}'),

@@ -105,7 +105,6 @@ SELECT pg_temp.outcome('SELECT 900001', 'UPDATE platform_posts SET status = ''pu
 -- publishing needs the live lease of an open attempt
 INSERT INTO platform_posts (id, social_post_id, account_id, platform, status, scheduled_at) VALUES (900001, 900001, 900001, 'bluesky', 'scheduled', now());
 SELECT pg_temp.outcome('SELECT 900001', 'UPDATE platform_posts SET status = ''publishing'' WHERE id = $1');
-INSERT INTO nexus.jobs (kind, ref_id) VALUES ('publish', 900001);
 UPDATE nexus.jobs SET state = 'leased', lease_token = 9, lease_until = clock_timestamp() + interval '1 hour' WHERE ref_id = 900001;
 SELECT left(pg_temp.outcome('SELECT 900001', 'UPDATE platform_posts SET status = ''publishing'' WHERE id = $1'), 5) AS no_attempt;
 INSERT INTO nexus.publish_attempts (platform_post_id, attempt, lease_token, idempotency_key) VALUES (900001, 1, 8, gen_random_uuid());
