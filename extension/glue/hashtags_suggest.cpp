@@ -120,6 +120,22 @@ std::optional<double> reach_of(const Request &request) {
   return DatumGetFloat8(*reach);
 }
 
+// The shipped weights, unless the platform or all have others.
+hashtags::Weights weights_of(const Request &request) {
+  static SpiStatement fitted(
+      "SELECT similar_posts, words, niche, spelt, joined, on_platform FROM nexus.hashtag_weights"
+      " WHERE platform IN ('', $1) ORDER BY platform DESC LIMIT 1",
+      {TEXTOID});
+  SpiRows rows = fitted.read({text_datum(request.platform.value_or(""))});
+  hashtags::Weights weights;
+  if (rows.size() == 0) return weights;
+  int column = 0;
+  for (double *weight :
+       {&weights.similar, &weights.words, &weights.niche, &weights.spelt, &weights.joined, &weights.platform})
+    *weight = DatumGetFloat8(*rows.get(0, ++column));
+  return weights;
+}
+
 std::string number(double value) {
   char text[32];
   pg_snprintf(text, sizeof(text), "%.17g", value);
@@ -212,7 +228,7 @@ std::vector<Candidate> find_candidates(HashtagStore &store, const Request &reque
   });
   store.load_post_tags(neighbours);
   model.neighbours = neighbours.size();
-  hashtags::Relevance relevance;
+  hashtags::Relevance relevance(weights_of(request));
   relevance.vote(
       neighbours, [&store](std::uint64_t post) -> const auto & { return store.post_tags(post); });
   relevance.add_words(model.corpus, words, poll);
