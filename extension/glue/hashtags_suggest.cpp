@@ -47,7 +47,14 @@ struct Ranked {
   std::uint64_t authors = 0;
 };
 
-bool worse(const Ranked &a, const Ranked &b) {
+/// A candidate while there are thousands of them.
+struct Light {
+  const Candidate *candidate;
+  const std::string *canonical;
+  double base, affinity;
+};
+
+bool worse(const Light &a, const Light &b) {
   return a.base != b.base ? a.base < b.base : *a.canonical > *b.canonical;
 }
 
@@ -255,14 +262,13 @@ std::vector<Candidate> find_candidates(HashtagStore &store, const Request &reque
 std::vector<Ranked> rank(HashtagStore &store, const Request &request, const hashtags::Affinity &affinity,
                          const std::vector<Candidate> &candidates, std::int32_t first_hour, Interrupt &poll) {
   hashtags::ScoreWeights weights;
-  std::vector<Ranked> heap, ranked;
+  std::vector<Light> heap;
+  std::vector<Ranked> ranked;
+  heap.reserve(candidates.size());
   for (const Candidate &candidate : candidates) {
-    Ranked entry;
-    entry.candidate = candidate;
-    entry.affinity = affinity.value(candidate.tag);
-    entry.base = candidate.relevance + weights.affinity * entry.affinity;
-    entry.canonical = &store.canonical(candidate.tag);
-    if (entry.base > 0 && !entry.canonical->empty()) heap.push_back(std::move(entry));
+    Light entry{&candidate, &store.canonical(candidate.tag), candidate.relevance, affinity.value(candidate.tag)};
+    entry.base += weights.affinity * entry.affinity;
+    if (entry.base > 0 && !entry.canonical->empty()) heap.push_back(entry);
   }
   // Thousands of candidates, some hundred wanted: a heap gives the best first without sorting the rest.
   std::make_heap(heap.begin(), heap.end(), worse);
@@ -274,12 +280,18 @@ std::vector<Ranked> rank(HashtagStore &store, const Request &request, const hash
     while (!heap.empty() && next.size() < wanted - ranked.size()) {
       poll.poll();
       std::pop_heap(heap.begin(), heap.end(), worse);
-      const Candidate &candidate = heap.back().candidate;
+      const Light &light = heap.back();
+      const Candidate &candidate = *light.candidate;
       bool own = affinity.use(candidate.tag).uses > 0;
-      if (request.excluded.count(*heap.back().canonical) == 0 &&
+      if (request.excluded.count(*light.canonical) == 0 &&
           (own || candidate.seed || store.most_authors(candidate.tag) >= least)) {
         tags.push_back(candidate.tag);
-        next.push_back(std::move(heap.back()));
+        Ranked entry;
+        entry.candidate = candidate;
+        entry.canonical = light.canonical;
+        entry.base = light.base;
+        entry.affinity = light.affinity;
+        next.push_back(std::move(entry));
       }
       heap.pop_back();
     }
