@@ -112,6 +112,13 @@ NEXUS_FUNCTION(nexus_hashtag_feature_tags) {
   PG_RETURN_VOID();
 }
 
+NEXUS_FUNCTION(nexus_hashtag_terms_text) {
+  std::string text;
+  for (const hashtags::Term &term : hashtags::decode_terms(bytes_view(PG_GETARG_DATUM(0))))
+    for (std::uint32_t i = 0; i < term.count && text.size() < hashtags::kMaxBodyBytes / 2; ++i) text += term.word + " ";
+  return text_datum(text);
+}
+
 NEXUS_FUNCTION(nexus_hashtag_trends) {
   Rows rows(fcinfo);
   MemoryContext caller = CurrentMemoryContext;

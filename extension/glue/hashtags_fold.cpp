@@ -15,7 +15,7 @@ using hashtags::Posting;
 
 namespace {
 
-constexpr std::int64_t kBatch = 5000;         // posts in memory at a time
+constexpr std::int64_t kBatch = 20000;        // posts in memory at a time
 constexpr std::size_t kChunkPostings = 4096;  // of a block: what a later fold has to rewrite
 
 bool lock_model(bool wait) {

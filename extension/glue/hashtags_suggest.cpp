@@ -47,7 +47,14 @@ struct Ranked {
   std::uint64_t authors = 0;
 };
 
-bool worse(const Ranked &a, const Ranked &b) {
+/// A candidate while there are thousands of them.
+struct Light {
+  const Candidate *candidate;
+  const std::string *canonical;
+  double base, affinity;
+};
+
+bool worse(const Light &a, const Light &b) {
   return a.base != b.base ? a.base < b.base : *a.canonical > *b.canonical;
 }
 
@@ -118,6 +125,22 @@ std::optional<double> reach_of(const Request &request) {
   auto reach = median.read({author, platform}).get(0, 1);
   if (!reach) return std::nullopt;
   return DatumGetFloat8(*reach);
+}
+
+// The shipped weights, unless the platform or all have others.
+hashtags::Weights weights_of(const Request &request) {
+  static SpiStatement fitted(
+      "SELECT similar_posts, words, niche, spelt, joined, on_platform FROM nexus.hashtag_weights"
+      " WHERE platform IN ('', $1) ORDER BY platform DESC LIMIT 1",
+      {TEXTOID});
+  SpiRows rows = fitted.read({text_datum(request.platform.value_or(""))});
+  hashtags::Weights weights;
+  if (rows.size() == 0) return weights;
+  int column = 0;
+  for (double *weight :
+       {&weights.similar, &weights.words, &weights.niche, &weights.spelt, &weights.joined, &weights.platform})
+    *weight = DatumGetFloat8(*rows.get(0, ++column));
+  return weights;
 }
 
 std::string number(double value) {
@@ -212,7 +235,7 @@ std::vector<Candidate> find_candidates(HashtagStore &store, const Request &reque
   });
   store.load_post_tags(neighbours);
   model.neighbours = neighbours.size();
-  hashtags::Relevance relevance;
+  hashtags::Relevance relevance(weights_of(request));
   relevance.vote(
       neighbours, [&store](std::uint64_t post) -> const auto & { return store.post_tags(post); });
   relevance.add_words(model.corpus, words, poll);
@@ -239,14 +262,13 @@ std::vector<Candidate> find_candidates(HashtagStore &store, const Request &reque
 std::vector<Ranked> rank(HashtagStore &store, const Request &request, const hashtags::Affinity &affinity,
                          const std::vector<Candidate> &candidates, std::int32_t first_hour, Interrupt &poll) {
   hashtags::ScoreWeights weights;
-  std::vector<Ranked> heap, ranked;
+  std::vector<Light> heap;
+  std::vector<Ranked> ranked;
+  heap.reserve(candidates.size());
   for (const Candidate &candidate : candidates) {
-    Ranked entry;
-    entry.candidate = candidate;
-    entry.affinity = affinity.value(candidate.tag);
-    entry.base = candidate.relevance + weights.affinity * entry.affinity;
-    entry.canonical = &store.canonical(candidate.tag);
-    if (entry.base > 0 && !entry.canonical->empty()) heap.push_back(std::move(entry));
+    Light entry{&candidate, &store.canonical(candidate.tag), candidate.relevance, affinity.value(candidate.tag)};
+    entry.base += weights.affinity * entry.affinity;
+    if (entry.base > 0 && !entry.canonical->empty()) heap.push_back(entry);
   }
   // Thousands of candidates, some hundred wanted: a heap gives the best first without sorting the rest.
   std::make_heap(heap.begin(), heap.end(), worse);
@@ -258,12 +280,18 @@ std::vector<Ranked> rank(HashtagStore &store, const Request &request, const hash
     while (!heap.empty() && next.size() < wanted - ranked.size()) {
       poll.poll();
       std::pop_heap(heap.begin(), heap.end(), worse);
-      const Candidate &candidate = heap.back().candidate;
+      const Light &light = heap.back();
+      const Candidate &candidate = *light.candidate;
       bool own = affinity.use(candidate.tag).uses > 0;
-      if (request.excluded.count(*heap.back().canonical) == 0 &&
+      if (request.excluded.count(*light.canonical) == 0 &&
           (own || candidate.seed || store.most_authors(candidate.tag) >= least)) {
         tags.push_back(candidate.tag);
-        next.push_back(std::move(heap.back()));
+        Ranked entry;
+        entry.candidate = candidate;
+        entry.canonical = light.canonical;
+        entry.base = light.base;
+        entry.affinity = light.affinity;
+        next.push_back(std::move(entry));
       }
       heap.pop_back();
     }

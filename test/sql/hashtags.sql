@@ -220,7 +220,24 @@ SELECT count(*) FROM learned WHERE source = 'content';
 UPDATE social_posts SET content_id = NULL WHERE id = 2;
 SELECT count(*) FROM learned WHERE source = 'content';
 SELECT nexus.fold_hashtag_stats() > 0 AS folded;
-CREATE TEMP VIEW live AS SELECT source, spellings FROM nexus.hashtag_posts p WHERE NOT EXISTS (SELECT FROM nexus.hashtag_retractions r WHERE r.post = p.post) ORDER BY post;
+-- The table for browsing is kept from what is folded, and only where something changed.
+SET LOCAL nexus.hashtag_min_authors = 1;
+INSERT INTO niches (name, category, difficulty, profitability, trend_score) VALUES ('Rivers', 'nature', 'easy', 'low', 7);
+INSERT INTO hashtag_suggestions (platform, category, hashtag, is_banned) VALUES ('x', 'general', 'STORM', true);
+SELECT count(nexus.learn_post('up the river', '{Storm,Boat}', now(), 'x', 'v' || i, 'rivers')::text) FROM generate_series(1, 20) i;
+INSERT INTO nexus.hashtag_lists VALUES ('oven', 'x', 'banned');
+SELECT nexus.fold_hashtag_stats();
+SELECT nexus.refresh_hashtag_suggestions('bluesky') AS bluesky, nexus.refresh_hashtag_suggestions() AS rest, nexus.refresh_hashtag_suggestions() AS again;
+SELECT platform, category, hashtag, usage_count, trend_score > 0 AS trending, round(score::numeric, 2) > 0 AS scored, computed_at IS NOT NULL AS computed, is_banned
+  FROM hashtag_suggestions ORDER BY platform COLLATE "C", category COLLATE "C", lower(hashtag) COLLATE "C";
+SELECT trend_score > 7 AS niche_trends FROM niches WHERE name = 'Rivers';
+-- Decisions on suggestions, and second thoughts.
+INSERT INTO ai_content_suggestions (id, user_id, suggestion_type, platform, content) VALUES (1, 'u1', 'hashtags', 'x', '#Boat, Storm 2024'), (2, 'u1', 'caption', 'x', '#Boat');
+UPDATE ai_content_suggestions SET status = 'dismissed', decided_at = now();
+SELECT tag, accepted, author = nexus.hashtag_author('u1') AS own FROM nexus.hashtag_feedback ORDER BY tag;
+UPDATE ai_content_suggestions SET status = 'new', decided_at = NULL;
+SELECT count(*) FROM nexus.hashtag_feedback;
+CREATE TEMP VIEW live AS SELECT source, spellings FROM nexus.hashtag_posts p WHERE NOT EXISTS (SELECT FROM nexus.hashtag_retractions r WHERE r.post = p.post) AND source IS NOT NULL ORDER BY post;
 DELETE FROM content WHERE id = 4;
 SELECT * FROM live;
 DELETE FROM platform_posts WHERE platform = 'x';
@@ -229,7 +246,7 @@ DELETE FROM users WHERE id = 'u1';
 SET CONSTRAINTS ALL IMMEDIATE;
 SELECT * FROM live;
 SELECT nexus.fold_hashtag_stats() > 0 AS folded;
-SELECT count(*) AS posts FROM nexus.hashtag_posts;
+SELECT count(*) AS posts FROM nexus.hashtag_posts WHERE source IS NOT NULL;
 SELECT count(*) AS waiting FROM nexus.hashtag_delta;
 SELECT count(*) AS to_take_back FROM nexus.hashtag_retractions;
 -- A table of somebody's own teaches nothing.

@@ -185,3 +185,23 @@ SAVEPOINT s;
 SELECT nexus.record_hashtag_feedback('Bread', true);
 ROLLBACK TO s;
 ROLLBACK;
+
+-- Weights: fitted on posts held back, kept where the other half gains; the model is as before. Two posts
+-- share each word and have different tags, the niche tells the tag: its weight must grow.
+BEGIN;
+SELECT count(nexus.learn_post('word' || i / 2, ARRAY['tag' || i % 6], niche => 'niche ' || i % 6, platform => 'x')::text) FROM generate_series(1, 300) i;
+SELECT nexus.fold_hashtag_stats();
+SET LOCAL nexus.hashtag_min_authors = 1;
+CREATE FUNCTION pg_temp.model() RETURNS text LANGUAGE sql AS $$
+  SELECT md5(string_agg(f.feature || f.posts || f.tags::text, E'\n' ORDER BY f.feature)) || (SELECT count(*) FROM nexus.hashtag_posts) FROM nexus.hashtag_features f $$;
+SELECT pg_temp.model() AS before, (SELECT relevance FROM nexus.suggest_hashtags('word3', niche => 'niche 1', platform => 'x') LIMIT 1) AS relevance \gset
+INSERT INTO nexus.hashtag_weights VALUES ('', 0, 1, 0, 0, 0, 0);
+SELECT hashtag, round((relevance / (uses / (uses + 1.0)))::numeric ^ 2, 9) = round((evidence#>>'{words,value}')::numeric, 9) AS words_alone FROM nexus.suggest_hashtags('word3', niche => 'niche 1') LIMIT 1;
+DELETE FROM nexus.hashtag_weights;
+SELECT posts, before < after AS better, kept FROM nexus.fit_hashtag_weights('x', 120);
+SELECT platform, niche > 0.245 AS niche_grew, words FROM nexus.hashtag_weights;
+SELECT pg_temp.model() = :'before' AS model_as_before, (SELECT count(*) FROM nexus.hashtag_retractions) AS retractions;
+DELETE FROM nexus.hashtag_weights;
+SELECT abs(relevance - :relevance) < 1e-12 AS as_before FROM nexus.suggest_hashtags('word3', niche => 'niche 1', platform => 'x') LIMIT 1;
+SELECT nexus.fit_hashtag_weights('nowhere');
+ROLLBACK;

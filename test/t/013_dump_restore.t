@@ -26,6 +26,13 @@ my %row = (
 		SELECT nexus.learn_post('rye bread at home', ARRAY['Baking', 'Rye'], '2026-01-01', 'x', 'u1', 'food');
 		SELECT nexus.fold_hashtag_stats();
 		SELECT nexus.learn_post('wheat bread at home', ARRAY['Baking'], '2026-01-02', 'x', 'u1', 'food')},
+	'nexus.hashtag_retractions' => q{
+		SELECT nexus.learn_source_post('oat bread', ARRAY['Oats'], '2026-01-03', 'x', 'u1', 'food', NULL, NULL, 'test', 1);
+		SELECT nexus.retract_source_post('test', 1)},
+	'nexus.hashtag_feedback' => q{INSERT INTO nexus.hashtag_feedback (author, tag, accepted) VALUES (1, 'rye', true)},
+	'nexus.hashtag_lists' => q{INSERT INTO nexus.hashtag_lists VALUES ('#Spam', 'x', 'banned')},
+	'nexus.hashtag_seeds' => q{INSERT INTO nexus.hashtag_seeds (niche, tag) VALUES ('Food', '#Baking')},
+	'nexus.hashtag_weights' => q{INSERT INTO nexus.hashtag_weights VALUES ('x', 1, 1, 1, 1, 1, 1)},
 	'nexus.seed_rows' => q{INSERT INTO nexus.seed_rows VALUES ('content', '1')},
 	'nexus.platforms' => q{INSERT INTO nexus.platforms (slug, name) VALUES ('ours', 'Ours')},
 	'nexus.rule_sources' => q{INSERT INTO nexus.rule_sources (source_id, title, kind) VALUES ('ours', 'Ours', 'manual')},
@@ -70,7 +77,7 @@ is( $node->safe_psql('source', q{
 sub contents
 {
 	my ($db) = @_;
-	my %shown = ('nexus.hashtag_delta' => q{to_jsonb(t) - 'xact'});
+	my %shown = map { $_ => q{to_jsonb(t) - 'xact'} } qw(nexus.hashtag_delta nexus.hashtag_retractions);
 	return join "\n", map { my $t = $shown{$_} // 't'; $node->safe_psql($db, "SELECT '$_', $t FROM $_ t ORDER BY t::text") } @tables,
 	  qw(users social_accounts social_posts platform_posts content);
 }

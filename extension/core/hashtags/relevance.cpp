@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <numeric>
 
 namespace nexus::hashtags {
@@ -14,41 +15,74 @@ bool better(const Neighbour &a, const Neighbour &b) {
   return a.score != b.score ? a.score > b.score : a.post < b.post;
 }
 
-/// Sums by post number: open addressing over a power of two, at most half full.
-class PostScores {
+/// The best so many of the posts that it is given, kept as a heap with the worst on top.
+class Best {
  public:
-  explicit PostScores(std::uint64_t most) {
-    std::size_t size = 64;
-    while (size < most * 2) size *= 2;
-    slots_.resize(size);
-    mask_ = size - 1;
+  explicit Best(std::size_t count) : count_(count) { heap_.reserve(count); }
+
+  void add(const Neighbour &post) {
+    if (heap_.size() < count_) {
+      heap_.push_back(post);
+      std::push_heap(heap_.begin(), heap_.end(), better);
+    } else if (count_ > 0 && better(post, heap_.front())) {
+      std::pop_heap(heap_.begin(), heap_.end(), better);
+      heap_.back() = post;
+      std::push_heap(heap_.begin(), heap_.end(), better);
+    }
   }
 
-  void add(std::uint64_t post, double score) {
-    std::size_t at = (post * 0x9E3779B97F4A7C15ULL >> 20) & mask_;
-    while (slots_[at].used && slots_[at].neighbour.post != post) at = (at + 1) & mask_;
-    slots_[at].used = true;
-    slots_[at].neighbour.post = post;
-    slots_[at].neighbour.score += score;
-  }
-
-  std::vector<Neighbour> best(std::size_t count) const {
-    std::vector<Neighbour> all;
-    for (const Slot &slot : slots_)
-      if (slot.used) all.push_back(slot.neighbour);
-    std::size_t kept = std::min(count, all.size());
-    std::partial_sort(all.begin(), all.begin() + static_cast<std::ptrdiff_t>(kept), all.end(), better);
-    all.resize(kept);
-    return all;
+  std::vector<Neighbour> sorted() {
+    std::sort_heap(heap_.begin(), heap_.end(), better);
+    return std::move(heap_);
   }
 
  private:
-  struct Slot {
-    Neighbour neighbour;
-    bool used = false;
-  };
-  std::vector<Slot> slots_;
-  std::size_t mask_ = 0;
+  std::size_t count_;
+  std::vector<Neighbour> heap_;
+};
+
+/// Sums by post number, in an array over all numbers that is kept from call to call (0 where nothing was added).
+/// Numbers that lie too far apart for that go to a map.
+class PostScores {
+ public:
+  PostScores(std::uint64_t first, std::uint64_t last)
+      : first_(first), span_(last - first < kMaxSpan ? last - first + 1 : 0) {
+    if (all().size() < span_) all().resize(span_);
+    scores_ = all().data();
+  }
+  ~PostScores() {
+    for (std::uint32_t at : touched_) scores_[at] = 0;
+  }
+  PostScores(const PostScores &) = delete;
+  PostScores &operator=(const PostScores &) = delete;
+
+  void add(std::uint64_t post, double score) {
+    if (post - first_ >= span_) {  // also where it is below first_
+      sparse_[post] += score;
+      return;
+    }
+    double &sum = scores_[post - first_];
+    if (sum == 0) touched_.push_back(static_cast<std::uint32_t>(post - first_));
+    sum += score;
+  }
+
+  std::vector<Neighbour> best(std::size_t count) const {
+    Best best(count);
+    for (const auto &[post, score] : sparse_) best.add({post, score});
+    for (std::uint32_t at : touched_) best.add({first_ + at, scores_[at]});
+    return best.sorted();
+  }
+
+ private:
+  static constexpr std::uint64_t kMaxSpan = std::uint64_t{1} << 22;  // 32 MB
+  static std::vector<double> &all() {
+    thread_local std::vector<double> scores;
+    return scores;
+  }
+  std::uint64_t first_, span_;
+  double *scores_ = nullptr;
+  std::vector<std::uint32_t> touched_;
+  std::unordered_map<std::uint64_t, double> sparse_;
 };
 
 std::uint64_t count_in(const std::vector<TagCount> *counts, std::uint32_t tag) {
@@ -110,11 +144,17 @@ double word_weight(const Corpus &corpus, std::uint64_t posts) {
 
 std::vector<Neighbour> similar_posts(const Corpus &corpus, const std::vector<Feature> &words, const Limits &limits,
                                      Interrupt interrupt, const std::set<std::uint64_t> &gone) {
-  std::uint64_t most = 0;
-  for (const Feature &word : words)
-    if (tells_posts_apart(corpus, word.posts(), limits)) most += word.posts();
-  if (most == 0) return {};
-  PostScores scores(std::min(most, corpus.posts));
+  std::uint64_t first = std::numeric_limits<std::uint64_t>::max(), last = 0;
+  for (const Feature &word : words) {
+    if (!tells_posts_apart(corpus, word.posts(), limits)) continue;
+    for (const Share *share : {&word.base, &word.fresh}) {
+      if (share->postings == nullptr || share->postings->empty()) continue;
+      first = std::min(first, share->postings->front().post);
+      last = std::max(last, share->postings->back().post);
+    }
+  }
+  if (first > last) return {};
+  PostScores scores(first, last);
   double average = std::max(1.0, static_cast<double>(corpus.length_sum)) / static_cast<double>(corpus.posts);
   for (const Feature &word : words) {
     if (!tells_posts_apart(corpus, word.posts(), limits)) continue;

@@ -1,26 +1,46 @@
 #include "core/hashtags/score.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 
 #include "core/hashtags/batch.hpp"
 
 namespace nexus::hashtags {
 
+namespace {
+
+constexpr double kShort = 6, kLong = 168;  // half-lives in hours
+
+/// 2^(-hours / half-life) for whole hours.
+struct Decay {
+  std::array<double, kTrendHours> after_short, after_long;
+  Decay() {
+    for (std::size_t i = 0; i < after_short.size(); ++i) {
+      after_short[i] = std::exp2(-static_cast<double>(i) / kShort);
+      after_long[i] = std::exp2(-static_cast<double>(i) / kLong);
+    }
+  }
+};
+
+}  // namespace
+
 Trend trend_of(const std::vector<HourAuthors> &uses, std::int64_t as_of) {
-  constexpr double kShort = 6, kLong = 168, kFloor = 1.0 / 168;
+  static const Decay decay;
+  constexpr double kFloor = 1.0 / 168;  // one author a week
   Trend trend;
   std::int32_t now = hour_of(as_of);
   for (const HourAuthors &use : uses) {
     if (use.hour > now || use.hour <= now - kTrendHours) continue;
-    double age = (static_cast<double>(as_of) - static_cast<double>(use.hour) * 3.6e9) / 3.6e9;
-    trend.recent += use.authors * std::exp2(-age / kShort);
-    trend.usual += use.authors * std::exp2(-age / kLong);
+    auto hours = static_cast<std::size_t>(now - use.hour);
+    trend.recent += use.authors * decay.after_short[hours];
+    trend.usual += use.authors * decay.after_long[hours];
     if (use.hour > now - 24) trend.day += use.authors;
     if (use.hour > now - 168) trend.week += use.authors;
   }
-  trend.recent *= std::log(2.0) / kShort;
-  trend.usual *= std::log(2.0) / kLong;
+  double begun = (static_cast<double>(as_of) - static_cast<double>(now) * 3.6e9) / 3.6e9;  // of the hour
+  trend.recent *= std::exp2(-begun / kShort) * std::log(2.0) / kShort;
+  trend.usual *= std::exp2(-begun / kLong) * std::log(2.0) / kLong;
   trend.ratio = std::log((trend.recent + kFloor) / (trend.usual + kFloor));
   auto day = static_cast<double>(trend.day);
   if (trend.day >= 3) trend.value = day / (day + 10) * trend.ratio;

@@ -166,7 +166,7 @@ class Joiner {
     for (std::size_t at = 0; at < run.size(); at += character_at(run, at).size) starts.push_back(at);
     starts.push_back(run.size());
     for (std::size_t i = 0; i + 1 < starts.size(); ++i)
-      for (std::size_t n = 2; n <= 12 && i + n < starts.size(); ++n)
+      for (std::size_t n = 3; n <= 12 && i + n < starts.size(); ++n)
         add(std::string(run.substr(starts[i], starts[i + n] - starts[i])));
   }
 

@@ -43,7 +43,7 @@ constexpr std::size_t kMaxJoined = 2000;
 ///
 ///     tokenize("Flood in #Venezia, see https://x.y @me") -> terms flood, in, venezia; tags venezia
 /// With `join`, `joined` are two to four adjacent words written together, with or without '_' between them, and the
-/// pieces of two to twelve characters of a run without spaces; at most kMaxJoined.
+/// pieces of three to twelve characters of a run without spaces; at most kMaxJoined.
 ///
 ///     tokenize("東京大学") -> 東京, 京大, 大学
 ///     tokenize("climate action") -> joined climate_action, climateaction
