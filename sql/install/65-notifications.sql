@@ -116,7 +116,7 @@ COMMENT ON FUNCTION nexus.notify_change_trigger() IS
   'Tells the owner of a platform post that was published, failed or is unconfirmed, of an AI task that ended and of an account that must be connected again; once for each state and attempt.';
 
 CREATE FUNCTION nexus.watch_tokens(ahead interval DEFAULT '10 minutes', warn interval DEFAULT '3 days') RETURNS bigint LANGUAGE plpgsql VOLATILE
-  SET search_path = pg_catalog, pg_temp SET enable_hashjoin = off SET enable_mergejoin = off AS $$
+  SET search_path = pg_catalog, pg_temp SET enable_hashjoin = off SET enable_mergejoin = off SET jit = off AS $$
 DECLARE
   attached constant name := nexus.attached_schema();
   made bigint;
