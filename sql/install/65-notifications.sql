@@ -146,7 +146,7 @@ INSERT INTO nexus.attached_triggers (table_name, trigger_name, definition, funct
   ('notifications', 'notification_event', 'AFTER INSERT ON %1$s FOR EACH ROW', 'nexus.notification_event_trigger()'),
   ('platform_posts', 'notify_change', 'AFTER UPDATE ON %1$s REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT',
     'nexus.notify_change_trigger()'),
-  ('ai_generation_tasks', 'notify_change', 'AFTER UPDATE OF status ON %1$s FOR EACH ROW WHEN (NEW.status <> OLD.status AND NEW.status IN (''completed'', ''failed''))',
+  ('ai_generation_tasks', 'notify_change', 'AFTER UPDATE OF status ON %1$s FOR EACH ROW WHEN (NEW.status <> OLD.status AND (NEW.status = ''completed'' OR NEW.status = ''failed''))',
     'nexus.notify_change_trigger()'),
-  ('social_accounts', 'notify_change', 'AFTER UPDATE OF status ON %1$s FOR EACH ROW WHEN (NEW.status <> OLD.status AND NEW.status IN (''expired'', ''error'', ''revoked''))',
+  ('social_accounts', 'notify_change', 'AFTER UPDATE OF status ON %1$s FOR EACH ROW WHEN (NEW.status <> OLD.status AND (NEW.status = ''expired'' OR NEW.status = ''error'' OR NEW.status = ''revoked''))',
     'nexus.notify_change_trigger()');
