@@ -1,5 +1,8 @@
 -- The queue: claim with a lease and a fencing token, heartbeat, complete, fail, snooze, cancel, redrive.
 -- It runs in the name of the extension's owner; nexus_worker may call it, end users may not.
+--
+-- A job that is known by its id is asked for as state IN ('leased', ''): no index over leased jobs fits that. With
+-- state = 'leased' the planner may read such an index as a whole, which looks cheap while the statistics know of no lease.
 
 CREATE TYPE nexus.job AS (
   id bigint, kind text, lane text, ref_id integer, account_id integer, priority integer, attempts integer,
@@ -69,7 +72,7 @@ COMMENT ON FUNCTION nexus.retry_delay(integer) IS
 
 -- Jobs whose worker went silent: ready again, or dead when no attempt is left.
 CREATE FUNCTION nexus.reap_leases(max_jobs integer DEFAULT 1000) RETURNS bigint LANGUAGE plpgsql VOLATILE SECURITY DEFINER
-  SET search_path = pg_catalog, pg_temp SET enable_hashjoin = off SET enable_mergejoin = off SET enable_seqscan = off AS $$
+  SET search_path = pg_catalog, pg_temp SET enable_hashjoin = off SET enable_mergejoin = off SET enable_seqscan = off SET jit = off SET plan_cache_mode = force_generic_plan AS $$
 DECLARE
   due timestamptz := clock_timestamp();
   reaped bigint;
@@ -96,7 +99,8 @@ CREATE FUNCTION nexus.claim_jobs(
   RETURNS SETOF nexus.job LANGUAGE plpgsql VOLATILE SECURITY DEFINER ROWS 10
   SET search_path = pg_catalog, pg_temp
   -- A LIMIT that is a parameter is taken for a tenth of the table: without these the plans would read all of it.
-  SET enable_hashjoin = off SET enable_mergejoin = off SET enable_seqscan = off SET enable_bitmapscan = off AS $$
+  SET enable_hashjoin = off SET enable_mergejoin = off SET enable_seqscan = off SET enable_bitmapscan = off SET jit = off
+  SET plan_cache_mode = force_generic_plan AS $$
 #variable_conflict use_variable
 DECLARE
   due timestamptz := clock_timestamp();    -- a parameter of the scans: a volatile call would be no index condition
@@ -112,7 +116,8 @@ BEGIN
   IF lease IS NULL OR lease < interval '1 s' OR lease > interval '1 day' THEN
     RAISE EXCEPTION 'lease must be from one second to one day' USING ERRCODE = '22023';
   END IF;
-  IF EXISTS (SELECT FROM nexus.jobs j WHERE j.state = 'leased' AND j.lease_until < due) THEN
+  -- The order names the index: among leases that the statistics do not know of yet any other would look as good.
+  IF (SELECT j.lease_until FROM nexus.jobs j WHERE j.state = 'leased' ORDER BY j.lease_until LIMIT 1) < due THEN
     PERFORM nexus.reap_leases();
   END IF;
 
@@ -163,6 +168,9 @@ DECLARE
   cursor_key text;
   start integer;
   accounts integer[];
+  one_account integer;
+  first_at timestamptz;
+  one tid;
   chosen tid[] := '{}';
   rest tid[];
 BEGIN
@@ -172,35 +180,59 @@ BEGIN
     cursor_key := level || ' ' || one_lane;
     cursors := COALESCE(NULLIF(current_setting('creatornexus.claim_cursors', true), ''), '{}')::jsonb;
     start := COALESCE((cursors ->> cursor_key)::integer, -1);
-    FOR pass IN 1 .. 2 LOOP
-      WITH RECURSIVE a(account, first_at, n) AS (
-        (SELECT COALESCE(j.account_id, 0), j.run_at, 1 FROM nexus.jobs j
+    IF need <= 4 THEN
+      -- the same by single look-ups, which is quicker for a few
+      FOR step IN 1 .. 64 LOOP
+        SELECT COALESCE(j.account_id, 0), j.run_at INTO one_account, first_at FROM nexus.jobs j
+          WHERE j.state = 'ready' AND j.parked IS NULL AND j.lane = one_lane AND j.priority = level AND COALESCE(j.account_id, 0) > start
+          ORDER BY COALESCE(j.account_id, 0), j.run_at LIMIT 1;
+        IF one_account IS NULL THEN
+          EXIT WHEN start = -1;
+          start := -1;
+          CONTINUE;
+        END IF;
+        start := one_account;
+        CONTINUE WHEN first_at > due;
+        SELECT j.ctid INTO one FROM nexus.jobs j
           WHERE j.state = 'ready' AND j.parked IS NULL AND j.lane = one_lane AND j.priority = level
-            AND COALESCE(j.account_id, 0) > start
-          ORDER BY COALESCE(j.account_id, 0), j.run_at LIMIT 1)
-        UNION ALL
-        SELECT next.account, next.run_at, a.n + 1 FROM a, LATERAL (
-          SELECT COALESCE(j.account_id, 0) AS account, j.run_at FROM nexus.jobs j
-          WHERE j.state = 'ready' AND j.parked IS NULL AND j.lane = one_lane AND j.priority = level
-            AND COALESCE(j.account_id, 0) > a.account
-          ORDER BY COALESCE(j.account_id, 0), j.run_at LIMIT 1) AS next
-        WHERE a.n < need + 64)
-      SELECT array_agg(due_ones.account) INTO accounts
-        FROM (SELECT a.account FROM a WHERE a.first_at <= due LIMIT need - cardinality(chosen)) AS due_ones;    -- in the order of accounts, and the scan stops there
-      IF accounts IS NOT NULL THEN
-        SELECT chosen || COALESCE(array_agg(one.ctid), '{}') INTO chosen FROM (
-          SELECT p.ctid FROM unnest(accounts) AS u(account) CROSS JOIN LATERAL (
-            SELECT j.ctid FROM nexus.jobs j
+            AND COALESCE(j.account_id, 0) = one_account AND j.run_at <= due AND (kinds IS NULL OR j.kind = ANY (kinds)) AND j.ctid <> ALL (chosen)
+          ORDER BY j.run_at, j.id LIMIT 1 FOR UPDATE SKIP LOCKED;
+        CONTINUE WHEN one IS NULL;
+        chosen := chosen || one;
+        accounts := ARRAY[one_account];
+        EXIT WHEN cardinality(chosen) = need;
+      END LOOP;
+    ELSE
+      FOR pass IN 1 .. 2 LOOP
+        WITH RECURSIVE a(account, first_at, n) AS (
+          (SELECT COALESCE(j.account_id, 0), j.run_at, 1 FROM nexus.jobs j
             WHERE j.state = 'ready' AND j.parked IS NULL AND j.lane = one_lane AND j.priority = level
-              AND COALESCE(j.account_id, 0) = u.account AND j.run_at <= due AND (kinds IS NULL OR j.kind = ANY (kinds))
-              AND j.ctid <> ALL (chosen)
-            ORDER BY j.run_at, j.id LIMIT GREATEST(1, (need - cardinality(chosen)) / cardinality(accounts))
-            FOR UPDATE SKIP LOCKED) AS p) AS one;
-        start := accounts[cardinality(accounts)];
-      END IF;
-      EXIT WHEN cardinality(chosen) >= need OR start = -1;
-      start := -1;
-    END LOOP;
+              AND COALESCE(j.account_id, 0) > start
+            ORDER BY COALESCE(j.account_id, 0), j.run_at LIMIT 1)
+          UNION ALL
+          SELECT next.account, next.run_at, a.n + 1 FROM a, LATERAL (
+            SELECT COALESCE(j.account_id, 0) AS account, j.run_at FROM nexus.jobs j
+            WHERE j.state = 'ready' AND j.parked IS NULL AND j.lane = one_lane AND j.priority = level
+              AND COALESCE(j.account_id, 0) > a.account
+            ORDER BY COALESCE(j.account_id, 0), j.run_at LIMIT 1) AS next
+          WHERE a.n < need + 64)
+        SELECT array_agg(due_ones.account) INTO accounts
+          FROM (SELECT a.account FROM a WHERE a.first_at <= due LIMIT need - cardinality(chosen)) AS due_ones;    -- in the order of accounts, and the scan stops there
+        IF accounts IS NOT NULL THEN
+          SELECT chosen || COALESCE(array_agg(got.ctid), '{}') INTO chosen FROM (
+            SELECT p.ctid FROM unnest(accounts) AS u(account) CROSS JOIN LATERAL (
+              SELECT j.ctid FROM nexus.jobs j
+              WHERE j.state = 'ready' AND j.parked IS NULL AND j.lane = one_lane AND j.priority = level
+                AND COALESCE(j.account_id, 0) = u.account AND j.run_at <= due AND (kinds IS NULL OR j.kind = ANY (kinds))
+                AND j.ctid <> ALL (chosen)
+              ORDER BY j.run_at, j.id LIMIT GREATEST(1, (need - cardinality(chosen)) / cardinality(accounts))
+              FOR UPDATE SKIP LOCKED) AS p) AS got;
+          start := accounts[cardinality(accounts)];
+        END IF;
+        EXIT WHEN cardinality(chosen) >= need OR start = -1;
+        start := -1;
+      END LOOP;
+    END IF;
     IF accounts IS NOT NULL THEN
       PERFORM set_config('creatornexus.claim_cursors',
         (cursors || jsonb_build_object(cursor_key, accounts[cardinality(accounts)]))::text, false);
@@ -210,18 +242,18 @@ BEGIN
     END IF;
   END IF;
   -- Nothing to share out, or not enough found in the part that was looked at: the oldest ones.
-  SELECT array_agg(one.ctid) INTO rest FROM (
+  SELECT array_agg(got.ctid) INTO rest FROM (
     SELECT j.ctid FROM nexus.jobs j
     WHERE j.state = 'ready' AND j.parked IS NULL AND j.lane = one_lane AND j.priority = level AND j.run_at <= due
       AND (kinds IS NULL OR j.kind = ANY (kinds)) AND (chosen = '{}' OR j.ctid <> ALL (chosen))
-    ORDER BY j.run_at, j.id LIMIT need - cardinality(chosen) FOR UPDATE SKIP LOCKED) AS one;
+    ORDER BY j.run_at, j.id LIMIT need - cardinality(chosen) FOR UPDATE SKIP LOCKED) AS got;
   RETURN chosen || COALESCE(rest, '{}');
 END $$;
 COMMENT ON FUNCTION nexus.pick_jobs(text, integer, integer, timestamptz, text[]) IS 'Part of claim_jobs: the rows it will lease, locked.';
 
 -- Of the picked rows those that may run now; the others move on to when their bucket will have a token for them.
 CREATE FUNCTION nexus.take_tokens(picked tid[], due timestamptz) RETURNS tid[] LANGUAGE plpgsql VOLATILE
-  SET search_path = pg_catalog, pg_temp SET enable_hashjoin = off SET enable_mergejoin = off SET enable_seqscan = off AS $$
+  SET search_path = pg_catalog, pg_temp SET enable_hashjoin = off SET enable_mergejoin = off SET enable_seqscan = off SET jit = off SET plan_cache_mode = force_generic_plan AS $$
 DECLARE
   bucket nexus.rate_buckets;
   allowed tid[] := picked;
@@ -278,7 +310,7 @@ COMMENT ON FUNCTION nexus.set_rate_limit(text, double precision, double precisio
 
 CREATE FUNCTION nexus.heartbeat_jobs(ids bigint[], lease_tokens bigint[], lease interval DEFAULT '30 s')
   RETURNS TABLE (id bigint, alive boolean, cancel_requested boolean) LANGUAGE plpgsql VOLATILE SECURITY DEFINER ROWS 10
-  SET search_path = pg_catalog, pg_temp SET enable_hashjoin = off SET enable_mergejoin = off SET enable_seqscan = off AS $$
+  SET search_path = pg_catalog, pg_temp SET enable_hashjoin = off SET enable_mergejoin = off SET enable_seqscan = off SET jit = off SET plan_cache_mode = force_generic_plan AS $$
 #variable_conflict use_column
 BEGIN
   IF cardinality(ids) IS DISTINCT FROM cardinality(lease_tokens) THEN
@@ -290,7 +322,7 @@ BEGIN
   RETURN QUERY WITH asked AS MATERIALIZED (
       SELECT u.id, u.token FROM unnest(ids, lease_tokens) AS u(id, token)),
     locked AS MATERIALIZED (
-      SELECT j.id FROM asked JOIN nexus.jobs j ON j.id = asked.id AND j.lease_token = asked.token AND j.state = 'leased'
+      SELECT j.id FROM asked JOIN nexus.jobs j ON j.id = asked.id AND j.lease_token = asked.token AND j.state IN ('leased', '')
       ORDER BY j.id FOR UPDATE OF j),    -- in one order: two heartbeats cannot wait for each other
     extended AS (
       UPDATE nexus.jobs j SET lease_until = clock_timestamp() + lease FROM locked
@@ -303,13 +335,13 @@ COMMENT ON FUNCTION nexus.heartbeat_jobs(bigint[], bigint[], interval) IS
 
 CREATE FUNCTION nexus.complete_jobs(ids bigint[], lease_tokens bigint[]) RETURNS SETOF bigint
   LANGUAGE plpgsql VOLATILE SECURITY DEFINER ROWS 10
-  SET search_path = pg_catalog, pg_temp SET enable_hashjoin = off SET enable_mergejoin = off SET enable_seqscan = off AS $$
+  SET search_path = pg_catalog, pg_temp SET enable_hashjoin = off SET enable_mergejoin = off SET enable_seqscan = off SET jit = off SET plan_cache_mode = force_generic_plan AS $$
 BEGIN
   IF cardinality(ids) IS DISTINCT FROM cardinality(lease_tokens) THEN
     RAISE EXCEPTION 'ids and lease_tokens must have the same length' USING ERRCODE = '22023';
   END IF;
   RETURN QUERY UPDATE nexus.jobs j SET state = 'done', finished_at = clock_timestamp(), lease_token = NULL, lease_until = NULL
-    FROM unnest(ids, lease_tokens) AS u(id, token) WHERE j.id = u.id AND j.lease_token = u.token AND j.state = 'leased'
+    FROM unnest(ids, lease_tokens) AS u(id, token) WHERE j.id = u.id AND j.lease_token = u.token AND j.state IN ('leased', '')
     RETURNING j.id;
 END $$;
 COMMENT ON FUNCTION nexus.complete_jobs(bigint[], bigint[]) IS
@@ -322,7 +354,7 @@ DECLARE
   job nexus.jobs;
 BEGIN
   SELECT * INTO job FROM nexus.jobs j
-    WHERE j.id = leased_job.id AND j.lease_token = leased_job.lease_token AND j.state = 'leased' FOR UPDATE;
+    WHERE j.id = leased_job.id AND j.lease_token = leased_job.lease_token AND j.state IN ('leased', '') FOR UPDATE;
   IF job.id IS NULL THEN
     RAISE EXCEPTION 'the lease of job % is lost', leased_job.id
       USING ERRCODE = 'NX020', HINT = 'Stop working on it: another worker has it, or it has ended.';
@@ -337,7 +369,7 @@ CREATE FUNCTION nexus.complete_job(id bigint, lease_token bigint, result jsonb D
 BEGIN
   UPDATE nexus.jobs j SET state = 'done', finished_at = clock_timestamp(), lease_token = NULL, lease_until = NULL,
       result = complete_job.result
-    WHERE j.id = complete_job.id AND j.lease_token = complete_job.lease_token AND j.state = 'leased';
+    WHERE j.id = complete_job.id AND j.lease_token = complete_job.lease_token AND j.state IN ('leased', '');
   IF NOT FOUND THEN
     PERFORM nexus.leased_job(complete_job.id, complete_job.lease_token);
   END IF;

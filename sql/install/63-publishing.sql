@@ -24,7 +24,7 @@ COMMENT ON FUNCTION nexus.publish_hold(timestamp, text, timestamp, timestamp, bo
 CREATE FUNCTION nexus.publish_holds(platform_post_ids integer[])
   RETURNS TABLE (platform_post_id integer, status text, account_id integer, platform text, run_at timestamptz, hold text, max_attempts integer)
   LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
-  SET enable_hashjoin = off SET enable_mergejoin = off AS $$
+  SET enable_hashjoin = off SET enable_mergejoin = off SET jit = off AS $$
 BEGIN
   RETURN QUERY EXECUTE format($sql$
     SELECT pp.id, pp.status::text, pp.account_id, pp.platform::text, COALESCE(pp.next_attempt_at, pp.scheduled_at) AT TIME ZONE 'UTC',
@@ -41,7 +41,7 @@ COMMENT ON FUNCTION nexus.publish_holds(integer[]) IS 'Part of publishing: what 
 
 CREATE FUNCTION nexus.sync_publish_jobs(platform_post_ids integer[], fresh boolean DEFAULT false) RETURNS bigint
   LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
-  SET enable_hashjoin = off SET enable_mergejoin = off SET enable_seqscan = off AS $$
+  SET enable_hashjoin = off SET enable_mergejoin = off SET enable_seqscan = off SET jit = off AS $$
 DECLARE
   changed bigint := 0;
   made bigint;
@@ -131,7 +131,7 @@ COMMENT ON FUNCTION nexus.publish_jobs_hold_trigger() IS
   'A post that is paused, in review or deleted, or an account that cannot publish, parks its jobs; the way back lets them go.';
 
 CREATE FUNCTION nexus.delete_jobs_trigger() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
-  SET search_path = pg_catalog, pg_temp SET enable_hashjoin = off SET enable_mergejoin = off SET enable_seqscan = off AS $$
+  SET search_path = pg_catalog, pg_temp SET enable_hashjoin = off SET enable_mergejoin = off SET enable_seqscan = off SET jit = off AS $$
 BEGIN
   UPDATE nexus.jobs j SET cancel_requested = true, state = CASE j.state WHEN 'ready' THEN 'cancelled' ELSE j.state END,
       finished_at = CASE j.state WHEN 'ready' THEN clock_timestamp() END
@@ -179,8 +179,9 @@ BEGIN
     attached) USING platform_post_id;
   EXECUTE format('SELECT FROM %1$I.social_accounts WHERE id = (SELECT account_id FROM %1$I.platform_posts WHERE id = $1) FOR NO KEY UPDATE',
     attached) USING platform_post_id;
-  SELECT * INTO job FROM nexus.jobs j WHERE j.lease_token = publish_job.lease_token AND j.state = 'leased' AND j.kind = 'publish'
-    AND j.ref_id = platform_post_id AND j.lease_until > clock_timestamp() FOR UPDATE;
+  SELECT * INTO job FROM nexus.jobs j WHERE j.kind = 'publish' AND j.unique_key = 'platform_post:' || publish_job.platform_post_id
+    AND j.state IN ('ready', 'leased') AND j.lease_token = publish_job.lease_token AND j.ref_id = publish_job.platform_post_id
+    AND j.lease_until > clock_timestamp() FOR UPDATE;
   IF job.id IS NULL THEN
     RAISE EXCEPTION 'the lease on platform post % is lost', platform_post_id
       USING ERRCODE = 'NX020', HINT = 'Do nothing more: its next owner verifies what was sent.';
@@ -196,7 +197,7 @@ DECLARE
   task jsonb;
 BEGIN
   SELECT j.ref_id INTO post FROM nexus.jobs j WHERE j.id = job_id AND j.lease_token = publish_task.lease_token
-    AND j.state = 'leased' AND j.kind = 'publish';
+    AND j.state IN ('leased', '') AND j.kind = 'publish';
   IF post IS NULL THEN
     RAISE EXCEPTION 'the lease of job % is lost', job_id USING ERRCODE = 'NX020', HINT = 'Claim again.';
   END IF;

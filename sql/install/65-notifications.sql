@@ -116,7 +116,7 @@ COMMENT ON FUNCTION nexus.notify_change_trigger() IS
   'Tells the owner of a platform post that was published, failed or is unconfirmed, of an AI task that ended and of an account that must be connected again; once for each state and attempt.';
 
 CREATE FUNCTION nexus.watch_tokens(ahead interval DEFAULT '10 minutes', warn interval DEFAULT '3 days') RETURNS bigint LANGUAGE plpgsql VOLATILE
-  SET search_path = pg_catalog, pg_temp SET enable_hashjoin = off SET enable_mergejoin = off AS $$
+  SET search_path = pg_catalog, pg_temp SET enable_hashjoin = off SET enable_mergejoin = off SET jit = off AS $$
 DECLARE
   attached constant name := nexus.attached_schema();
   made bigint;
@@ -146,7 +146,7 @@ INSERT INTO nexus.attached_triggers (table_name, trigger_name, definition, funct
   ('notifications', 'notification_event', 'AFTER INSERT ON %1$s FOR EACH ROW', 'nexus.notification_event_trigger()'),
   ('platform_posts', 'notify_change', 'AFTER UPDATE ON %1$s REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT',
     'nexus.notify_change_trigger()'),
-  ('ai_generation_tasks', 'notify_change', 'AFTER UPDATE OF status ON %1$s FOR EACH ROW WHEN (NEW.status <> OLD.status AND NEW.status IN (''completed'', ''failed''))',
+  ('ai_generation_tasks', 'notify_change', 'AFTER UPDATE OF status ON %1$s FOR EACH ROW WHEN (NEW.status <> OLD.status AND (NEW.status = ''completed'' OR NEW.status = ''failed''))',
     'nexus.notify_change_trigger()'),
-  ('social_accounts', 'notify_change', 'AFTER UPDATE OF status ON %1$s FOR EACH ROW WHEN (NEW.status <> OLD.status AND NEW.status IN (''expired'', ''error'', ''revoked''))',
+  ('social_accounts', 'notify_change', 'AFTER UPDATE OF status ON %1$s FOR EACH ROW WHEN (NEW.status <> OLD.status AND (NEW.status = ''expired'' OR NEW.status = ''error'' OR NEW.status = ''revoked''))',
     'nexus.notify_change_trigger()');

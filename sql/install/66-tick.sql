@@ -11,7 +11,7 @@ CREATE TABLE nexus.tick_runs (
 );
 
 CREATE FUNCTION nexus.sweep_publishing(max_posts integer DEFAULT 1000) RETURNS jsonb LANGUAGE plpgsql VOLATILE
-  SET search_path = pg_catalog, pg_temp SET enable_hashjoin = off SET enable_mergejoin = off SET enable_seqscan = off AS $$
+  SET search_path = pg_catalog, pg_temp SET enable_hashjoin = off SET enable_mergejoin = off SET enable_seqscan = off SET jit = off AS $$
 DECLARE
   attached constant name := nexus.attached_schema();
   orphans integer[];
@@ -53,7 +53,7 @@ COMMENT ON FUNCTION nexus.sweep_publishing(integer) IS
   'Heals what must not be: a due platform post without an open job gets one (or, where its job was given up, says why), an open attempt that nobody will verify becomes unconfirmed. Returns the counts, all 0 when all is well.';
 
 CREATE FUNCTION nexus.due_without_job() RETURNS TABLE (platform_post_id integer, due_at timestamptz) LANGUAGE plpgsql STABLE
-  SET search_path = pg_catalog, pg_temp SET enable_hashjoin = off SET enable_mergejoin = off AS $$
+  SET search_path = pg_catalog, pg_temp SET enable_hashjoin = off SET enable_mergejoin = off SET jit = off AS $$
 BEGIN
   RETURN QUERY EXECUTE format($sql$
     SELECT pp.id, pp.scheduled_at AT TIME ZONE 'UTC' FROM %I.platform_posts pp WHERE pp.status = 'scheduled' AND pp.scheduled_at <= nexus.utcnow()
@@ -80,7 +80,7 @@ END $$;
 COMMENT ON FUNCTION nexus.materialise_due() IS 'A task of tick(): the platform posts of the next 24 hours.';
 
 CREATE FUNCTION nexus.expire_missed(max_posts integer DEFAULT 1000) RETURNS bigint LANGUAGE plpgsql VOLATILE
-  SET search_path = pg_catalog, pg_temp SET enable_hashjoin = off SET enable_mergejoin = off AS $$
+  SET search_path = pg_catalog, pg_temp SET enable_hashjoin = off SET enable_mergejoin = off SET jit = off AS $$
 DECLARE
   expired bigint;
 BEGIN

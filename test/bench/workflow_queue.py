@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """The queue against plain SKIP LOCKED SQL: jobs per second, claimed and completed in two durable transactions, by pgbench
 with 4 clients. The two take turns in one run, and what counts is the ratio. The plain one is a table with the same
-columns, fencing and pinned plans, one ready index, and neither priorities over lanes, fairness, state machine nor limits.
+columns, fencing and pinned plans (by primary key, never by an index over leases), one ready index, and neither priorities over lanes, fairness, state machine nor limits.
 
   queue  batch 50    12345 jobs/s, plain 12000 jobs/s, ratio 1.03
 """
@@ -36,7 +36,7 @@ CLAIM_PLAIN = """WITH pick AS (
 """
 COMPLETE_PLAIN = """WITH ended AS (
     UPDATE plain_jobs j SET state = 'done', finished_at = clock_timestamp(), lease_token = NULL, lease_until = NULL
-    FROM unnest(:ids::bigint[], :tokens::bigint[]) u(id, token) WHERE j.id = u.id AND j.lease_token = u.token AND j.state = 'leased' RETURNING j.id)
+    FROM unnest(:ids::bigint[], :tokens::bigint[]) u(id, token) WHERE j.id = u.id AND j.lease_token = u.token AND j.state IN ('leased', '') RETURNING j.id)
   SELECT count(*) AS done FROM ended \\gset
 """
 CLAIM = """SELECT COALESCE(array_agg(id), '{{}}') AS ids, COALESCE(array_agg(lease_token), '{{}}') AS tokens, count(payload) AS got
@@ -76,7 +76,7 @@ def rate(name, script, table, batch):
 
 
 psql(PLAIN)
-for batch in (1, 50, 500):
+for batch in map(int, os.environ.get("NEXUS_BENCH_BATCHES", "1 50 500").split()):
     best = {"plain": 0.0, "queue": 0.0}
     for _ in range(ROUNDS):
         best["plain"] = max(best["plain"], rate("plain", (CLAIM_PLAIN + COMPLETE_PLAIN).format(n=batch), "plain_jobs", batch))

@@ -13,8 +13,8 @@ my @exported = split /\n/, `nm -D --defined-only @{[root()]}/creatornexus.so | a
 my @declared = split /\n/, $node->safe_psql('postgres', q{
 	SELECT DISTINCT p.prosrc FROM pg_proc p JOIN pg_language l ON l.oid = p.prolang AND l.lanname = 'c'
 	 WHERE p.pronamespace = 'nexus'::regnamespace});
-my @expected = sort('Pg_magic_func', '_PG_init', map { ($_, "pg_finfo_$_") } @declared);
-is_deeply(\@exported, \@expected, 'the library exports the SQL functions and nothing else');
+my @expected = sort('Pg_magic_func', '_PG_init', 'nexus_worker_main', map { ($_, "pg_finfo_$_") } @declared);
+is_deeply(\@exported, \@expected, 'the library exports the SQL functions, the worker and nothing else');
 
 $node->restart;
 is($node->safe_psql('postgres', q{SELECT nexus.is_timezone('UTC')}), 't', 'answers after a restart');

@@ -53,6 +53,8 @@ my %row = (
 		INSERT INTO nexus.jobs (kind, ref_id) VALUES ('publish', 1), ('verify', 1), ('notify', 1);
 		UPDATE nexus.jobs SET state = 'leased', lease_token = nextval('nexus.lease_token'), lease_until = '2030-01-01' WHERE id > 1;
 		UPDATE nexus.jobs SET state = 'done', lease_token = NULL, lease_until = NULL, finished_at = '2026-01-01' WHERE id = 3},
+	'nexus.paused_lanes' => q{SELECT nexus.pause_lane('publish', 'maintenance')},
+	'nexus.notification_preferences' => q{INSERT INTO nexus.notification_preferences VALUES ('u1', 'chatter', false)},
 	'nexus.rate_buckets' => q{INSERT INTO nexus.rate_buckets (scope, capacity, per_second, tokens) VALUES ('x:1', 10, 1, 10)},
 	'nexus.publish_attempts' => q{
 		INSERT INTO nexus.publish_attempts (platform_post_id, attempt, lease_token, idempotency_key) VALUES (1, 1, 1, gen_random_uuid())},
