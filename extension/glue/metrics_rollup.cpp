@@ -715,35 +715,57 @@ void Rollup::write_heads() {
 }
 
 void Rollup::write_cells() {
-  write_cells("metric_user_days", "user_id, platform, day", {TEXTARRAYOID, TEXTARRAYOID, DATEARRAYOID, BYTEAARRAYOID},
-              false);
-  write_cells("metric_user_hours", "user_id, platform, dow, hour",
-              {TEXTARRAYOID, TEXTARRAYOID, INT4ARRAYOID, INT4ARRAYOID, BYTEAARRAYOID}, true);
+  // Authors with many new days, as a bulk load brings them, are mostly new themselves: then nothing can be there to be
+  // added to.
+  constexpr size_t kMany = 16;
+  std::vector<const Author *> known, fresh;
+  for (const auto &[author, cells] : authors_) {
+    bool is_new = cells.days.size() >= kMany;
+    if (is_new) {
+      constexpr Oid kTypes[] = {TEXTOID, TEXTOID};
+      Datum parameters[] = {text_of(author.user), text_of(author.platform)};
+      for_rows(store_.plan("SELECT FROM nexus.metric_user_days WHERE user_id = $1 AND platform = $2 LIMIT 1", kTypes),
+               parameters, false, false, [&is_new](HeapTuple, TupleDesc) { is_new = false; });
+    }
+    (is_new ? fresh : known).push_back(&author);
+  }
+  for (bool is_new : {false, true})
+    for (bool hours : {false, true}) write_cells(is_new ? fresh : known, hours, is_new && !hours);
   authors_.clear();
 }
 
-void Rollup::write_cells(const std::string &table, const std::string &key, const std::vector<Oid> &types, bool hours) {
+void Rollup::write_cells(const std::vector<const Author *> &authors, bool hours, bool is_new) {
+  const std::string table = hours ? "metric_user_hours" : "metric_user_days";
+  const std::string key = hours ? "user_id, platform, dow, hour" : "user_id, platform, day";
+  const std::string arrays = hours ? "unnest($1, $2, $3, $4, $5)" : "unnest($1, $2, $3, $4)";
+  std::vector<Oid> types = {TEXTARRAYOID, TEXTARRAYOID};
+  types.push_back(hours ? INT4ARRAYOID : DATEARRAYOID);
+  if (hours) types.push_back(INT4ARRAYOID);
+  types.push_back(BYTEAARRAYOID);
   Column users(TEXTOID), platforms(TEXTOID), first(hours ? INT4OID : DATEOID), second(INT4OID), states(BYTEAOID);
   bool shrinks = false;
   const Cell none;
-  for (const auto &[author, cells] : authors_)
+  for (const Author *author : authors) {
+    const AuthorCells &cells = authors_.at(*author);
     for (const auto &[at, cell] : hours ? cells.hours : cells.days) {
       if (cell == none) continue;
       shrinks = shrinks || cell.samples < 0;
-      users.add_text(author.user);
-      platforms.add_text(author.platform);
+      users.add_text(author->user);
+      platforms.add_text(author->platform);
       first.add(hours ? Int32GetDatum(at / 24) : DateADTGetDatum(at));
       if (hours) second.add(Int32GetDatum(at % 24));
       states.add_text(cell.encode());
     }
-  std::string arrays = hours ? "unnest($1, $2, $3, $4, $5)" : "unnest($1, $2, $3, $4)";
+  }
   for (size_t from = 0; from < users.size(); from += kSlice) {
     size_t count = std::min(kSlice, users.size() - from);
     std::vector<Datum> parameters = {users.array(from, count), platforms.array(from, count), first.array(from, count)};
     if (hours) parameters.push_back(second.array(from, count));
     parameters.push_back(states.array(from, count));
-    store_.run("INSERT INTO nexus." + table + " AS t (" + key + ", state) SELECT * FROM " + arrays + " ON CONFLICT (" +
-                   key + ") DO UPDATE SET state = nexus.add_metric_cells(t.state, excluded.state)",
+    store_.run("INSERT INTO nexus." + table + " AS t (" + key + ", state) SELECT * FROM " + arrays +
+                   (is_new ? std::string()
+                           : " ON CONFLICT (" + key +
+                                 ") DO UPDATE SET state = nexus.add_metric_cells(t.state, excluded.state)"),
                types, parameters.data());
     if (!shrinks) continue;
     store_.run("DELETE FROM nexus." + table + " t USING " + arrays + " k(" + key +

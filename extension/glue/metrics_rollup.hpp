@@ -91,7 +91,7 @@ class Rollup {
   void write_days();
   void write_heads();
   void write_cells();
-  void write_cells(const std::string &table, const std::string &key, const std::vector<Oid> &key_types, bool hours);
+  void write_cells(const std::vector<const Author *> &authors, bool hours, bool is_new);
 
   Store store_;
   MemoryContext scratch_;
