@@ -35,6 +35,9 @@ namespace {
 constexpr size_t kFlushDays = 20000;
 /// Touched instants further apart are remembered apart, so that a late sample costs its own days.
 constexpr Timestamp kGap = 2 * USECS_PER_DAY;
+constexpr size_t kMostRanges = 4;
+/// So many rows are written by one statement: unnest() of more would go through a file.
+constexpr size_t kSlice = 4096;
 constexpr DaySpan kAllDays = {-2451545, 100000000};
 
 Datum text_of(const std::string &text) {
@@ -128,6 +131,8 @@ void Rollup::append_touched(std::vector<SampleChange> &changes, const Names &nam
       ranges.emplace_back(change.at, change.at);
     else
       ranges.back().second = change.at;
+    // A series that is touched all over is read again as a whole.
+    if (ranges.size() > kMostRanges) ranges = {{ranges.front().first, ranges.back().second}};
     if (change.added && change.post_id != 0) touched.back().posts = {{change.post_id, change.at}};
   }
   append_delta(touched);
@@ -157,20 +162,21 @@ void Rollup::count(const SeriesHead &head, int32 day, const DayState &state, int
     author_->hours[dow * 24 + state.hours()[i].hour].add(state.hour_cell(i), sign);
 }
 
-void Rollup::put_day(const SeriesHead &head, int32 day, const DayState &state) {
+void Rollup::put_day(const SeriesHead &head, int32 day, const DayState &state, bool is_new) {
   if (state.empty()) {
     removed_days_.emplace_back(head.series, day);
     return;
   }
-  day_series_.add(Int32GetDatum(head.series));
-  day_days_.add(DateADTGetDatum(day));
-  day_states_.add_text(state.encode());
+  DayColumns &columns = is_new ? new_days_ : changed_days_;
+  columns.series.add(Int32GetDatum(head.series));
+  columns.days.add(DateADTGetDatum(day));
+  columns.states.add_text(state.encode());
 }
 
 void Rollup::change_day(const SeriesHead &head, const DayChange &change) {
   count(head, change.day, change.before, -1);
   count(head, change.day, change.after, 1);
-  put_day(head, change.day, change.after);
+  put_day(head, change.day, change.after, change.before.empty());
 }
 
 void Rollup::append(SeriesHead &head, std::span<const SampleChange> samples, const DayState *stored) {
@@ -553,7 +559,7 @@ void Rollup::rebuild(SeriesHead &head, const std::string &user, const std::strin
       latest.update(row.state.last());
       count(head, row.day, row.state, 1);
       remove_before(row.day);
-      put_day(head, row.day, row.state);
+      put_day(head, row.day, row.state, false);
       any = true;
     }
     remove_before(INT32_MAX);
@@ -608,7 +614,7 @@ int64 Rollup::rebuild_all() {
     check_interrupts();
     const Owner &owner = owners.at(head.series);
     rebuild(head, owner.user, owner.zone, false);
-    if (day_series_.size() >= kFlushDays) flush();
+    if (changed_days_.series.size() >= kFlushDays) flush();
   }
   flush();
   return static_cast<int64>(heads.size());
@@ -626,7 +632,7 @@ int64 Rollup::change_zone(const std::string &user, const std::string &zone) {
   for (SeriesHead &head : heads) {
     check_interrupts();
     rebuild(head, user, zone, true);
-    if (day_series_.size() >= kFlushDays) flush();
+    if (changed_days_.series.size() >= kFlushDays) flush();
   }
   flush();
   return static_cast<int64>(heads.size());
@@ -656,16 +662,21 @@ void Rollup::flush() {
 }
 
 void Rollup::write_days() {
-  if (!day_series_.empty()) {
+  for (bool is_new : {true, false}) {
+    DayColumns &columns = is_new ? new_days_ : changed_days_;
+    if (columns.series.empty()) continue;
     constexpr Oid kTypes[] = {INT4ARRAYOID, DATEARRAYOID, BYTEAARRAYOID};
-    Datum parameters[] = {day_series_.array(), day_days_.array(), day_states_.array()};
-    store_.run(
-        "INSERT INTO nexus.metric_days (series, day, state) SELECT * FROM unnest($1, $2, $3)"
-        " ON CONFLICT (series, day) DO UPDATE SET state = excluded.state",
-        kTypes, parameters);
-    day_series_.clear();
-    day_days_.clear();
-    day_states_.clear();
+    for (size_t from = 0; from < columns.series.size(); from += kSlice) {
+      size_t count = std::min(kSlice, columns.series.size() - from);
+      Datum parameters[] = {columns.series.array(from, count), columns.days.array(from, count),
+                            columns.states.array(from, count)};
+      store_.run(std::string("INSERT INTO nexus.metric_days (series, day, state) SELECT * FROM unnest($1, $2, $3)") +
+                     (is_new ? "" : " ON CONFLICT (series, day) DO UPDATE SET state = excluded.state"),
+                 kTypes, parameters);
+    }
+    columns.series.clear();
+    columns.days.clear();
+    columns.states.clear();
   }
   for (auto [series, day] : removed_days_) {
     constexpr Oid kTypes[] = {INT4OID, DATEOID};
@@ -704,40 +715,64 @@ void Rollup::write_heads() {
 }
 
 void Rollup::write_cells() {
-  write_cells("metric_user_days", "user_id, platform, day", {TEXTARRAYOID, TEXTARRAYOID, DATEARRAYOID, BYTEAARRAYOID},
-              false);
-  write_cells("metric_user_hours", "user_id, platform, dow, hour",
-              {TEXTARRAYOID, TEXTARRAYOID, INT4ARRAYOID, INT4ARRAYOID, BYTEAARRAYOID}, true);
+  // Authors with many new days, as a bulk load brings them, are mostly new themselves: then nothing can be there to be
+  // added to.
+  constexpr size_t kMany = 16;
+  std::vector<const Author *> known, fresh;
+  for (const auto &[author, cells] : authors_) {
+    bool is_new = cells.days.size() >= kMany;
+    if (is_new) {
+      constexpr Oid kTypes[] = {TEXTOID, TEXTOID};
+      Datum parameters[] = {text_of(author.user), text_of(author.platform)};
+      for_rows(store_.plan("SELECT FROM nexus.metric_user_days WHERE user_id = $1 AND platform = $2 LIMIT 1", kTypes),
+               parameters, false, false, [&is_new](HeapTuple, TupleDesc) { is_new = false; });
+    }
+    (is_new ? fresh : known).push_back(&author);
+  }
+  for (bool is_new : {false, true})
+    for (bool hours : {false, true}) write_cells(is_new ? fresh : known, hours, is_new && !hours);
   authors_.clear();
 }
 
-void Rollup::write_cells(const std::string &table, const std::string &key, const std::vector<Oid> &types, bool hours) {
+void Rollup::write_cells(const std::vector<const Author *> &authors, bool hours, bool is_new) {
+  const std::string table = hours ? "metric_user_hours" : "metric_user_days";
+  const std::string key = hours ? "user_id, platform, dow, hour" : "user_id, platform, day";
+  const std::string arrays = hours ? "unnest($1, $2, $3, $4, $5)" : "unnest($1, $2, $3, $4)";
+  std::vector<Oid> types = {TEXTARRAYOID, TEXTARRAYOID};
+  types.push_back(hours ? INT4ARRAYOID : DATEARRAYOID);
+  if (hours) types.push_back(INT4ARRAYOID);
+  types.push_back(BYTEAARRAYOID);
   Column users(TEXTOID), platforms(TEXTOID), first(hours ? INT4OID : DATEOID), second(INT4OID), states(BYTEAOID);
   bool shrinks = false;
   const Cell none;
-  for (const auto &[author, cells] : authors_)
+  for (const Author *author : authors) {
+    const AuthorCells &cells = authors_.at(*author);
     for (const auto &[at, cell] : hours ? cells.hours : cells.days) {
       if (cell == none) continue;
       shrinks = shrinks || cell.samples < 0;
-      users.add_text(author.user);
-      platforms.add_text(author.platform);
+      users.add_text(author->user);
+      platforms.add_text(author->platform);
       first.add(hours ? Int32GetDatum(at / 24) : DateADTGetDatum(at));
       if (hours) second.add(Int32GetDatum(at % 24));
       states.add_text(cell.encode());
     }
-  if (users.empty()) return;
-  std::vector<Datum> parameters = {users.array(), platforms.array(), first.array()};
-  if (hours) parameters.push_back(second.array());
-  parameters.push_back(states.array());
-  std::string arrays = hours ? "unnest($1, $2, $3, $4, $5)" : "unnest($1, $2, $3, $4)";
-  store_.run("INSERT INTO nexus." + table + " AS t (" + key + ", state) SELECT * FROM " + arrays + " ON CONFLICT (" +
-                 key + ") DO UPDATE SET state = nexus.add_metric_cells(t.state, excluded.state)",
-             types, parameters.data());
-  if (!shrinks) return;
-  store_.run("DELETE FROM nexus." + table + " t USING " + arrays + " k(" + key +
-                 ", state) WHERE (t.user_id, t.platform) = (k.user_id COLLATE \"C\", k.platform COLLATE \"C\") AND " +
-                 (hours ? "t.dow = k.dow AND t.hour = k.hour" : "t.day = k.day") + " AND t.state = '\\x010000000000'",
-             types, parameters.data());
+  }
+  for (size_t from = 0; from < users.size(); from += kSlice) {
+    size_t count = std::min(kSlice, users.size() - from);
+    std::vector<Datum> parameters = {users.array(from, count), platforms.array(from, count), first.array(from, count)};
+    if (hours) parameters.push_back(second.array(from, count));
+    parameters.push_back(states.array(from, count));
+    store_.run("INSERT INTO nexus." + table + " AS t (" + key + ", state) SELECT * FROM " + arrays +
+                   (is_new ? std::string()
+                           : " ON CONFLICT (" + key +
+                                 ") DO UPDATE SET state = nexus.add_metric_cells(t.state, excluded.state)"),
+               types, parameters.data());
+    if (!shrinks) continue;
+    store_.run("DELETE FROM nexus." + table + " t USING " + arrays + " k(" + key +
+                   ", state) WHERE (t.user_id, t.platform) = (k.user_id COLLATE \"C\", k.platform COLLATE \"C\") AND " +
+                   (hours ? "t.dow = k.dow AND t.hour = k.hour" : "t.day = k.day") + " AND t.state = '\\x010000000000'",
+               types, parameters.data());
+  }
 }
 
 }  // namespace nexus::pg

@@ -69,6 +69,10 @@ class Rollup {
     std::map<int32, metrics::Cell> hours;  // dow * 24 + hour
   };
 
+  struct DayColumns {
+    Column series{INT4OID}, days{DATEOID}, states{BYTEAOID};
+  };
+
   metrics::LocalDays &days_of(const std::string &zone);
   int32 first_open_day(metrics::LocalDays &days) const;
   bool lock_author(const std::string &user, bool wait);
@@ -81,13 +85,13 @@ class Rollup {
   void patch(SeriesHead &head, const std::vector<metrics::DaySpan> &spans);
   void rebuild(SeriesHead &head, const std::string &user, const std::string &zone, bool counted);
   void count(const SeriesHead &head, int32 day, const metrics::DayState &state, int sign);
-  void put_day(const SeriesHead &head, int32 day, const metrics::DayState &state);
+  void put_day(const SeriesHead &head, int32 day, const metrics::DayState &state, bool is_new);
   void change_day(const SeriesHead &head, const metrics::DayChange &change);
   void flush();
   void write_days();
   void write_heads();
   void write_cells();
-  void write_cells(const std::string &table, const std::string &key, const std::vector<Oid> &key_types, bool hours);
+  void write_cells(const std::vector<const Author *> &authors, bool hours, bool is_new);
 
   Store store_;
   MemoryContext scratch_;
@@ -98,7 +102,7 @@ class Rollup {
   const SeriesHead *author_of_ = nullptr;
   std::vector<SeriesHead> changed_heads_;
   std::vector<int32> removed_series_;
-  Column day_series_{INT4OID}, day_days_{DATEOID}, day_states_{BYTEAOID};
+  DayColumns new_days_, changed_days_;
   std::vector<std::pair<int32, int32>> removed_days_;
 };
 

@@ -56,7 +56,8 @@ class Column {
   bool empty() const { return values_.empty(); }
   size_t size() const { return values_.size(); }
   void clear() { values_.clear(); }
-  Datum array() const;
+  Datum array() const { return array(0, values_.size()); }
+  Datum array(size_t from, size_t count) const;
   Oid array_type() const;
 
  private:

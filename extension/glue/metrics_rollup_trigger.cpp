@@ -29,7 +29,7 @@ namespace nexus::pg {
 namespace {
 
 /// So many samples are held in memory at a time; a longer statement is worked off in parts.
-constexpr size_t kMostSamples = 200000;
+constexpr size_t kMostSamples = 500000;
 TriggerData *trigger_of(FunctionCallInfo fcinfo) {
   if (!CALLED_AS_TRIGGER(fcinfo)) throw Error("39P01", "this function is called by a trigger only");
   return reinterpret_cast<TriggerData *>(fcinfo->context);

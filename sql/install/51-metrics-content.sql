@@ -69,13 +69,13 @@ BEGIN
         saves = excluded.saves, reach = excluded.reach, clicks = excluded.clicks,
         watch_time_seconds = excluded.watch_time_seconds, impressions = excluded.impressions,
         followers_gained = excluded.followers_gained, platform_post_row_id = excluded.platform_post_row_id,
-        revenue = excluded.revenue, last_updated = excluded.last_updated
+        revenue = excluded.revenue, last_updated = excluded.last_updated + interval '1 microsecond'
       WHERE (m.views, m.likes, m.comments, m.shares, m.saves, m.reach, m.clicks, m.watch_time_seconds, m.impressions,
              m.followers_gained, m.platform_post_row_id, m.revenue)
         IS DISTINCT FROM (excluded.views, excluded.likes, excluded.comments, excluded.shares, excluded.saves,
              excluded.reach, excluded.clicks, excluded.watch_time_seconds, excluded.impressions,
              excluded.followers_gained, excluded.platform_post_row_id, excluded.revenue)
-      RETURNING m.xmax = 0 AS is_new
+      RETURNING m.last_updated = $2 AS is_new    -- an update is marked by its microsecond: a partitioned table gives no xmax
     ), counted AS (
       SELECT count(*) FILTER (WHERE is_new) AS inserted, count(*) FILTER (WHERE NOT is_new) AS updated FROM written
     )
