@@ -112,7 +112,8 @@ void RollupReader::add_not_folded(const std::vector<int32> &contents, const std:
         touched[{DatumGetInt32(column(row, descriptor, 1)), std::string(stored_bytes(column(row, descriptor, 2)))}]
             .emplace_back(DatumGetTimestamp(column(row, descriptor, 3)), DatumGetTimestamp(column(row, descriptor, 4)));
       });
-  for (const auto &[key, ranges] : touched) {
+  for (const auto &entry : touched) {
+    const SeriesKey &key = entry.first;
     check_interrupts();
     auto found = std::find_if(series_.begin(), series_.end(), [&key](const Series &s) { return s.head.key == key; });
     if (found == series_.end()) {
@@ -123,7 +124,7 @@ void RollupReader::add_not_folded(const std::vector<int32> &contents, const std:
     }
     TableSource source(store_, found->head);
     found->not_folded = metrics::patch_series(source, days_of(found->head.zone),
-                                              spans_of(ranges, days_of(found->head.zone)), found->head.latest);
+                                              spans_of(entry.second, days_of(found->head.zone)), found->head.latest);
     found->head.last_at = std::max(found->head.last_at, source.last_at());
     std::map<std::int32_t, metrics::DayState> days;
     for (DayRow &row : found->days) days[row.day] = std::move(row.state);
