@@ -9,7 +9,7 @@ extern "C" {
 namespace nexus::pg {
 
 int hashtag_min_authors = 3;
-int hashtag_max_postings = 100000;
+int hashtag_max_postings = 50000;
 int hashtag_max_unfolded = 50000;
 int hashtag_cache_size = 65536;
 double hashtag_diversity = 0.05;
@@ -45,7 +45,7 @@ void define_hashtag_settings() {
   DefineCustomIntVariable("nexus.hashtag_min_authors", "Authors that must have used a hashtag before others see it.",
                           nullptr, &hashtag_min_authors, 3, 1, 1000000, PGC_SUSET, 0, nullptr, nullptr, nullptr);
   DefineCustomIntVariable("nexus.hashtag_max_postings", "Posts that one suggestion looks at, rare words first.",
-                          nullptr, &hashtag_max_postings, 100000, 1000, 10000000, PGC_SUSET, 0, nullptr, nullptr,
+                          nullptr, &hashtag_max_postings, 50000, 1000, 10000000, PGC_SUSET, 0, nullptr, nullptr,
                           nullptr);
   DefineCustomIntVariable("nexus.hashtag_max_unfolded",
                           "Learned posts that may wait for a fold before suggestions are refused.", nullptr,

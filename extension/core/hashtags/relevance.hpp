@@ -42,11 +42,11 @@ struct Feature {
 
 /// What bounds the work of one suggestion. Which words are left out depends on counts alone.
 struct Limits {
-  double frequent = 0.1;                // a word in a larger share of all posts tells no posts apart,
-  std::uint64_t never_frequent = 100;   // unless it stands in at most so many
-  std::uint64_t max_postings = 100000;  // posts looked at, the rarest words first
-  std::size_t neighbours = 50;          // similar posts that vote,
-  std::size_t considered = 200;         // out of so many when the niche decides
+  double frequent = 0.1;               // a word in a larger share of all posts tells no posts apart,
+  std::uint64_t never_frequent = 100;  // unless it stands in at most so many
+  std::uint64_t max_postings = 50000;  // posts looked at, the rarest words first
+  std::size_t neighbours = 50;         // similar posts that vote,
+  std::size_t considered = 200;        // out of so many when the niche decides
 };
 
 /// How much the square root of each part weighs in the relevance (spelt and joined as they are). Each
