@@ -122,10 +122,8 @@ CREATE UNIQUE INDEX jobs_unique_open ON nexus.jobs (kind, unique_key) WHERE uniq
 -- Parked jobs are in neither index of a claim, so that an account that is paused with all its work costs nothing.
 CREATE INDEX jobs_ready ON nexus.jobs (lane, priority, run_at, id) WHERE state = 'ready' AND parked IS NULL;
 CREATE INDEX jobs_ready_account ON nexus.jobs (lane, priority, COALESCE(account_id, 0), run_at, id) WHERE state = 'ready' AND parked IS NULL;
-CREATE INDEX jobs_account_open ON nexus.jobs (account_id) WHERE state IN ('ready', 'leased') AND account_id IS NOT NULL;
 CREATE INDEX jobs_dead ON nexus.jobs (kind, ref_id) WHERE state = 'dead';
 CREATE INDEX jobs_lease ON nexus.jobs (lease_until) WHERE state = 'leased';
-CREATE INDEX jobs_lease_token ON nexus.jobs (lease_token) WHERE state = 'leased';
 CREATE INDEX jobs_finished ON nexus.jobs (finished_at) WHERE state IN ('done', 'dead', 'cancelled');
 CREATE TRIGGER transition_state BEFORE UPDATE OF state ON nexus.jobs FOR EACH ROW
   EXECUTE FUNCTION nexus.transition_state_trigger('nexus.jobs.state');

@@ -132,9 +132,10 @@ CREATE FUNCTION nexus.transition_to_publishing_trigger() RETURNS trigger LANGUAG
   SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
   IF EXISTS (
-    SELECT FROM nexus.publish_attempts a JOIN nexus.jobs j ON j.lease_token = a.lease_token
+    SELECT FROM nexus.publish_attempts a JOIN nexus.jobs j ON j.kind = 'publish' AND j.unique_key = 'platform_post:' || NEW.id
+      AND j.state IN ('ready', 'leased') AND j.lease_token = a.lease_token
     WHERE a.platform_post_id = NEW.id AND a.outcome = 'sent' AND a.ended_at IS NULL
-      AND j.kind = 'publish' AND j.ref_id = NEW.id AND j.state = 'leased' AND j.lease_until > clock_timestamp())
+      AND j.ref_id = NEW.id AND j.lease_until > clock_timestamp())
   THEN
     RETURN NEW;
   END IF;

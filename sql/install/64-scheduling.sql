@@ -19,7 +19,7 @@ COMMENT ON FUNCTION nexus.own_post(integer) IS 'Part of scheduling: P0002 unless
 CREATE FUNCTION nexus.materialise_schedules(schedule_ids integer[] DEFAULT NULL, until timestamptz DEFAULT now() + interval '1 day',
   max_schedules integer DEFAULT 5000)
   RETURNS TABLE (schedules bigint, inserted bigint, missed bigint) LANGUAGE plpgsql VOLATILE
-  SET search_path = pg_catalog, pg_temp SET enable_hashjoin = off SET enable_mergejoin = off SET jit = off AS $$
+  SET search_path = pg_catalog, pg_temp SET enable_hashjoin = off SET enable_mergejoin = off SET enable_seqscan = off SET jit = off AS $$
 DECLARE
   attached constant name := nexus.attached_schema();
   ids integer[];

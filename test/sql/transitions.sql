@@ -25,7 +25,7 @@ INSERT INTO social_accounts (id, user_id, platform, account_id, account_name) VA
 INSERT INTO social_posts (id, user_id, title, content_type) VALUES (900001, 't', 'post', 'post');
 
 -- the live lease that lets platform post 900100 become publishing
-INSERT INTO nexus.jobs (kind, ref_id) VALUES ('publish', 900100);
+INSERT INTO nexus.jobs (kind, ref_id, unique_key) VALUES ('publish', 900100, 'platform_post:900100');
 UPDATE nexus.jobs SET state = 'leased', lease_token = 7, lease_until = clock_timestamp() + interval '1 hour' WHERE ref_id = 900100;
 INSERT INTO nexus.publish_attempts (platform_post_id, attempt, lease_token, idempotency_key) VALUES (900100, 1, 7, gen_random_uuid());
 
