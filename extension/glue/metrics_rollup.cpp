@@ -2,7 +2,6 @@
 #include "core/metrics/series_patch.hpp"
 
 #include <algorithm>
-#include <set>
 #include <tuple>
 
 #include "glue/datum.hpp"
@@ -510,7 +509,9 @@ void Rollup::lock_owners(const std::string &condition, std::span<const Oid> type
   for (const std::string &user : users) lock_author(user, true);
 }
 
-void Rollup::forget(const Column &contents) {
+void Rollup::forget(const Column &contents, const std::set<std::string> &owners) {
+  for (const std::string &owner : owners)
+    lock_author(owner, true);  // also where no series is there yet: a fold may make it
   constexpr Oid kTypes[] = {INT4ARRAYOID};
   Datum parameters[] = {contents.array()};
   lock_owners(" WHERE s.content_id = ANY ($1)", kTypes, parameters);

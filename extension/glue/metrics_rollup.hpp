@@ -4,6 +4,7 @@
 
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -50,7 +51,7 @@ class Rollup {
   /// appended to metric_delta again.
   int64 refresh(const std::vector<SeriesTouch> &touched);
   /// Takes all series of these contents away.
-  void forget(const Column &contents);
+  void forget(const Column &contents, const std::set<std::string> &owners);
   /// Makes all series anew, for which writers of content_metrics must be locked out; returns their number.
   int64 rebuild_all();
   /// Gives an author's series another zone; the same is true.

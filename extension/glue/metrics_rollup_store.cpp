@@ -78,14 +78,19 @@ std::vector<metrics::DaySpan> spans_of(const std::vector<std::pair<Timestamp, Ti
   return joined;
 }
 
-Store::Store(bool read_only) : schema_(attached_schema()), read_only_(read_only) {
-  static const std::string kSettings = "SELECT mode = 'hot', raw_from FROM nexus.metric_rollup_settings";
+Store::Store(bool read_only) : read_only_(read_only) {
+  static const std::string kSettings =
+      "SELECT pg_catalog.quote_ident(a.schema_name), s.mode = 'hot', s.raw_from FROM nexus.attachment a"
+      " LEFT JOIN nexus.metric_rollup_settings s ON true";
   for_rows(plan(kSettings, {}), nullptr, read_only, false, [this](HeapTuple row, TupleDesc descriptor) {
     bool null;
-    hot_ = DatumGetBool(column(row, descriptor, 1));
-    Datum from = column(row, descriptor, 2, &null);
+    schema_ = stored_bytes(column(row, descriptor, 1));
+    Datum hot = column(row, descriptor, 2, &null);
+    hot_ = !null && DatumGetBool(hot);
+    Datum from = column(row, descriptor, 3, &null);
     if (!null) raw_from_ = DatumGetTimestamp(from);
   });
+  if (schema_.empty()) schema_ = attached_schema();  // 55000: nothing is attached
 }
 
 uint64 Store::run(const std::string &statement, std::span<const Oid> types, const Datum *parameters) const {

@@ -173,11 +173,16 @@ NEXUS_FUNCTION(nexus_forget_metrics) {
   Rollup rollup;
   if (is_attached(trigger, rollup.store().schema(), "content")) {
     int number = call([trigger] { return SPI_fnumber(RelationGetDescr(trigger->tg_relation), "id"); });
+    int owner = call([trigger] { return SPI_fnumber(RelationGetDescr(trigger->tg_relation), "user_id"); });
     Column contents(INT4OID);
+    std::set<std::string> owners;
     TransitionTable table(trigger->tg_oldtable, trigger->tg_relation);
-    table.read(SIZE_MAX, [&](TupleTableSlot *slot) { contents.add(slot->tts_values[number - 1]); });
+    table.read(SIZE_MAX, [&](TupleTableSlot *slot) {
+      contents.add(slot->tts_values[number - 1]);
+      owners.emplace(slot->tts_isnull[owner - 1] ? std::string_view() : stored_bytes(slot->tts_values[owner - 1]));
+    });
     table.close();
-    if (!contents.empty()) rollup.forget(contents);
+    if (!contents.empty()) rollup.forget(contents, owners);
   }
   call([] { SPI_finish(); });
   return PointerGetDatum(nullptr);

@@ -8,6 +8,7 @@ SET client_min_messages = warning;
 SET max_parallel_workers_per_gather = 0;
 SET jit = off;
 SET work_mem = '128MB';
+SET temp_buffers = '256MB';    -- so that a scan of the samples is not a read of a file
 BEGIN;
 
 -- The median of five runs, in milliseconds; the two sides of a comparison take turns.

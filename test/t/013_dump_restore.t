@@ -33,6 +33,13 @@ my %row = (
 	'nexus.hashtag_lists' => q{INSERT INTO nexus.hashtag_lists VALUES ('#Spam', 'x', 'banned')},
 	'nexus.hashtag_seeds' => q{INSERT INTO nexus.hashtag_seeds (niche, tag) VALUES ('Food', '#Baking')},
 	'nexus.hashtag_weights' => q{INSERT INTO nexus.hashtag_weights VALUES ('x', 1, 1, 1, 1, 1, 1)},
+	# Samples that are rolled up, and one that waits for the fold.
+	'nexus.metric_delta' => q{
+		SELECT nexus.set_metrics_zone('u1', 'Asia/Kathmandu');
+		INSERT INTO content (user_id, title, platform, content_type) VALUES ('u1', 'c2', 'x', 'text');
+		INSERT INTO content_metrics (content_id, platform, captured_at, source, views) VALUES (2, 'x', '2026-01-01', 'api', 10), (2, 'x', '2026-01-02', 'api', 15);
+		SELECT nexus.set_metrics_rollup('hot');
+		INSERT INTO content_metrics (content_id, platform, captured_at, source, views) VALUES (2, 'x', '2026-01-03', 'api', 17)},
 	'nexus.seed_rows' => q{INSERT INTO nexus.seed_rows VALUES ('content', '1')},
 	'nexus.platforms' => q{INSERT INTO nexus.platforms (slug, name) VALUES ('ours', 'Ours')},
 	'nexus.rule_sources' => q{INSERT INTO nexus.rule_sources (source_id, title, kind) VALUES ('ours', 'Ours', 'manual')},
