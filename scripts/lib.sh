@@ -13,7 +13,7 @@ if [ "$(id -u)" = 0 ] && ! setpriv --reuid=65534 --regid=65534 --clear-groups --
   copy=/var/tmp/creatornexus-$(printf '%s' "$ROOT" | cksum | cut -d' ' -f1)
   mkdir -p "$copy"
   echo "only root can reach $ROOT: working in $copy" >&2
-  find . \( -path ./.run -o -path ./build \) -prune -o -type f ! -name '*.o' ! -name '*.d' ! -name '*.bc' ! -name '*.so' -print |
+  find . \( -path ./.run -o -path ./build \) -prune -o -type f ! -name '*.o' ! -name '*.d' ! -name '*.so' -print |
     sort >"$copy/.files.new"
   if [ -f "$copy/.files" ]; then
     comm -23 "$copy/.files" "$copy/.files.new" | (cd "$copy" && xargs -r -d '\n' rm -f)
