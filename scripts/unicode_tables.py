@@ -3,7 +3,7 @@
 
 One 16-bit word of properties for each code point, in two stages: kBlockOf[code point / 128] names a block of 128 words
 in kWords; equal blocks are stored once. The bits are named in extension/core/text/unicode.hpp, which this file follows.
-Then the emoji sequences of more than one code point that X counts as one, as a minimal automaton.
+Then the pairs that NFC composes, and the emoji sequences of more than one code point that X counts as one, as a minimal automaton.
 """
 import pathlib
 import re
@@ -174,6 +174,17 @@ def words(sequences):
     return word
 
 
+def compositions():
+    """(second, first, composite) of every pair that NFC makes one; those of Hangul follow from arithmetic."""
+    excluded = property_of("DerivedNormalizationProps.txt", "Full_Composition_Exclusion")
+    pairs = []
+    for c, _, values in fields("UnicodeData.txt"):
+        parts = values[4].split()
+        if len(parts) == 2 and not parts[0].startswith("<") and c not in excluded:
+            pairs.append((int(parts[1], 16), int(parts[0], 16), c))
+    return sorted(pairs)
+
+
 def table(kind, name, values):
     print(f"constexpr {kind} {name}[] = {{")
     for i in range(0, len(values), 16):
@@ -195,6 +206,7 @@ def main():
     assert len(blocks) <= 256, "kBlockOf needs a wider type, here and in unicode.hpp"
     table("std::uint8_t", "kBlockOf", index)
     table("std::uint16_t", "kWords", [w for block in blocks for w in block])
+    table("Composition", "kCompositions", [f"{{{s}, {f}, {c}}}" for s, f, c in compositions()])
     print(f"constexpr std::uint16_t kEmojiRoot = {root};")
     table("EmojiNode", "kEmojiNodes", [f"{{{n[0]}, {n[1]}, {str(n[2]).lower()}}}" for n in nodes])
     table("EmojiEdge", "kEmojiEdges", [f"{{{e[0]}, {e[1]}}}" for e in edges])

@@ -168,7 +168,10 @@ Datum guard(FunctionCallInfo fcinfo, const GuardedTable &table) {
   row.check_shape(findings, row.before());
   if (table.has_schedule) check_schedule(row, occasion, table.rolls_up, findings);
   if (!row.before()) {
-    if (!any_error(findings)) judge_metadata(row, table.name, findings);
+    if (!any_error(findings)) {
+      row.check_unseen(findings);
+      judge_metadata(row, table.name, findings);
+    }
     table.judge(row, findings);
     record(row, table.name, findings);
     return row.result();
@@ -176,6 +179,7 @@ Datum guard(FunctionCallInfo fcinfo, const GuardedTable &table) {
   // The platforms are not asked about a row that is refused for its size: its texts may be of any length.
   bool judges_metadata = metadata_due(row, occasion);
   if ((occasion.due || judges_metadata) && !any_error(findings)) {
+    row.check_unseen(findings);
     if (occasion.due) table.judge(row, findings);
     if (judges_metadata) judge_metadata(row, table.name, findings);
     if (any_error(findings) && import_mode) return row.result();

@@ -249,6 +249,12 @@ void GuardedRow::check_shape(std::vector<Finding> &findings, bool changed_only) 
   }
 }
 
+void GuardedRow::check_unseen(std::vector<Finding> &findings) const {
+  for (const char *name : {"title", "caption", "description", "script"})
+    if (number_of(name) != 0)
+      if (auto words = text(name)) validation::check_unseen(name, *words, findings);
+}
+
 void GuardedRow::check_column(int index, Datum datum, std::vector<Finding> &findings) const {
   const GuardedColumn &column = columns_[static_cast<std::size_t>(index)];
   switch (column.shape) {

@@ -59,6 +59,8 @@ class GuardedRow {
 
   /// What is wrong with the row itself; `changed_only` leaves out what an UPDATE does not touch.
   void check_shape(std::vector<validation::Finding> &findings, bool changed_only) const;
+  /// What nobody sees in the texts of a post, as a draft is judged.
+  void check_unseen(std::vector<validation::Finding> &findings) const;
 
  private:
   /// What is known of the table; lives as long as the statement.

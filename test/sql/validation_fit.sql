@@ -16,6 +16,18 @@ FROM unnest(ARRAY['x', 'twitter', 'threads', 'bluesky', 'mastodon', 'telegram', 
 SELECT nexus.remaining('👍🏽', 'threads'), nexus.remaining(repeat('é', 251), 'threads'), nexus.remaining('', 'youtube', 'title'),
        nexus.remaining('x', 'x', 'title'), nexus.remaining('x', 'mastodon', 'alt_text');
 SELECT pg_temp.try($$SELECT nexus.remaining('x', 'myspace')$$), pg_temp.try($$SELECT nexus.remaining('x', 'x', 'script')$$);
+-- an override for all, and one of the user whom the token names
+BEGIN;
+SELECT nexus.attach('public');
+INSERT INTO nexus.rule_overrides (scope, scope_id, rule_id, max) VALUES ('all', '', 'threads.caption.length', 100), ('user', 'u1', 'mastodon.caption.length', 1000);
+SELECT nexus.remaining('abc', 'threads'), nexus.remaining('abc', 'mastodon');
+SET LOCAL SESSION AUTHORIZATION nexus_bridge;
+SET LOCAL ROLE nexus_app;
+SELECT set_config('request.jwt.claims', '{"sub": "u1"}', true);
+SELECT nexus.remaining('abc', 'threads'), nexus.remaining('abc', 'mastodon');
+SELECT set_config('request.jwt.claims', '{"sub": "u2"}', true);
+SELECT nexus.remaining('abc', 'mastodon');
+ROLLBACK;
 
 -- cut between words, clusters, never in a link
 SELECT nexus.truncate_text('short', 'x'), nexus.truncate_text('short', 'x', 'title');

@@ -67,6 +67,14 @@ DELETE FROM nexus.rule_overrides;
 INSERT INTO nexus.rule_overrides (scope, scope_id, rule_id, max) VALUES ('user', 'u1', 'x.caption.length', 25000);
 SELECT pg_temp.set($q$description = repeat('d', 281)$q$);
 DELETE FROM nexus.rule_overrides;
+-- What nobody sees refuses no row, but is told with what does; recorded it says what validate_content says.
+SELECT pg_temp.set($q$description = E'fine\u202E'$q$), pg_temp.set($q$description = E'\u202E\u200B' || repeat('d', 281)$q$);
+SAVEPOINT unseen;
+SELECT nexus.set_enforcement('content', 'record');
+UPDATE content SET title = E'a\u200Bb', description = E'fine\u202E', script = E'\u2066' WHERE id = 1;
+SELECT (finding).code, (finding).severity, (finding).field, (finding).start_char FROM nexus.findings WHERE table_name = 'content' AND row_id = 1 ORDER BY 1;
+SELECT code, severity, field, start_char FROM nexus.validate_content(1) ORDER BY code;
+ROLLBACK TO unseen;
 -- Upsert and COPY take the same path.
 SELECT pg_temp.try($q$INSERT INTO content (id, user_id, title, platform, content_type) VALUES (1, 'u1', 'new', 'x', 'text') ON CONFLICT (id) DO UPDATE SET title = ''$q$);
 SAVEPOINT copying;

@@ -11,6 +11,7 @@
 using nexus::text::canonical_hashtag;
 using nexus::text::fold;
 using nexus::text::nfc;
+using nexus::text::nfc_may_change;
 
 TEST(Normalize, Nfc) {
   EXPECT_EQ(nfc("Cafe\u0301"), "Café");
@@ -36,6 +37,19 @@ TEST(Normalize, FoldIsStable) {
   EXPECT_EQ(fold("Straße"), "strasse");
   EXPECT_EQ(fold("ＡＢＣ"), "abc");
   for (const char *word : {"ΌΣΟΣ", "İstanbul", "ﬁne", "Å"}) EXPECT_EQ(fold(fold(word)), fold(word)) << word;
+}
+
+TEST(Normalize, SaysWhereNfcMayChangeAText) {
+  EXPECT_TRUE(nfc_may_change('e', 0x301));
+  EXPECT_TRUE(nfc_may_change(0x928, 0x93C));   // a letter that composes with a nukta
+  EXPECT_FALSE(nfc_may_change(0x915, 0x93C));  // and one that does not
+  EXPECT_TRUE(nfc_may_change(0xE2, 0x323));    // the dot below comes before the circumflex
+  EXPECT_TRUE(nfc_may_change(0x1100, 0x1161));
+  EXPECT_TRUE(nfc_may_change(0, 0x958));
+  EXPECT_FALSE(nfc_may_change(0, 0x301));
+  EXPECT_EQ(nfc("\u00E2\u0323"), "\u1EAD");
+  EXPECT_EQ(nfc("\u1EA1\u0302"), "\u1EAD");
+  EXPECT_EQ(nfc("\u0928\u093C\u0915\u093C"), "\u0929\u0915\u093C");
 }
 
 TEST(Normalize, FoldRefusesWhatIsNotUtf8) {

@@ -60,17 +60,39 @@ std::string map(std::string_view utf8, int options, Interrupt &interrupt) {
   return result;
 }
 
+/// What two characters compose to, if a stretch is those two.
+char32_t composite_of(std::string_view stretch) {
+  Decoded first = decode_at(stretch, 0);
+  if (first.size == stretch.size()) return 0;
+  Decoded second = decode_at(stretch, first.size);
+  return first.size + second.size == stretch.size() ? composite(first.code, second.code) : 0;
+}
+
 }  // namespace
+
+bool nfc_may_change(char32_t before, char32_t code) {
+  Properties p = properties(code);
+  if (!p.nfc_open()) return p.combining() && properties(before).combining();
+  if (properties(before).combining() || !ends_composite(code) || composite(before, code) != 0) return true;
+  // A mark may have its place before one that the letter has already.
+  return utf8proc_get_property(static_cast<utf8proc_int32_t>(before))->decomp_seqindex != UINT16_MAX;
+}
 
 std::string nfc(std::string_view utf8, Interrupt interrupt) {
   // Only stretches around characters that may compose or be out of order are mapped; a stretch starts at a character
   // that neither combines nor composes with what is before it.
   std::string result;
   std::size_t copied = 0, stretch = 0;
-  bool open = false, after_combining = false;
+  bool open = false;
+  char32_t before = 0;
   auto close = [&](std::size_t end) {
     if (!open) return;
-    result.append(utf8, copied, stretch - copied).append(map(utf8.substr(stretch, end - stretch), kCompose, interrupt));
+    std::string_view given = utf8.substr(stretch, end - stretch);
+    result.append(utf8, copied, stretch - copied);
+    if (char32_t one = composite_of(given); one != 0)
+      append(result, one);
+    else
+      result += map(given, kCompose, interrupt);
     copied = end;
     open = false;
   };
@@ -82,8 +104,8 @@ std::string nfc(std::string_view utf8, Interrupt interrupt) {
       close(at);
       stretch = at;
     }
-    open = open || p.nfc_open() || (p.combining() && after_combining);
-    after_combining = p.combining();
+    if ((p.nfc_open() || p.combining()) && !open) open = nfc_may_change(before, character.code);
+    before = character.code;
     at += character.size;
   }
   close(utf8.size());

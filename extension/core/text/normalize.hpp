@@ -10,6 +10,13 @@
 
 namespace nexus::text {
 
+/// True if NFC might change a text at `code`, where `before` is the character before it (0 at the start): a text where
+/// it never does is in NFC.
+///
+///     nfc_may_change('e', 0x301)    // true: one character is made of them
+///     nfc_may_change(0x915, 0x93C)  // false: a nukta that composes with other letters only
+bool nfc_may_change(char32_t before, char32_t code);
+
 /// NFC of valid UTF-8. Source: UAX #15.
 std::string nfc(std::string_view utf8, Interrupt interrupt = Interrupt());
 

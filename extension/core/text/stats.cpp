@@ -10,16 +10,11 @@
 #include "core/text/spans.hpp"
 #include "core/text/unicode.hpp"
 #include "core/text/utf8.hpp"
+#include "core/text/x_weight.hpp"
 
 namespace nexus::text {
 
 namespace {
-
-constexpr std::int64_t kUrlWeight = 23, kEmojiWeight = 2;
-
-std::int64_t x_weight(Properties p) {
-  return p.x_heavy() ? 2 : 1;
-}
 
 bool is_bidi_control(char32_t c) {
   return (c >= 0x202A && c <= 0x202E) || (c >= 0x2066 && c <= 0x2069);
@@ -40,14 +35,14 @@ std::int64_t weigh(std::string_view text, const std::vector<Span> &urls, Interru
     interrupt.poll();
     while (url != urls.end() && url->start < at) ++url;  // one that began inside an emoji
     if (url != urls.end() && url->start == at) {
-      weight += kUrlWeight;
+      weight += kXUrlWeight;
       at = url->end;
       continue;
     }
     Decoded character = decode_at(text, at);
     Properties p = properties(character.code);
     std::size_t emoji = p.emoji_start() ? emoji_size(text, at) : 0;
-    weight += emoji != 0 ? kEmojiWeight : x_weight(p);
+    weight += emoji != 0 ? kXEmojiWeight : x_weight(p);
     at += emoji != 0 ? emoji : character.size;
   }
   return weight;
@@ -97,6 +92,7 @@ class Scanner {
     std::size_t at = at_;
     std::int64_t count = 0, pairs = 0, heavy = 0;
     Properties last(0);
+    char32_t last_code = 0;
     for (; at < text.size() && count < kLongest; ++count) {
       Decoded character = decode_at(text, at);
       Properties p = properties(character.code);
@@ -104,12 +100,13 @@ class Scanner {
       pairs += character.code >= 0x10000 ? 1 : 0;
       heavy += p.x_heavy() ? 1 : 0;
       last = p;
+      last_code = character.code;
       at += character.size;
     }
     if (count == 0) return false;
     at_ = at;
     interrupt_.poll(static_cast<std::uint32_t>(count));
-    last_ = 0;
+    last_ = last_code;
     passed(count, pairs, heavy, last);
     return true;
   }
@@ -121,7 +118,6 @@ class Scanner {
     stats.graphemes += count;
     stats.x_weight += count + heavy;
     weighed_ = at_;
-    after_combining_ = false;
     breaker_.restart(last);
   }
 
@@ -133,13 +129,12 @@ class Scanner {
     stats.graphemes += breaker_.starts_cluster(p) ? 1 : 0;
     if (at_ >= weighed_) {
       std::size_t emoji = p.emoji_start() ? emoji_size(text_, at_) : 0;
-      stats.x_weight += emoji != 0 ? kEmojiWeight : x_weight(p);
+      stats.x_weight += emoji != 0 ? kXEmojiWeight : x_weight(p);
       weighed_ = at_ + (emoji != 0 ? emoji : character.size);
     }
     line_ends_ += character.code == '\r' || (character.code == '\n' && last_ != '\r') ? 1 : 0;
     stats.bidi_controls = stats.bidi_controls || is_bidi_control(character.code);
-    nfc_open = nfc_open || p.nfc_open() || (p.combining() && after_combining_);
-    after_combining_ = p.combining();
+    if ((p.nfc_open() || p.combining()) && !nfc_open) nfc_open = nfc_may_change(last_, character.code);
     last_ = character.code;
     at_ += character.size;
   }
@@ -148,8 +143,7 @@ class Scanner {
   Interrupt &interrupt_;
   std::size_t at_ = 0;
   std::size_t weighed_ = 0;  // X's weight is known up to here: an emoji is weighed where it starts
-  char32_t last_ = 0;        // for CR LF; 0 for any plain character
-  bool after_combining_ = false;
+  char32_t last_ = 0;        // 0 before the first character
   std::int64_t line_ends_ = 0;
   GraphemeBreaker breaker_;
 };
@@ -168,7 +162,7 @@ Stats text_stats(std::string_view utf8, Interrupt interrupt) {
     urls = x_url_spans(composed, interrupt);
     stats.x_weight = weigh(composed, urls, interrupt);
   } else if (std::all_of(urls.begin(), urls.end(), [utf8](const Span &url) { return is_apart(utf8, url); })) {
-    for (const Span &url : urls) stats.x_weight += kUrlWeight - static_cast<std::int64_t>(url.end - url.start);
+    for (const Span &url : urls) stats.x_weight += kXUrlWeight - static_cast<std::int64_t>(url.end - url.start);
   } else {
     stats.x_weight = weigh(utf8, urls, interrupt);
   }

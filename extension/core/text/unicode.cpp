@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <iterator>
+#include <tuple>
 
 #include "core/text/utf8.hpp"
 
@@ -12,6 +13,9 @@ namespace tables {
 struct EmojiNode {
   std::uint16_t first_edge, edges;
   bool accepting;
+};
+struct Composition {
+  char32_t second, first, composite;
 };
 struct EmojiEdge {
   char32_t code;
@@ -24,6 +28,26 @@ struct EmojiEdge {
 
 std::string_view unicode_version() {
   return tables::kUnicodeVersion;
+}
+
+namespace {
+
+const tables::Composition *composition_from(char32_t second, char32_t first) {
+  return std::lower_bound(std::begin(tables::kCompositions), std::end(tables::kCompositions), std::tie(second, first),
+                          [](const auto &c, const auto &key) { return std::tie(c.second, c.first) < key; });
+}
+
+}  // namespace
+
+char32_t composite(char32_t first, char32_t second) {
+  const auto *found = composition_from(second, first);
+  bool known = found != std::end(tables::kCompositions) && found->second == second && found->first == first;
+  return known ? found->composite : 0;
+}
+
+bool ends_composite(char32_t second) {
+  const auto *found = composition_from(second, 0);
+  return found != std::end(tables::kCompositions) && found->second == second;
 }
 
 std::size_t emoji_size(std::string_view text, std::size_t at) {

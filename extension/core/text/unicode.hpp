@@ -65,6 +65,14 @@ inline Properties properties(char32_t code) {
   return Properties(tables::kWords[static_cast<std::size_t>(tables::kBlockOf[code >> 7]) << 7 | (code & 0x7F)]);
 }
 
+/// The character that NFC makes of two, 0 if it leaves them apart. Syllables of Hangul are not among them.
+///
+///     composite('e', 0x301) == 0xE9
+char32_t composite(char32_t first, char32_t second);
+
+/// True if some character composes with this one after it.
+bool ends_composite(char32_t second);
+
 /// Bytes of the longest emoji sequence of at least two code points that starts at `at`, 0 if there is none. The
 /// sequences are those that X counts as one emoji: Emoji 11.0, fully qualified, and keycaps without selector.
 ///

@@ -44,14 +44,14 @@ Composed compose(std::string_view utf8, Interrupt &interrupt) {
     stretch = end;
     open = false;
   };
-  bool after_combining = false;
+  char32_t before = 0;
   for (std::size_t at = 0; at < utf8.size();) {
     interrupt.poll();
     Decoded character = decode_at(utf8, at);
     Properties p = properties(character.code);
     if (!p.nfc_open() && !p.combining()) close(at);
-    open = open || p.nfc_open() || (p.combining() && after_combining);
-    after_combining = p.combining();
+    if ((p.nfc_open() || p.combining()) && !open) open = nfc_may_change(before, character.code);
+    before = character.code;
     at += character.size;
   }
   close(utf8.size());
@@ -106,9 +106,10 @@ XLength x_length(std::string_view utf8, XConfig config, Interrupt interrupt, std
       at = url->end;
     } else {
       Decoded character = decode_at(text, at);
-      bool may_be_emoji = config == XConfig::v3 && properties(character.code).emoji_start();
+      Properties p = properties(character.code);
+      bool may_be_emoji = config == XConfig::v3 && p.emoji_start();
       std::size_t emoji = may_be_emoji ? emoji_size(text, at) : 0;
-      result.weight += emoji != 0 ? kXEmojiWeight : x_weight(character.code);
+      result.weight += emoji != 0 ? kXEmojiWeight : x_weight(p);
       at += emoji != 0 ? emoji : character.size;
       characters_valid = characters_valid && !is_invalid(character.code);
     }

@@ -5,15 +5,16 @@
 
 #include <cstdint>
 
+#include "core/text/unicode.hpp"
+
 // What X's weighted length is made of. Source: twitter-text's configurations v2 and v3.
 namespace nexus::text {
 
 inline constexpr std::int64_t kXUrlWeight = 23, kXEmojiWeight = 2;
 
 /// The weight of a character that belongs to no URL and no emoji sequence.
-constexpr std::int64_t x_weight(char32_t c) {
-  if (c <= 0x10FF) return 1;
-  return (c >= 0x2000 && c <= 0x200D) || (c >= 0x2010 && c <= 0x201F) || (c >= 0x2032 && c <= 0x2037) ? 1 : 2;
+constexpr std::int64_t x_weight(Properties p) {
+  return p.x_heavy() ? 2 : 1;
 }
 
 }  // namespace nexus::text
