@@ -27,7 +27,7 @@ INSERT INTO race.machine VALUES
        platform_post_id) VALUES (%2$s, 930000, 930000, ''bluesky'', %1$L, now(), now(), ''r'');
    DELETE FROM nexus.publish_attempts WHERE platform_post_id = %2$s;
    DELETE FROM nexus.jobs WHERE ref_id = %2$s;
-   INSERT INTO nexus.jobs (kind, ref_id) VALUES (''publish'', %2$s);
+   INSERT INTO nexus.jobs (kind, ref_id, unique_key) VALUES (''publish'', %2$s, ''platform_post:%2$s'');
    UPDATE nexus.jobs SET state = ''leased'', lease_token = 7, lease_until = clock_timestamp() + interval ''1 hour'' WHERE ref_id = %2$s;
    INSERT INTO nexus.publish_attempts (platform_post_id, attempt, lease_token, idempotency_key) VALUES (%2$s, 1, 7, gen_random_uuid())',
    'UPDATE platform_posts SET status = %1$L WHERE id = %2$s', 'platform_posts'),
