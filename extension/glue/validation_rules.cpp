@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "core/text/utf8.hpp"
 #include "glue/datum.hpp"
 #include "glue/jsonb_view.hpp"
 #include "glue/table_cache.hpp"
@@ -95,6 +96,15 @@ class Row {
   int row_;
 };
 
+// Characters may be given by their code points, too: the server's encoding need not have them.
+std::string characters_of(const JsonView &codes) {
+  std::string characters;
+  for (std::size_t i = 0; i < codes.size(); ++i)
+    if (JsonView code = codes.element(i); code.is_number())
+      text::append(characters, static_cast<char32_t>(code.number()));
+  return characters;
+}
+
 std::vector<std::string> list_of(const std::optional<JsonView> &params) {
   std::vector<std::string> list;
   if (params && params->is_string()) list.emplace_back(params->text());
@@ -121,6 +131,8 @@ Rule rule_of(const Row &row) {
   if (auto day = row.date("valid_to")) rule.valid_to = *day;
   auto params = row.json("params");
   rule.list = list_of(params);
+  if (rule.kind == validation::RuleKind::characters && params && params->is_array())
+    rule.list = {characters_of(*params)};
   if (params && params->is_object())
     if (auto cost = params->member("white_space_cost"); cost && cost->is_number())
       rule.white_space_cost = cost->number();

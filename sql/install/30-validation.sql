@@ -58,7 +58,8 @@ CREATE TABLE nexus.platform_rules (
   custom boolean NOT NULL DEFAULT true,
   CHECK (min <= max),
   CHECK (kind NOT IN ('media_mime', 'content_type') OR COALESCE(jsonb_typeof(params), '') = 'array'),
-  CHECK (kind <> 'characters' OR COALESCE(jsonb_typeof(params), '') = 'string'),
+  CHECK (kind <> 'characters' OR COALESCE(jsonb_typeof(params), '') = 'string'
+    OR COALESCE(jsonb_typeof(params), '') = 'array' AND NOT params @? 'strict $[*] ? (@.type() != "number" || @ < 1 || @ > 1114111 || @ > 55295 && @ < 57344)'),
   CHECK (kind NOT IN ('text_length', 'tag_length', 'tags_length')
     OR COALESCE(unit, '') IN ('codepoint', 'utf16', 'utf8_bytes', 'graphemes', 'weighted', 'mastodon')),
   CHECK (kind <> 'media_dimension'

@@ -69,7 +69,7 @@ FROM (VALUES
   ('x.caption.length', 'caption', NULL, NULL, 'text_length', 'weighted', NULL, 280, NULL, 'error', '{tt3}', 'weighted length: emoji and most scripts beyond Latin count 2, a link 23', NULL),
   ('x.caption.premium', 'caption', NULL, NULL, 'info', 'weighted', NULL, 25000, NULL, 'info', '{mem}', 'for paying accounts, as an override; another source has 4000', NULL),
   ('x.caption.article', 'caption', NULL, NULL, 'info', 'weighted', NULL, 100000, NULL, 'info', '{postiz}', 'for articles, as an override', NULL),
-  ('x.caption.characters', 'caption', NULL, NULL, 'characters', NULL, NULL, NULL, '"\ufeff\ufffe\uffff"', 'error', '{tt3}', NULL, NULL),
+  ('x.caption.characters', 'caption', NULL, NULL, 'characters', NULL, NULL, NULL, '[65279, 65534, 65535]', 'error', '{tt3}', NULL, NULL),
   ('x.caption.weights', 'caption', NULL, NULL, 'info', 'weighted', NULL, NULL, '{"scale": 100, "default": 200, "ranges_weight_100": [[0, 4351], [8192, 8205], [8208, 8223], [8242, 8247]], "emoji_sequence": 200, "normalize": "NFC before counting"}', 'info', '{tt3}', 'what the unit weighted computes', NULL),
   ('x.urls.counting', 'urls', NULL, NULL, 'info', NULL, NULL, NULL, '{"rule": "fixed", "length": 23, "without_protocol_counts": true, "max_url_length": 4096}', 'info', '{tt3}', 'a link weighs 23, with or without its protocol; part of the unit weighted', NULL),
   ('x.hashtags.count', 'hashtags', NULL, NULL, 'info', NULL, NULL, NULL, '{"charset": "letters+marks+digits+_ and listed joiners; at least one letter or mark; # or U+FF03", "leading_boundary": "not preceded by letter/digit/_/&"}', 'info', '{tt3}', 'no limit of their number; what a tag may hold', NULL),

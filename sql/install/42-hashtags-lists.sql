@@ -6,7 +6,9 @@ BEGIN
     RAISE EXCEPTION '% is not a hashtag', quote_literal(NEW.tag) USING ERRCODE = '22023', TABLE = TG_TABLE_NAME, COLUMN = 'tag';
   END IF;
   IF TG_TABLE_NAME = 'hashtag_seeds' THEN
-    NEW.display := coalesce(NEW.display, regexp_replace(normalize(NEW.tag, NFC), '^[#＃﹟]', ''));
+    -- A sign in front, of which there are several, is what the canonical form is the same without.
+    NEW.display := coalesce(NEW.display, CASE WHEN nexus.canonical_hashtag(substr(NEW.tag, 2)) = nexus.canonical_hashtag(NEW.tag)
+      THEN substr(NEW.tag, 2) ELSE NEW.tag END);
     NEW.niche := nexus.canonical_hashtag(NEW.niche);
   END IF;
   NEW.tag := nexus.canonical_hashtag(NEW.tag);

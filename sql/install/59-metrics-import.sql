@@ -12,7 +12,7 @@ CREATE FUNCTION nexus.ingest_metrics_csv(body text)
   RETURNS TABLE (inserted bigint, updated bigint, unchanged bigint, rejected bigint, errors jsonb)
   LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-  lines text[] := regexp_split_to_array(rtrim(ltrim(body, U&'\FEFF'), E'\r\n'), E'\r?\n');
+  lines text[] := regexp_split_to_array(rtrim(CASE WHEN convert_to(left(body, 1), 'UTF8') = '\xefbbbf' THEN substr(body, 2) ELSE body END, E'\r\n'), E'\r?\n');
   header text[];
   samples jsonb;
 BEGIN

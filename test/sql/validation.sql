@@ -141,6 +141,9 @@ SELECT code, severity, hint FROM nexus.validate('{"caption": "a body"}', '{reddi
 INSERT INTO nexus.platform_rules (rule_id, platform, field, kind, unit, max, severity, source) VALUES ('x.a', 'x', 'caption', 'text_length', 'furlongs', 1, 'error', 's');
 INSERT INTO nexus.platform_rules (rule_id, platform, field, kind, severity, source) VALUES ('x.a', 'x', 'media', 'media_mime', 'error', 's');
 INSERT INTO nexus.platform_rules (rule_id, platform, field, kind, severity, source) VALUES ('x.a', 'x', 'media', 'media_mix', 'error', '');
+INSERT INTO nexus.platform_rules (rule_id, platform, field, kind, params, severity, source) VALUES ('x.a', 'x', 'title', 'characters', '[60, 55296]', 'error', 's');
+INSERT INTO nexus.platform_rules (rule_id, platform, field, kind, params, severity, source) VALUES ('x.a', 'x', 'title', 'characters', '["<"]', 'error', 's');
+INSERT INTO nexus.platform_rules (rule_id, platform, field, kind, severity, source) VALUES ('x.a', 'x', 'title', 'characters', 'error', 's');
 
 -- Overrides of a user and of an account.
 BEGIN;

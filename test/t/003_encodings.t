@@ -12,6 +12,7 @@ my @calls = (
 	[ q{SELECT nexus.canonical_hashtag('#CAFÉ')}, 'café', 'canonical_hashtag' ],
 	[ q{SELECT code || ' ' || field || ' ' || (end_char - start_char) FROM nexus.validate(jsonb_build_object('caption', repeat('é', 281)), '{x}') WHERE code = 'caption.too_long'},
 		'caption.too_long caption 1', 'validate' ],
+	[ q{INSERT INTO nexus.hashtag_seeds (niche, tag) VALUES ('Bäckerei', '#Brötchen') RETURNING niche, tag, display}, 'bäckerei|brötchen|Brötchen', 'seeds' ],
 	[ q{SELECT message LIKE '%é%' FROM nexus.rrule_errors('FREQ=Zoé')}, 't', 'rrule_errors quotes what it was given' ],
 	[ q{SELECT to_char(nexus.local_bucket('day', '2026-07-01 10:00+00', 'Europe/Zurich') AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI')},
 		'2026-06-30 22:00', 'local_bucket' ],
