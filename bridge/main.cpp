@@ -19,6 +19,7 @@ namespace {
 
 using nexus::bridge::Authenticator;
 using nexus::bridge::Handler;
+using nexus::bridge::SessionKeys;
 using nexus::bridge::Settings;
 using nexus::bridge::net::Front;
 using nexus::bridge::net::FrontOptions;
@@ -67,9 +68,12 @@ void drain(Front &front, nexus::bridge::pg::Gateway &gateway, std::thread &servi
 }
 
 int run(const Settings &settings, const sigset_t &signals) {
-  const Authenticator authenticator(settings.jwt_secret, settings.jwt_aud, settings.db_anon_role);
+  const SessionKeys session_keys(settings.session_keys);
+  Authenticator authenticator(settings.jwt_secret, settings.jwt_aud, settings.db_anon_role, settings.jwt_role_claim_key,
+                              settings.jwt_cache_max_entries);
+  authenticator.take_sessions(session_keys, settings.session_role);
   nexus::bridge::pg::Gateway gateway(settings);
-  Handler handler(settings, authenticator, gateway);
+  Handler handler(settings, authenticator, session_keys, gateway);
 
   Front front(front_options(settings), [&](const auto &request, auto &response) { handler.handle(request, response); });
   const int port = front.open(settings.server_host, settings.server_port);
@@ -116,7 +120,6 @@ int main(int argc, char **argv) {
   spdlog::set_default_logger(spdlog::stderr_color_mt("bridge"));
   spdlog::set_level(spdlog::level::from_str(settings.log_level));
   spdlog::set_pattern("%Y-%m-%dT%H:%M:%S.%eZ %l %v", spdlog::pattern_time_type::utc);
-  if (settings.openapi_mode != "disabled") spdlog::warn("the OpenAPI document is not served yet: / answers 404");
   try {
     return run(settings, signals);
   } catch (const std::exception &error) {

@@ -7,7 +7,7 @@ packages=(
   postgresql-15 postgresql-client-15 postgresql-server-dev-15 libpq-dev
   sqitch libdbd-pg-perl libipc-run-perl
   libutf8proc-dev unicode-data
-  libcpp-httplib-dev nlohmann-json3-dev libcli11-dev libspdlog-dev libssl-dev
+  libcpp-httplib-dev nlohmann-json3-dev libcli11-dev libspdlog-dev libssl-dev libsodium-dev
   libgtest-dev libbenchmark-dev
   clang clang-format clang-tidy llvm libclang-rt-14-dev shellcheck
   curl bc util-linux

@@ -3,6 +3,7 @@
 #include <httplib.h>
 
 #include "bridge/http/json.hpp"
+#include "bridge/http/openapi.hpp"
 #include "bridge/http/text.hpp"
 
 namespace nexus::bridge {
@@ -69,6 +70,7 @@ std::string content_range(const Plan &plan, const CallResult &result) {
 }  // namespace
 
 void write_answer(const Plan &plan, CallResult result, httplib::Response &response) {
+  if (plan.kind != Plan::Kind::kCall) return write_document(plan, result, response);
   check_result(plan, result);
   const HeaderList headers = function_headers(result);
   const std::optional<int> status = function_status(result);

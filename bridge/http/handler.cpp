@@ -8,7 +8,11 @@
 #include <cstdio>
 #include <string_view>
 
+#include "bridge/auth/auth_flow.hpp"
+#include "bridge/http/choose.hpp"
+#include "bridge/http/cors.hpp"
 #include "bridge/http/error.hpp"
+#include "bridge/http/openapi.hpp"
 #include "bridge/http/text.hpp"
 #include "bridge/http/url.hpp"
 
@@ -18,7 +22,7 @@ namespace {
 using Clock = std::chrono::steady_clock;
 
 constexpr std::array<std::string_view, 7> kMethods{"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"};
-constexpr std::string_view kRpc = "/rpc/";
+constexpr std::string_view kRpc = "/rpc/", kAuth = "/auth/";
 
 std::string timing(const char *name, Clock::time_point from, Clock::time_point to) {
   std::array<char, 64> text{};
@@ -27,19 +31,15 @@ std::string timing(const char *name, Clock::time_point from, Clock::time_point t
   return text.data();
 }
 
-bool is_preflight(const httplib::Request &request) {
-  return request.method == "OPTIONS" && request.has_header("Origin") &&
-         request.has_header("Access-Control-Request-Method");
-}
-
-void write_preflight(const httplib::Request &request, httplib::Response &response) {
-  response.status = 200;
-  response.set_header("Access-Control-Allow-Methods", "GET, POST, PATCH, PUT, DELETE, OPTIONS, HEAD");
-  std::string allowed = "Authorization, ";
-  const std::string requested = request.get_header_value("Access-Control-Request-Headers");
-  if (!requested.empty()) allowed += joined(split_trimmed(requested, ','), ", ") + ", ";
-  response.set_header("Access-Control-Allow-Headers", allowed + "Accept, Accept-Language, Content-Language");
-  response.set_header("Access-Control-Max-Age", "86400");
+// The path behind the configured prefix, which may be written with or without slashes at its ends. Paths without it are
+// served as well: a proxy may have taken it away.
+std::string_view without_prefix(std::string_view path, std::string_view prefix) {
+  while (!prefix.empty() && prefix.front() == '/') prefix.remove_prefix(1);
+  while (!prefix.empty() && prefix.back() == '/') prefix.remove_suffix(1);
+  if (prefix.empty() || path.size() <= prefix.size() || path.substr(1, prefix.size()) != prefix) return path;
+  const std::string_view rest = path.substr(prefix.size() + 1);
+  if (rest.empty()) return "/";
+  return rest.front() == '/' ? rest : path;
 }
 
 void write_health(httplib::Response &response, bool good, const char *yes, const char *no) {
@@ -78,15 +78,9 @@ bool Handler::health(const httplib::Request &request, httplib::Response &respons
 }
 
 void Handler::route(const httplib::Request &request, httplib::Response &response) {
-  std::string_view path = request.path;
-  const std::string &prefix = settings_.url_prefix;
-  if (!prefix.empty() && path.substr(0, prefix.size()) == prefix &&
-      (path.size() == prefix.size() || path[prefix.size()] == '/')) {
-    path.remove_prefix(prefix.size());
-    if (path.empty()) path = "/";
-  }
+  const std::string_view path = without_prefix(request.path, settings_.url_prefix);
   if (health(request, response, std::string(path))) return;
-  if (is_preflight(request)) return write_preflight(request, response);
+  if (answer_preflight(settings_.server_cors_allowed_origins, request, response)) return;
   if (std::find(kMethods.begin(), kMethods.end(), request.method) == kMethods.end()) {
     throw HttpError(405, "PGRST117", "Unsupported HTTP method: " + request.method);
   }
@@ -96,35 +90,67 @@ void Handler::route(const httplib::Request &request, httplib::Response &response
     if (rest.find('/') == std::string_view::npos && name) {
       if (request.method == "OPTIONS") return options(request, response, *name);
       if (request.method == "GET" || request.method == "HEAD" || request.method == "POST") {
-        return call(request, response, *name);
+        return transact(request, response, [&](const CataloguePtr &catalogue, const Identity &identity) {
+          return plan_call(settings_, catalogue, request, *name, identity);
+        });
       }
       throw HttpError(405, "PGRST101", "Cannot use the " + request.method + " method on RPC");
     }
   }
-  if (path == "/") {
+  if (path.substr(0, kAuth.size()) == kAuth) {
+    return authenticate(request, response, std::string(path.substr(kAuth.size())));
+  }
+  if (path == "/" || path == "/docs") {
     if (request.method == "OPTIONS") {
       response.status = 200;
       response.set_header("Allow", "OPTIONS,GET,HEAD");
       return;
     }
-    choose_schema(settings_, request);
-    throw HttpError(404, "PGRST126", "Root endpoint metadata is disabled");
+    if (request.method == "GET" || request.method == "HEAD") {
+      return transact(request, response, [&](const CataloguePtr &catalogue, const Identity &identity) {
+        return plan_document(settings_, catalogue, request, identity, path == "/docs");
+      });
+    }
   }
   throw HttpError(404, "PGRST125", "Invalid path specified in request URL");
+}
+
+void Handler::authenticate(const httplib::Request &request, httplib::Response &response, const std::string &action) {
+  const auto catalogue = database_.catalogue();
+  if (!catalogue) throw unavailable("PGRST002", "Could not query the database for the schema cache. Retrying.");
+  AuthFlow flow(settings_, session_keys_, catalogue, request, action);
+  while (flow.wait() != AuthFlow::Wait::kNothing) {
+    if (flow.wait() == AuthFlow::Wait::kPassword) {
+      flow.run_password();
+      continue;
+    }
+    CallResult result;
+    try {
+      database_.run(flow.query(), [&](CallResult answer) { result = std::move(answer); });
+    } catch (const DatabaseError &error) {
+      throw from_database(error, true);
+    }
+    flow.take_result(result);
+  }
+  flow.write(response);
 }
 
 void Handler::options(const httplib::Request &request, httplib::Response &response, const std::string &name) {
   const auto catalogue = database_.catalogue();
   if (!catalogue) throw unavailable("PGRST002", "Could not query the database for the schema cache. Retrying.");
-  const auto *functions = catalogue->find(choose_schema(settings_, request), name);
-  if (functions == nullptr) throw HttpError(404, "PGRST125", "Invalid path specified in request URL");
+  const std::string schema = choose_schema(settings_, request);
+  const auto *functions = catalogue->find(schema, name);
+  if (functions == nullptr) {
+    choose_function(*catalogue, schema, name, {});  // throws, with the nearest name
+    return;
+  }
   const bool reads =
       std::any_of(functions->begin(), functions->end(), [](const Function &f) { return !f.is_volatile; });
   response.status = 200;
   response.set_header("Allow", reads ? "OPTIONS,GET,HEAD,POST" : "OPTIONS,POST");
 }
 
-void Handler::call(const httplib::Request &request, httplib::Response &response, const std::string &name) {
+void Handler::transact(const httplib::Request &request, httplib::Response &response, const Planner &planner) {
   const auto start = Clock::now();
   const auto authorization = header_values(request, "Authorization");
   const auto now =
@@ -137,13 +163,13 @@ void Handler::call(const httplib::Request &request, httplib::Response &response,
   if (!catalogue) throw unavailable("PGRST002", "Could not query the database for the schema cache. Retrying.");
   Plan plan;
   try {
-    plan = plan_call(settings_, catalogue, request, name, identity);
+    plan = planner(catalogue, identity);
   } catch (const HttpError &error) {
     // The function may be younger than the picture of the schemas.
     if (error.code != "PGRST202") throw;
     const CataloguePtr newer = database_.newer_catalogue(catalogue);
     if (newer == catalogue) throw;
-    plan = plan_call(settings_, newer, request, name, identity);
+    plan = planner(newer, identity);
   }
   const auto planned = Clock::now();
   auto answered = planned;
@@ -173,22 +199,7 @@ void Handler::add_common_headers(const httplib::Request &request, httplib::Respo
   if (!response.has_header("Vary")) response.set_header("Vary", "Accept, Prefer, Range");
   const std::string &trace = settings_.server_trace_header;
   if (!trace.empty() && request.has_header(trace)) response.set_header(trace, request.get_header_value(trace));
-  const std::string origin = request.get_header_value("Origin");
-  if (origin.empty()) return;
-  const auto &allowed = settings_.server_cors_allowed_origins;
-  if (allowed.empty()) {
-    response.set_header("Access-Control-Allow-Origin", "*");
-  } else if (std::find(allowed.begin(), allowed.end(), origin) != allowed.end()) {
-    response.set_header("Access-Control-Allow-Origin", origin);
-    response.set_header("Access-Control-Allow-Credentials", "true");
-  } else {
-    return;
-  }
-  if (!is_preflight(request)) {
-    response.set_header("Access-Control-Expose-Headers",
-                        "Content-Encoding, Content-Location, Content-Range, Content-Type, Date, Location, Server, "
-                        "Transfer-Encoding, Range-Unit");
-  }
+  add_cors_headers(settings_.server_cors_allowed_origins, request, response);
 }
 
 }  // namespace nexus::bridge

@@ -37,10 +37,11 @@ class Database {
 /// Answers requests: the whole dialect, in terms of cpp-httplib's Request and Response. Thread safe.
 class Handler {
  public:
-  Handler(const Settings &settings, const Authenticator &authenticator, Database &database)
-      : settings_(settings), authenticator_(authenticator), database_(database) {}
+  Handler(const Settings &settings, const Authenticator &authenticator, const SessionKeys &session_keys,
+          Database &database)
+      : settings_(settings), authenticator_(authenticator), session_keys_(session_keys), database_(database) {}
 
-  /// The public port: /rpc/NAME, /, /live, /ready.
+  /// The public port: /rpc/NAME, /, /docs, /auth/..., /live, /ready.
   void handle(const httplib::Request &request, httplib::Response &response);
 
   /// The admin port: /live, /ready.
@@ -51,13 +52,16 @@ class Handler {
 
  private:
   void route(const httplib::Request &request, httplib::Response &response);
-  void call(const httplib::Request &request, httplib::Response &response, const std::string &name);
+  using Planner = std::function<Plan(const CataloguePtr &catalogue, const Identity &identity)>;
+  void transact(const httplib::Request &request, httplib::Response &response, const Planner &planner);
+  void authenticate(const httplib::Request &request, httplib::Response &response, const std::string &action);
   void options(const httplib::Request &request, httplib::Response &response, const std::string &name);
   bool health(const httplib::Request &request, httplib::Response &response, const std::string &path) const;
   void add_common_headers(const httplib::Request &request, httplib::Response &response) const;
 
   const Settings &settings_;
   const Authenticator &authenticator_;
+  const SessionKeys &session_keys_;
   Database &database_;
   std::atomic<bool> draining_{false};
 };

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <unordered_set>
 
+#include "bridge/auth/session_keys.hpp"
 #include "bridge/http/choose.hpp"
 #include "bridge/http/error.hpp"
 #include "bridge/http/json.hpp"
@@ -194,10 +195,17 @@ void bind_whole_body(Plan &plan, const Body &body, const httplib::Request &reque
   write_call(plan, {{&argument, place}}, "");
 }
 
+// A session's token is not for the database, nor for its logs: there it is known by its hash.
+bool holds_session_token(const std::string &name, const std::string &value) {
+  return name == "authorization" &&
+         SessionKeys::is_token(trimmed(std::string_view(value).substr(value.rfind(' ') + 1)));
+}
+
 std::string json_headers(const httplib::Request &request) {
   Pairs headers;
   for (const auto &[name, value] : request.headers) {
     const std::string lower = lower_case(name);
+    if (holds_session_token(lower, value)) continue;
     if (!headers.empty() && headers.back().first == lower) {
       headers.back().second += ", " + value;
     } else {
@@ -232,11 +240,16 @@ Statement context_of(const Settings &settings, const Catalogue &catalogue, const
   for (const auto &schema : settings.db_extra_search_path) path.push_back(quote_name(schema));
   set("search_path", joined(path, ", "));
   set("statement_timeout", std::to_string(settings.db_statement_timeout));
+  if (!plan.identity.session_id.empty()) {
+    set("role", settings.session_worker_role);
+    const std::string id = context.bind(plan.identity.session_id, kText);
+    calls.push_back("pg_catalog.set_config('request.jwt.claims', nexus.session_claims(" + id + "), true)");
+  }
   set("role", plan.identity.role);
   if (auto own = catalogue.role_settings.find(plan.identity.role); own != catalogue.role_settings.end()) {
     for (const auto &[name, value] : own->second) set(name, value);
   }
-  set("request.jwt.claims", plan.identity.claims);
+  if (plan.identity.session_id.empty()) set("request.jwt.claims", plan.identity.claims);
   set("request.method", request.method);
   set("request.path", request.path);
   set("request.headers", json_headers(request));
@@ -280,7 +293,7 @@ std::string_view query_string(const httplib::Request &request) {
 }
 
 std::string choose_schema(const Settings &settings, const httplib::Request &request) {
-  const bool reads = request.method == "GET" || request.method == "HEAD";
+  const bool reads = request.method == "GET" || request.method == "HEAD" || request.method == "OPTIONS";
   std::string wanted = request.get_header_value(reads ? "Accept-Profile" : "Content-Profile");
   if (wanted.empty()) return settings.db_schemas.front();
   if (std::find(settings.db_schemas.begin(), settings.db_schemas.end(), wanted) != settings.db_schemas.end()) {
@@ -288,6 +301,19 @@ std::string choose_schema(const Settings &settings, const httplib::Request &requ
   }
   throw HttpError(406, "PGRST106", "Invalid schema: " + wanted)
       .with_hint("Only the following schemas are exposed: " + joined(settings.db_schemas, ", "));
+}
+
+void add_context(const Settings &settings, const httplib::Request &request, Plan &plan) {
+  plan.rollback = ends_in_rollback(settings.db_tx_end, plan.preferences);
+  plan.tx_chosen_by_client = settings.db_tx_end.client_chooses;
+  plan.context = context_of(settings, *plan.catalogue, request, plan);
+  if (!plan.preferences.timezone.empty()) {
+    Statement timezone;
+    const std::string place = timezone.bind(plan.preferences.timezone, kText);
+    timezone.sql = "SELECT pg_catalog.set_config('timezone', " + place + ", true)";
+    plan.timezone = std::move(timezone);
+  }
+  plan.pre_request = pre_request_sql(settings.db_pre_request);
 }
 
 Plan plan_call(const Settings &settings, const CataloguePtr &catalogue, const httplib::Request &request,
@@ -323,8 +349,6 @@ Plan plan_call(const Settings &settings, const CataloguePtr &catalogue, const ht
   const Choice choice = choose_function(*catalogue, plan.schema, name, given);
   plan.function = choice.function;
   plan.read_only = reads || !choice.function->is_volatile;
-  plan.rollback = ends_in_rollback(settings.db_tx_end, plan.preferences);
-  plan.tx_chosen_by_client = settings.db_tx_end.client_chooses;
   plan.media = choose_media(joined(header_values(request, "Accept"), ","), *choice.function);
   plan.rows = std::move(query.rows);
   if (request.method == "GET") apply_range(request.get_header_value("Range"), plan.rows);
@@ -337,14 +361,7 @@ Plan plan_call(const Settings &settings, const CataloguePtr &catalogue, const ht
   } else {
     bind_pairs(plan, body.kind == Body::Kind::kForm ? body.pairs : query.arguments);
   }
-  plan.context = context_of(settings, *catalogue, request, plan);
-  if (!plan.preferences.timezone.empty()) {
-    Statement timezone;
-    const std::string place = timezone.bind(plan.preferences.timezone, kText);
-    timezone.sql = "SELECT pg_catalog.set_config('timezone', " + place + ", true)";
-    plan.timezone = std::move(timezone);
-  }
-  plan.pre_request = pre_request_sql(settings.db_pre_request);
+  add_context(settings, request, plan);
   return plan;
 }
 

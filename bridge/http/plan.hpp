@@ -37,11 +37,16 @@ struct Statement {
 struct Identity {
   std::string role;
   bool anonymous = true;
-  std::string claims;  ///< JSON
+  std::string claims;      ///< JSON; of a session the database knows them
+  std::string session_id;  ///< of a session token; else empty
 };
 
 /// One request, ready to run: one transaction, one call, and the form of its answer. Pure data.
 struct Plan {
+  /// What the answer is: the function's result, the OpenAPI document, or that as a page.
+  enum class Kind { kCall, kDocument, kPage };
+
+  Kind kind = Kind::kCall;
   CataloguePtr catalogue;  ///< keeps `function` alive
   const Function *function = nullptr;
   Identity identity;
@@ -59,11 +64,15 @@ struct Plan {
   RowQuery rows;
   std::string schema;
   bool head = false;
+  std::string server;  ///< of a document: the address before its paths
 };
 
 /// Turns a request for /rpc/NAME into a plan; `name` is decoded. Throws HttpError.
 Plan plan_call(const Settings &settings, const CataloguePtr &catalogue, const httplib::Request &request,
                const std::string &name, const Identity &identity);
+
+/// Adds what stands before the call in every transaction: context, time zone, pre-request; and how it ends.
+void add_context(const Settings &settings, const httplib::Request &request, Plan &plan);
 
 /// The schema that a request asks for by its profile header; the first one by default. Throws 406 PGRST106.
 std::string choose_schema(const Settings &settings, const httplib::Request &request);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <limits>
 
 #include "bridge/http/error.hpp"
 #include "bridge/http/text.hpp"
@@ -92,6 +93,7 @@ std::vector<OrderItem> parse_order(const std::string &text) {
   for (const auto &part : split_list(text)) {
     if (trimmed(part).empty()) continue;
     auto words = split_trimmed(part, '.');
+    if (words.empty()) throw syntax("order", text, "the name of a column is missing");
     OrderItem item;
     item.field = parse_field(words[0], "order");
     for (std::size_t i = 1; i < words.size(); ++i) {
@@ -229,9 +231,12 @@ void apply_range(const std::string &range, RowQuery &rows) {
   if (last && *last < *first) {
     throw unsatisfiable("The lower boundary must be lower than or equal to the upper boundary in the Range header.");
   }
+  constexpr long long kMost = std::numeric_limits<long long>::max();
   std::optional<long long> end;  // exclusive, of both
-  if (last) end = *last + 1;
-  if (rows.limit) end = std::min(end.value_or(rows.offset + *rows.limit), rows.offset + *rows.limit);
+  if (last && *last < kMost) end = *last + 1;
+  if (rows.limit && *rows.limit <= kMost - rows.offset) {
+    end = std::min(end.value_or(kMost), rows.offset + *rows.limit);
+  }
   rows.offset = std::max(rows.offset, *first);
   if (end) rows.limit = std::max(0LL, *end - rows.offset);
 }

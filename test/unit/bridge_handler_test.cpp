@@ -72,12 +72,13 @@ class BridgeHandler : public testing::Test {
     request.body = body;
     request.headers = headers;
     httplib::Response response;
-    Handler(settings, authenticator, database).handle(request, response);
+    Handler(settings, authenticator, session_keys, database).handle(request, response);
     return response;
   }
 
   Settings settings;
   Authenticator authenticator{"", "", "visitor"};
+  SessionKeys session_keys{""};
   Remembering database;
 };
 
@@ -184,7 +185,8 @@ TEST_F(BridgeHandler, RowsInDetailsStayInside) {
 TEST_F(BridgeHandler, PathsAndMethods) {
   EXPECT_EQ(send("GET", "/posts").status, 404);
   EXPECT_EQ(send("GET", "/rpc/add/more").status, 404);
-  EXPECT_EQ(send("GET", "/").status, 404);
+  settings.openapi_mode = "disabled";
+  EXPECT_EQ(nlohmann::json::parse(send("GET", "/").body)["code"], "PGRST126");
   EXPECT_EQ(send("DELETE", "/rpc/add").status, 405);
   EXPECT_EQ(send("BREW", "/rpc/add").status, 405);
   EXPECT_EQ(send("GET", "/live").status, 200);
