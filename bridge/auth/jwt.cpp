@@ -171,7 +171,9 @@ Identity Authenticator::identity_of(nlohmann::json claims) const {
   if (!role->is_string()) throw refused("PGRST303", "The JWT 'role' claim must be a string");
   const std::string name = role->get<std::string>();
   claims["role"] = name;  // wherever it stood
-  return {name, false, claims.dump(), ""};
+  const auto subject = claims.find("sub");
+  return {name, false, claims.dump(), "",
+          subject != claims.end() && subject->is_string() ? subject->get<std::string>() : std::string()};
 }
 
 }  // namespace nexus::bridge

@@ -147,6 +147,14 @@ Settings read_settings(int argc, char **argv, std::optional<int> &exit_code) {
       ->check(CLI::Range(60, 31536000));
   options.add("session_role", settings.session_role, "role of those who signed in");
   options.add("session_worker_role", settings.session_worker_role, "role that looks up users and sessions");
+  options.add("rate_limit_address", settings.rate_limit_address, "requests per second of one address; 0: no limit");
+  options.add("rate_limit_address_burst", settings.rate_limit_address_burst, "requests of one address at once");
+  options.add("rate_limit_user", settings.rate_limit_user, "requests per second of one user; 0: no limit");
+  options.add("rate_limit_user_burst", settings.rate_limit_user_burst, "requests of one user at once");
+  options.add("rate_limit_sign_in", settings.rate_limit_sign_in, "requests per second of one address to /auth");
+  options.add("rate_limit_sign_in_burst", settings.rate_limit_sign_in_burst,
+              "requests of one address to /auth at once");
+  options.add_list("trusted_proxies", settings.trusted_proxies, "addresses whose X-Forwarded-For names the client");
   options.add("server_host", settings.server_host, "address of the public port");
   options.add("server_port", settings.server_port, "public port; 0: any free one")->check(CLI::Range(0, 65535));
   options.add("server_threads", settings.server_threads, "workers")->check(CLI::Range(1, 1000));

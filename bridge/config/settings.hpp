@@ -44,6 +44,14 @@ struct Settings {
   std::string session_role = "nexus_app";
   std::string session_worker_role = "nexus_worker";  ///< looks sessions up
 
+  double rate_limit_address = 0;         ///< requests per second of one address in the long run; 0: no limit
+  double rate_limit_address_burst = 50;  ///< at once
+  double rate_limit_user = 0;
+  double rate_limit_user_burst = 50;
+  double rate_limit_sign_in = 0.5;  ///< /auth of one address
+  double rate_limit_sign_in_burst = 20;
+  std::vector<std::string> trusted_proxies;  ///< addresses whose X-Forwarded-For counts
+
   std::string server_host = "127.0.0.1";
   int server_port = 3000;
   int server_threads = 64;

@@ -9,6 +9,7 @@
 #include <string_view>
 
 #include "bridge/auth/auth_flow.hpp"
+#include "bridge/http/batch.hpp"
 #include "bridge/http/choose.hpp"
 #include "bridge/http/cors.hpp"
 #include "bridge/http/error.hpp"
@@ -40,6 +41,25 @@ std::string_view without_prefix(std::string_view path, std::string_view prefix) 
   const std::string_view rest = path.substr(prefix.size() + 1);
   if (rest.empty()) return "/";
   return rest.front() == '/' ? rest : path;
+}
+
+// One more request of that caller. Throws 429.
+void take_turn(RateLimiter &limiter, const std::string &caller) {
+  const auto wait = limiter.take(caller, RateLimiter::Clock::now());
+  if (!wait) return;
+  throw HttpError(429, "HTTP429", "Too many requests")
+      .with_hint("Wait as long as Retry-After says.")
+      .with_header("Retry-After", std::to_string(std::chrono::ceil<std::chrono::seconds>(*wait).count()));
+}
+
+std::string address_of(const Settings &settings, const httplib::Request &request) {
+  return client_address(request.remote_addr, joined(header_values(request, "X-Forwarded-For"), ","),
+                        settings.trusted_proxies);
+}
+
+// The key of the request had been used for the same request.
+bool was_answered_before(const Plan &plan, const DatabaseError &error) {
+  return error.sqlstate == "NX031" && error.step == Step::kContext && !plan.idempotency_key.empty();
 }
 
 void write_health(httplib::Response &response, bool good, const char *yes, const char *no) {
@@ -80,6 +100,7 @@ bool Handler::health(const httplib::Request &request, httplib::Response &respons
 void Handler::route(const httplib::Request &request, httplib::Response &response) {
   const std::string_view path = without_prefix(request.path, settings_.url_prefix);
   if (health(request, response, std::string(path))) return;
+  if (settings_.rate_limit_address > 0) take_turn(address_limit_, address_of(settings_, request));
   if (answer_preflight(settings_.server_cors_allowed_origins, request, response)) return;
   if (std::find(kMethods.begin(), kMethods.end(), request.method) == kMethods.end()) {
     throw HttpError(405, "PGRST117", "Unsupported HTTP method: " + request.method);
@@ -96,6 +117,19 @@ void Handler::route(const httplib::Request &request, httplib::Response &response
       }
       throw HttpError(405, "PGRST101", "Cannot use the " + request.method + " method on RPC");
     }
+  }
+  if (path == "/batch") {
+    if (request.method == "OPTIONS") {
+      response.status = 200;
+      response.set_header("Allow", "OPTIONS,POST");
+      return;
+    }
+    if (request.method != "POST") {
+      throw HttpError(405, "PGRST101", "Cannot use the " + request.method + " method on /batch");
+    }
+    return transact(request, response, [&](const CataloguePtr &catalogue, const Identity &identity) {
+      return plan_batch(settings_, catalogue, request, identity);
+    });
   }
   if (path.substr(0, kAuth.size()) == kAuth) {
     return authenticate(request, response, std::string(path.substr(kAuth.size())));
@@ -118,6 +152,7 @@ void Handler::route(const httplib::Request &request, httplib::Response &response
 void Handler::authenticate(const httplib::Request &request, httplib::Response &response, const std::string &action) {
   const auto catalogue = database_.catalogue();
   if (!catalogue) throw unavailable("PGRST002", "Could not query the database for the schema cache. Retrying.");
+  take_turn(sign_in_limit_, address_of(settings_, request));
   AuthFlow flow(settings_, session_keys_, catalogue, request, action);
   while (flow.wait() != AuthFlow::Wait::kNothing) {
     if (flow.wait() == AuthFlow::Wait::kPassword) {
@@ -157,6 +192,8 @@ void Handler::transact(const httplib::Request &request, httplib::Response &respo
       std::chrono::duration_cast<std::chrono::seconds>(std::chrono::system_clock::now().time_since_epoch());
   const Identity identity =
       authenticator_.authenticate(authorization.empty() ? nullptr : &authorization[0], now.count());
+  const std::string &user = identity.session_id.empty() ? identity.subject : identity.session_id;
+  if (!user.empty()) take_turn(user_limit_, user);
   const auto authenticated = Clock::now();
 
   CataloguePtr catalogue = database_.catalogue();
@@ -174,11 +211,18 @@ void Handler::transact(const httplib::Request &request, httplib::Response &respo
   const auto planned = Clock::now();
   auto answered = planned;
   if (settings_.db_schemas.size() > 1) response.set_header("Content-Profile", plan.schema);
+  const auto accept = [&](CallResult result) {
+    answered = Clock::now();
+    write_answer(plan, std::move(result), response);
+  };
   try {
-    database_.run(plan, [&](CallResult result) {
-      answered = Clock::now();
-      write_answer(plan, std::move(result), response);
-    });
+    try {
+      database_.run(plan, accept);
+    } catch (const DatabaseError &error) {
+      if (!was_answered_before(plan, error)) throw;
+      plan = plan_replay(settings_, request, plan);
+      database_.run(plan, accept);
+    }
   } catch (const DatabaseError &error) {
     response = httplib::Response();
     throw from_database(error, identity.anonymous);

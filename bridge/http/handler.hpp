@@ -7,6 +7,7 @@
 #include "bridge/config/settings.hpp"
 #include "bridge/http/answer.hpp"
 #include "bridge/http/plan.hpp"
+#include "bridge/http/rate_limit.hpp"
 
 namespace httplib {
 struct Request;
@@ -39,9 +40,15 @@ class Handler {
  public:
   Handler(const Settings &settings, const Authenticator &authenticator, const SessionKeys &session_keys,
           Database &database)
-      : settings_(settings), authenticator_(authenticator), session_keys_(session_keys), database_(database) {}
+      : settings_(settings),
+        authenticator_(authenticator),
+        session_keys_(session_keys),
+        database_(database),
+        address_limit_({settings.rate_limit_address, settings.rate_limit_address_burst}),
+        user_limit_({settings.rate_limit_user, settings.rate_limit_user_burst}),
+        sign_in_limit_({settings.rate_limit_sign_in, settings.rate_limit_sign_in_burst}) {}
 
-  /// The public port: /rpc/NAME, /, /docs, /auth/..., /live, /ready.
+  /// The public port: /rpc/NAME, /batch, /, /docs, /auth/..., /live, /ready.
   void handle(const httplib::Request &request, httplib::Response &response);
 
   /// The admin port: /live, /ready.
@@ -63,6 +70,7 @@ class Handler {
   const Authenticator &authenticator_;
   const SessionKeys &session_keys_;
   Database &database_;
+  mutable RateLimiter address_limit_, user_limit_, sign_in_limit_;
   std::atomic<bool> draining_{false};
 };
 

@@ -2,9 +2,13 @@
 
 #include <httplib.h>
 
+#include <openssl/sha.h>
+
 #include <algorithm>
+#include <array>
 #include <unordered_set>
 
+#include "bridge/auth/base64.hpp"
 #include "bridge/auth/session_keys.hpp"
 #include "bridge/http/choose.hpp"
 #include "bridge/http/error.hpp"
@@ -226,6 +230,35 @@ std::string json_cookies(const httplib::Request &request) {
   return json_object(cookies);
 }
 
+// What makes a request the same request: a hash of all that decides what it does.
+std::string request_hash(const httplib::Request &request) {
+  std::string text;
+  for (const std::string &part : {request.method, request.target, request.get_header_value("Content-Profile"),
+                                  request.get_header_value("Content-Type"), request.get_header_value("Accept"),
+                                  joined(header_values(request, "Prefer"), ",")}) {
+    text += part + '\n';
+  }
+  text += request.body;
+  std::array<unsigned char, SHA256_DIGEST_LENGTH> digest{};
+  SHA256(reinterpret_cast<const unsigned char *>(text.data()), text.size(), digest.data());
+  return base64url_encoded({reinterpret_cast<const char *>(digest.data()), digest.size()});
+}
+
+// The key of a call that writes. Reading again needs none.
+std::string idempotency_key(const httplib::Request &request, const Plan &plan) {
+  const auto values = header_values(request, "Idempotency-Key");
+  if (values.empty() || plan.read_only) return "";
+  constexpr std::size_t kLongest = 255;
+  const std::string_view key = trimmed(values[0]);
+  if (values.size() > 1 || key.empty() || key.size() > kLongest || !is_utf8(key)) {
+    throw HttpError(400, "NX030", "An Idempotency-Key must have 1 to 255 characters and be sent once");
+  }
+  if (plan.media.shape == Shape::kRaw) {
+    throw HttpError(400, "NX030", "An Idempotency-Key is not supported for functions that make their own media type");
+  }
+  return std::string(key);
+}
+
 // All settings of the transaction in one statement; names and values are parameters.
 Statement context_of(const Settings &settings, const Catalogue &catalogue, const httplib::Request &request,
                      const Plan &plan) {
@@ -250,6 +283,11 @@ Statement context_of(const Settings &settings, const Catalogue &catalogue, const
     for (const auto &[name, value] : own->second) set(name, value);
   }
   if (plan.identity.session_id.empty()) set("request.jwt.claims", plan.identity.claims);
+  if (!plan.idempotency_key.empty()) {
+    const std::string key = context.bind(plan.idempotency_key, kText);
+    const std::string asked = context.bind(request_hash(request), kText);
+    calls.push_back("nexus.claim_idempotency_key(nexus.current_user_id(), " + key + ", " + asked + ")");
+  }
   set("request.method", request.method);
   set("request.path", request.path);
   set("request.headers", json_headers(request));
@@ -316,6 +354,22 @@ void add_context(const Settings &settings, const httplib::Request &request, Plan
   plan.pre_request = pre_request_sql(settings.db_pre_request);
 }
 
+Plan plan_replay(const Settings &settings, const httplib::Request &request, const Plan &answered) {
+  Plan plan = answered;
+  plan.replayed = true;
+  plan.read_only = true;
+  plan.idempotency_key.clear();
+  plan.identity.role = settings.session_worker_role;
+  plan.timezone.reset();
+  plan.call = Statement();
+  const std::string key = plan.call.bind(answered.idempotency_key, kText);
+  plan.call.sql = "SELECT r[1], r[2], r[3], r[4], r[5], 'true' FROM nexus.idempotent_result(nexus.current_user_id(), " +
+                  key + ") r WHERE r IS NOT NULL";
+  add_context(settings, request, plan);
+  plan.pre_request.clear();
+  return plan;
+}
+
 Plan plan_call(const Settings &settings, const CataloguePtr &catalogue, const httplib::Request &request,
                const std::string &name, const Identity &identity) {
   const bool reads = request.method == "GET" || request.method == "HEAD";
@@ -353,6 +407,7 @@ Plan plan_call(const Settings &settings, const CataloguePtr &catalogue, const ht
   plan.rows = std::move(query.rows);
   if (request.method == "GET") apply_range(request.get_header_value("Range"), plan.rows);
   check_preferences(plan);
+  plan.idempotency_key = idempotency_key(request, plan);
 
   if (choice.whole_body) {
     bind_whole_body(plan, body, request);

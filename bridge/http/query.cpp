@@ -132,6 +132,17 @@ bool parse_operation(std::string_view text, Condition &condition) {
 
 std::vector<Condition> parse_group(std::string_view text, const std::string &whole, int depth);
 
+// A value in double quotes without them; a backslash takes the next character as it is.
+std::string unquoted(const std::string &value) {
+  if (value.size() < 2 || value.front() != '"' || value.back() != '"') return value;
+  std::string plain;
+  for (std::size_t i = 1; i + 1 < value.size(); ++i) {
+    if (value[i] == '\\' && i + 2 < value.size()) ++i;
+    plain += value[i];
+  }
+  return plain;
+}
+
 // One member of a group: `col.op.value`, `and(...)`, `not.or(...)`.
 Condition parse_member(std::string_view text, const std::string &whole, int depth) {
   Condition condition;
@@ -150,8 +161,7 @@ Condition parse_member(std::string_view text, const std::string &whole, int dept
     throw syntax("logic tree", whole, "expecting column.operator.value, and(...) or or(...)");
   }
   condition.field = parse_field(rest.substr(0, dot), "logic tree");
-  std::string &value = condition.value;
-  if (value.size() >= 2 && value.front() == '"' && value.back() == '"') value = value.substr(1, value.size() - 2);
+  condition.value = unquoted(condition.value);
   return condition;
 }
 

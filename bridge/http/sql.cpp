@@ -32,14 +32,22 @@ class CallWriter {
     const std::string total = counted ? "(SELECT pg_catalog.count(*) FROM pgrst_source)::text" : "NULL::text";
     const std::string limit = call_.bind(std::to_string(plan_.max_response), kInt8);
     sql += " SELECT total, amount, CASE WHEN pg_catalog.octet_length(body) <= " + limit +
-           " THEN body END, headers, status, (pg_catalog.octet_length(body) <= " + limit + ")::text FROM (SELECT " +
-           total + " AS total, pg_catalog.count(*)::text AS amount, " + body_sql() +
+           " THEN body END, headers, status, (pg_catalog.octet_length(body) <= " + limit + ")::text" + keep_sql(limit) +
+           " FROM (SELECT " + total + " AS total, pg_catalog.count(*)::text AS amount, " + body_sql() +
            " AS body, nullif(pg_catalog.current_setting('response.headers', true), '') AS headers"
            ", nullif(pg_catalog.current_setting('response.status', true), '') AS status FROM pgrst_page) pgrst_answer";
     call_.sql = std::move(sql);
   }
 
  private:
+  // The result is kept with its key in the statement that made it: one round trip, and no moment between both.
+  std::string keep_sql(const std::string &limit) {
+    if (plan_.idempotency_key.empty()) return "";
+    return ", CASE WHEN coalesce(pg_catalog.octet_length(body) <= " + limit +
+           ", true) THEN nexus.keep_idempotent_result(nexus.current_user_id(), " +
+           call_.bind(plan_.idempotency_key, kText) + ", ARRAY[total, amount, body, headers, status]) END";
+  }
+
   std::string call_sql(const std::vector<BoundArgument> &arguments) const {
     std::vector<std::string> bound;
     for (const auto &[argument, sql] : arguments) {

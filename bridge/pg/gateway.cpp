@@ -88,7 +88,11 @@ void Gateway::run_once(const Plan &plan, const std::function<void(CallResult)> &
   Pool::Lease connection = pool_.acquire();
   const auto deadline = [this] { return Clock::now() + statement_timeout_ + kGrace; };
   try {
-    accept(result_of(connection->pipeline(stages, deadline())));
+    CallResult result = result_of(connection->pipeline(stages, deadline()));
+    for (const auto &next : plan.more) {
+      result.more.push_back(result_of(connection->pipeline({{&next.call, Step::kCall}}, deadline())));
+    }
+    accept(std::move(result));
     if (plan.rollback) {
       connection->pipeline({{&constraints, Step::kEnd}, {&rollback, Step::kEnd}}, deadline());
     } else {

@@ -60,7 +60,7 @@ class BridgeHandler : public testing::Test {
   }
 
   void result(std::optional<long long> total, long long rows, std::string body) {
-    database.result = CallResult{total, rows, std::move(body), std::nullopt, std::nullopt};
+    database.result = CallResult{total, rows, std::move(body), std::nullopt, std::nullopt, {}};
   }
 
   httplib::Response send(const char *method, const std::string &target, const std::string &body = "",
@@ -195,6 +195,84 @@ TEST_F(BridgeHandler, PathsAndMethods) {
   settings.url_prefix = "/rest/v1";
   EXPECT_EQ(send("GET", "/rest/v1/rpc/add?a=1&b=2").status, 200);
   EXPECT_EQ(send("GET", "/rest/v11/rpc/add?a=1&b=2").status, 404);
+}
+
+TEST_F(BridgeHandler, TooManyRequests) {
+  settings.rate_limit_address = 0.1;
+  settings.rate_limit_address_burst = 2;
+  Handler handler(settings, authenticator, session_keys, database);
+  std::vector<int> statuses;
+  httplib::Response last;
+  for (const char *address : {"192.0.2.1", "192.0.2.1", "192.0.2.1", "192.0.2.2"}) {
+    httplib::Request request;
+    request.method = "GET";
+    request.path = request.target = "/rpc/posts";
+    request.remote_addr = address;
+    httplib::Response response;
+    handler.handle(request, response);
+    statuses.push_back(response.status);
+    if (response.status == 429) last = response;
+  }
+  EXPECT_EQ(statuses, (std::vector<int>{200, 200, 429, 200}));
+  EXPECT_EQ(last.get_header_value("Retry-After"), "10");
+  EXPECT_EQ(send("GET", "/live").status, 200);
+}
+
+TEST_F(BridgeHandler, ABatchIsSeveralCalls) {
+  const std::string calls =
+      R"([{"function": "add", "arguments": {"a": 1.50, "b": 2}}, {"function": "posts", "query": "id=eq.5&limit=1"}])";
+  database.result.more.push_back({std::nullopt, 1, "[8]", std::nullopt, std::nullopt, {}});
+  const auto response = send("POST", "/batch", calls);
+  EXPECT_EQ(response.status, 200) << response.body;
+  EXPECT_EQ(nlohmann::json::parse(response.body)[1]["body"][0], 8);
+  ASSERT_EQ(database.last.more.size(), 1U);
+  EXPECT_EQ(database.last.call.parameters[0].value, R"({"a": 1.50, "b": 2})");
+  EXPECT_FALSE(database.last.read_only);
+  EXPECT_EQ(send("POST", "/batch", R"([{"function": "add"}])").status, 404);
+  EXPECT_EQ(send("POST", "/batch", R"([{"function": "add", "arguments": 1}])").status, 400);
+}
+
+TEST_F(BridgeHandler, AnAnsweredKeyIsLookedUp) {
+  const httplib::Headers key{{"Idempotency-Key", "k1"}};
+  send("POST", "/rpc/posts", "{}", key);
+  EXPECT_EQ(database.last.idempotency_key, "k1");
+  EXPECT_NE(database.last.context.sql.find("nexus.claim_idempotency_key"), std::string::npos);
+  EXPECT_NE(database.last.call.sql.find("nexus.keep_idempotent_result"), std::string::npos);
+  database.error = DatabaseError();
+  database.error->sqlstate = "NX031";
+  database.error->step = Step::kContext;
+  send("POST", "/rpc/posts", "{}", key);
+  EXPECT_NE(database.last.call.sql.find("nexus.idempotent_result"), std::string::npos);
+  EXPECT_TRUE(database.last.read_only);
+  EXPECT_TRUE(database.last.replayed);
+  database.error.reset();
+  send("GET", "/rpc/add?a=1&b=2", "", key);
+  EXPECT_EQ(database.last.idempotency_key, "");
+  EXPECT_EQ(send("POST", "/rpc/posts", "{}", {{"Idempotency-Key", std::string(256, 'x')}}).status, 400);
+}
+
+TEST_F(BridgeHandler, ThePrefixMayHaveSlashes) {
+  for (const char *prefix : {"/rest/v1", "rest/v1", "/rest/v1/"}) {
+    settings.url_prefix = prefix;
+    EXPECT_EQ(send("GET", "/rest/v1/rpc/add?a=1&b=2").status, 200) << prefix;
+    EXPECT_EQ(send("GET", "/rpc/add?a=1&b=2").status, 200) << prefix;
+    EXPECT_EQ(send("GET", "/rest/v1x/rpc/add").status, 404) << prefix;
+  }
+}
+
+TEST_F(BridgeHandler, OptionsOfAnUnknownFunctionNameANeighbour) {
+  const auto response = send("OPTIONS", "/rpc/ad");
+  EXPECT_EQ(response.status, 404);
+  EXPECT_EQ(nlohmann::json::parse(response.body)["code"], "PGRST202");
+}
+
+TEST_F(BridgeHandler, PagingAtTheEdgeOfNumbers) {
+  EXPECT_EQ(
+      send("GET", "/rpc/posts?offset=9223372036854775807&limit=9223372036854775807", "", {{"Range", "0-5"}}).status,
+      200);
+  EXPECT_EQ(send("GET", "/rpc/posts?limit=1", "", {{"Range", "5-9223372036854775807"}}).status, 200);
+  EXPECT_EQ(send("GET", "/rpc/posts?limit=9223372036854775808").status, 400);
+  EXPECT_EQ(send("GET", "/rpc/posts?order=.").status, 400);
 }
 
 TEST_F(BridgeHandler, Bodies) {

@@ -30,7 +30,7 @@ class BridgeSession : public testing::Test {
     return AuthFlow(settings, keys, std::make_shared<Catalogue>(), request, action);
   }
 
-  static CallResult result(const json &body) { return {std::nullopt, 1, body.dump(), std::nullopt, std::nullopt}; }
+  static CallResult result(const json &body) { return {std::nullopt, 1, body.dump(), std::nullopt, std::nullopt, {}}; }
 
   static bool sends(const Plan &plan, const std::string &text) {
     for (const auto *statement : {&plan.call, &plan.context}) {
