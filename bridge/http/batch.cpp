@@ -105,14 +105,16 @@ Plan plan_batch(const Settings &settings, const CataloguePtr &catalogue, const h
 
 void write_batch(const Plan &plan, CallResult result, httplib::Response &response) {
   if (result.more.size() != plan.more.size()) throw HttpError(500, "XX000", "the batch gave no answer");
-  std::vector<CallResult> others = std::move(result.more);
+  std::vector<CallResult> results;
+  results.swap(result.more);
+  results.insert(results.begin(), std::move(result));
   std::string body = "[";
-  for (std::size_t i = 0; i <= others.size(); ++i) {
+  for (std::size_t i = 0; i < results.size(); ++i) {
     httplib::Response single;
     Plan call = i == 0 ? plan : plan.more[i - 1];
     call.kind = Plan::Kind::kCall;
     try {
-      write_answer(call, i == 0 ? std::move(result) : std::move(others[i - 1]), single);
+      write_answer(call, std::move(results[i]), single);
     } catch (HttpError &error) {
       error.details = place_of(i) + (error.details ? ": " + *error.details : "");
       throw;

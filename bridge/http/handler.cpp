@@ -11,6 +11,7 @@
 #include "bridge/auth/auth_flow.hpp"
 #include "bridge/http/batch.hpp"
 #include "bridge/http/choose.hpp"
+#include "bridge/http/conditional.hpp"
 #include "bridge/http/cors.hpp"
 #include "bridge/http/error.hpp"
 #include "bridge/http/openapi.hpp"
@@ -230,6 +231,7 @@ void Handler::transact(const httplib::Request &request, httplib::Response &respo
     response = httplib::Response();
     throw;
   }
+  answer_conditionally(request, response);
   if (settings_.server_timing_enabled) {
     const auto end = Clock::now();
     response.set_header("Server-Timing",
