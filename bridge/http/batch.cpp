@@ -104,21 +104,23 @@ Plan plan_batch(const Settings &settings, const CataloguePtr &catalogue, const h
 }
 
 void write_batch(const Plan &plan, CallResult result, httplib::Response &response) {
-  std::vector<CallResult> others = std::move(result.more);
+  std::vector<CallResult> results;
+  results.swap(result.more);
+  results.insert(results.begin(), std::move(result));
   std::string body = "[";
-  for (std::size_t i = 0; i <= others.size(); ++i) {
+  for (std::size_t i = 0; i < results.size(); ++i) {
     httplib::Response single;
     Plan call = i == 0 ? plan : plan.more[i - 1];
     call.kind = Plan::Kind::kCall;
     try {
-      write_answer(call, i == 0 ? std::move(result) : std::move(others[i - 1]), single);
+      write_answer(call, std::move(results[i]), single);
     } catch (HttpError &error) {
       error.details = place_of(i) + (error.details ? ": " + *error.details : "");
       throw;
     }
     body += (i == 0 ? "" : ",\n ") + answer_text(single);
   }
-  if (others.size() != plan.more.size()) throw HttpError(500, "XX000", "the batch gave no answer");
+  if (results.size() != 1 + plan.more.size()) throw HttpError(500, "XX000", "the batch gave no answer");
   response.status = 200;
   response.set_header("Content-Type", kJsonType);
   response.body = body + "]";

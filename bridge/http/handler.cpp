@@ -10,6 +10,7 @@
 
 #include "bridge/http/batch.hpp"
 #include "bridge/http/choose.hpp"
+#include "bridge/http/conditional.hpp"
 #include "bridge/http/cors.hpp"
 #include "bridge/http/error.hpp"
 #include "bridge/http/openapi.hpp"
@@ -271,6 +272,7 @@ Next Handler::answer(const httplib::Request &request, httplib::Response &respons
   write_answer(call.plan, std::move(result), response);
   // The check has undone the call: there is nothing to show as done.
   if (outcome.error) throw HttpError(500, "XX000", "the answer was refused by its check");
+  answer_conditionally(request, response);
   if (settings_.server_timing_enabled) {
     const auto end = Clock::now();
     response.set_header("Server-Timing", timing("jwt", call.start, call.authenticated) + ", " +

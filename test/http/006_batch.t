@@ -43,6 +43,14 @@ is(batch($_)->{status}, 400, "no batch: " . substr($_, 0, 40)) for '', '{}', '[]
   '[{"function": "words", "other": 1}]', '[' . join(',', ('{"function":"words"}') x 101) . ']', '[' x 100000;
 is($bridge->get('/batch')->{status}, 405, 'only POST');
 
+# entity tags
+my $whole = $bridge->get('/rpc/words', %ann);
+like($whole->{headers}{etag}, qr/^"[\w-]+"$/, 'an answer has a tag');
+is($whole->{headers}{'cache-control'}, 'private, no-cache', 'and is the caller\'s own');
+my $known = $bridge->get('/rpc/words', %ann, 'If-None-Match' => $whole->{headers}{etag});
+is("$known->{status} $known->{content}", '304 ', 'what is known is not sent again');
+is($bridge->get('/rpc/words?id=gt.1', %ann, 'If-None-Match' => $whole->{headers}{etag})->{status}, 200, 'another answer is');
+
 # idempotency keys
 my $first = once(\%ann, 'k1', 'add_word', { word => 'once' });
 is($first->{status}, 200, 'a first call') or diag($first->{content});
