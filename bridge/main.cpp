@@ -84,7 +84,8 @@ int run(const Settings &settings, const sigset_t &signals) {
   Handler handler(settings, authenticator, gateway);
   SessionOptions options = session_options(settings);
   options.max_connections = connection_limit(settings) / loops;
-  Server server(options, loops, [&](Loop &loop) { return std::make_unique<CallService>(loop, handler, gateway); });
+  Server server(options, loops,
+                [&](Loop &loop) { return std::make_unique<CallService>(loop, settings, handler, gateway); });
 
   Plain plain(kAdminThreads);
   add_admin_handlers(plain, handler, settings.server_proxy_name);

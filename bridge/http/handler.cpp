@@ -59,7 +59,7 @@ Next Handler::begin(const httplib::Request &request, httplib::Response &response
   } catch (const HttpError &error) {
     write_error(error, settings_.server_proxy_name, response);
   }
-  if (next == Next::kAnswered) add_common_headers(request, response);
+  if (next == Next::kAnswered || next == Next::kEvents) add_common_headers(request, response);
   return next;
 }
 
@@ -108,6 +108,15 @@ Next Handler::route(const httplib::Request &request, httplib::Response &response
       }
       throw HttpError(405, "PGRST101", "Cannot use the " + request.method + " method on RPC");
     }
+  }
+  if (path == "/events" && !settings_.events_table.empty()) {
+    if (request.method != "GET")
+      throw HttpError(405, "PGRST101", "Cannot use the " + request.method + " method on events");
+    call.plan.identity = identify(request);
+    if (call.plan.identity.anonymous) {
+      throw HttpError(401, "PGRST302", "Events need a token").with_header("WWW-Authenticate", "Bearer");
+    }
+    return Next::kEvents;
   }
   if (path == "/") {
     if (request.method == "OPTIONS") {

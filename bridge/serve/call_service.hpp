@@ -6,6 +6,7 @@
 #include "bridge/net/exchange.hpp"
 #include "bridge/net/loop.hpp"
 #include "bridge/serve/gateway.hpp"
+#include "bridge/sse/hub.hpp"
 
 namespace nexus::bridge::serve {
 
@@ -13,10 +14,11 @@ namespace nexus::bridge::serve {
 /// at once.
 class CallService : public net::Service {
  public:
-  CallService(net::Loop &loop, const Handler &handler, Gateway &gateway);
+  CallService(net::Loop &loop, const Settings &settings, const Handler &handler, Gateway &gateway);
 
   void serve(const std::shared_ptr<net::Exchange> &exchange) override;
   void cancel_all() override { executor_->stop(); }
+  void drain() override { hub_->drain(); }
 
  private:
   void begin(const std::shared_ptr<net::Exchange> &exchange, bool newest);
@@ -28,6 +30,7 @@ class CallService : public net::Service {
   const Handler &handler_;
   Gateway &gateway_;
   std::shared_ptr<pg::Executor> executor_;
+  std::shared_ptr<sse::Hub> hub_;
   net::Parking parking_;
 };
 
