@@ -92,7 +92,7 @@ int run(const Settings &settings, const sigset_t &signals) {
   SessionOptions options = session_options(settings);
   options.max_connections = connection_limit(settings) / loops;
   Server server(options, loops,
-                [&](Loop &loop) { return std::make_unique<CallService>(loop, handler, gateway, passwords); });
+                [&](Loop &loop) { return std::make_unique<CallService>(loop, settings, handler, gateway, passwords); });
 
   Plain plain(kAdminThreads);
   add_admin_handlers(plain, handler, settings.server_proxy_name);

@@ -136,6 +136,8 @@ Settings read_settings(int argc, char **argv, std::optional<int> &exit_code) {
   options.add("db_statement_timeout", settings.db_statement_timeout, "milliseconds a request may take in the database")
       ->check(CLI::Range(1, 3600000));
   options.add_list("db_channels", settings.db_channels, "NOTIFY on one of them reloads the schema cache");
+  options.add("events_table", settings.events_table, "table of GET /events: schema.table; empty: no events");
+  options.add("events_channel", settings.events_channel, "NOTIFY on it with 'id user_id' tells of a new row");
   options.add_secret("jwt_secret", settings.jwt_secret, "HS256 secret, JWK or JWK set, or @file");
   options.add("jwt_secret_is_base64", settings.jwt_secret_is_base64, "true | false");
   options.add("jwt_aud", settings.jwt_aud, "audience that tokens must have");

@@ -27,11 +27,13 @@ struct Settings {
   int db_pool = 8;
   int db_pool_acquisition_timeout = 10;  ///< seconds
   int db_pool_max_waiting = 1000;
-  int db_pool_max_lifetime = 1800;   ///< seconds
-  int db_pool_max_idletime = 30;     ///< seconds
-  int db_connect_timeout = 2;        ///< seconds
-  int db_pool_max_backoff = 1000;    ///< milliseconds
-  int db_statement_timeout = 30000;  ///< milliseconds
+  int db_pool_max_lifetime = 1800;                    ///< seconds
+  int db_pool_max_idletime = 30;                      ///< seconds
+  int db_connect_timeout = 2;                         ///< seconds
+  int db_pool_max_backoff = 1000;                     ///< milliseconds
+  int db_statement_timeout = 30000;                   ///< milliseconds
+  std::string events_table = "public.notifications";  ///< of GET /events; empty: there are none
+  std::string events_channel = "nexus_notifications";
   std::vector<std::string> db_channels{"pgrst", "nexus"};
 
   std::string jwt_secret;  ///< a secret, a JWK or a JWK set

@@ -79,7 +79,7 @@ Next Handler::begin(const httplib::Request &request, httplib::Response &response
   } catch (const HttpError &error) {
     write_error(error, settings_.server_proxy_name, response);
   }
-  if (next == Next::kAnswered) add_common_headers(request, response);
+  if (next == Next::kAnswered || next == Next::kEvents) add_common_headers(request, response);
   return next;
 }
 
@@ -171,6 +171,20 @@ Next Handler::route(const httplib::Request &request, httplib::Response &response
   if (path.substr(0, kAuth.size()) == kAuth) {
     return authenticate(request, call, std::string(path.substr(kAuth.size())));
   }
+  if (path == "/events" && !settings_.events_table.empty()) {
+    if (request.method != "GET") {
+      throw HttpError(405, "PGRST101", "Cannot use the " + request.method + " method on events");
+    }
+    call.plan.identity = identify(request, again);
+    if (call.plan.identity.anonymous) {
+      throw HttpError(401, "PGRST302", "Events need a token").with_header("WWW-Authenticate", "Bearer");
+    }
+    if (!call.plan.identity.session_id.empty()) {
+      throw HttpError(501, "0A000", "Events with the token of a session are not supported yet")
+          .with_hint("Use a JWT for /events.");
+    }
+    return Next::kEvents;
+  }
   if (path == "/" || path == "/docs") {
     if (request.method == "OPTIONS") return allow("OPTIONS,GET,HEAD");
     if (request.method == "GET" || request.method == "HEAD") {
@@ -227,18 +241,19 @@ void Handler::options(const httplib::Request &request, httplib::Response &respon
   response.set_header("Allow", reads ? "OPTIONS,GET,HEAD,POST" : "OPTIONS,POST");
 }
 
-Identity Handler::identify(const httplib::Request &request) const {
+Identity Handler::identify(const httplib::Request &request, bool again) const {
   const auto authorization = header_values(request, "Authorization");
   const auto now =
       std::chrono::duration_cast<std::chrono::seconds>(std::chrono::system_clock::now().time_since_epoch());
-  return authenticator_.authenticate(authorization.empty() ? nullptr : &authorization[0], now.count());
+  Identity identity = authenticator_.authenticate(authorization.empty() ? nullptr : &authorization[0], now.count());
+  const std::string &user = identity.session_id.empty() ? identity.subject : identity.session_id;
+  if (!user.empty() && !again) take_turn(user_limit_, user);
+  return identity;
 }
 
 Next Handler::transact(const httplib::Request &request, Call &call, bool again, const Planner &planner) const {
   call.start = Clock::now();
-  const Identity identity = identify(request);
-  const std::string &user = identity.session_id.empty() ? identity.subject : identity.session_id;
-  if (!user.empty() && !again) take_turn(user_limit_, user);
+  const Identity identity = identify(request, again);
   call.authenticated = Clock::now();
   try {
     call.plan = planner(catalogue(), identity);

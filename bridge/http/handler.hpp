@@ -98,7 +98,7 @@ class Handler {
   Next authenticate(const httplib::Request &request, Call &call, const std::string &action) const;
   Next answer(const httplib::Request &request, httplib::Response &response, Call &call, Outcome outcome) const;
   static Next advance(httplib::Response &response, Call &call);
-  Identity identify(const httplib::Request &request) const;
+  Identity identify(const httplib::Request &request, bool again) const;
   CataloguePtr catalogue() const;
   void options(const httplib::Request &request, httplib::Response &response, const std::string &name) const;
   void add_common_headers(const httplib::Request &request, httplib::Response &response) const;

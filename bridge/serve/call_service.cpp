@@ -7,13 +7,19 @@
 
 namespace nexus::bridge::serve {
 
-CallService::CallService(net::Loop &loop, const Handler &handler, Gateway &gateway, Passwords &passwords)
+CallService::CallService(net::Loop &loop, const Settings &settings, const Handler &handler, Gateway &gateway,
+                         Passwords &passwords)
     : loop_(loop),
       handler_(handler),
       gateway_(gateway),
       passwords_(passwords),
-      executor_(gateway.make_executor(loop.context)) {
-  boost::asio::post(loop.context, [executor = executor_] { executor->start(); });
+      executor_(gateway.make_executor(loop.context)),
+      hub_(std::make_shared<sse::Hub>(loop.context, *executor_, settings.events_table)) {
+  gateway.add_hub(loop.context, hub_);
+  boost::asio::post(loop.context, [executor = executor_, hub = hub_] {
+    executor->start();
+    hub->start();
+  });
 }
 
 void CallService::serve(const std::shared_ptr<net::Exchange> &exchange) {
@@ -42,7 +48,9 @@ void CallService::go_on(const std::shared_ptr<net::Exchange> &exchange, std::sha
     case Next::kPassword:
       return hash_password(exchange, std::move(call));
     case Next::kEvents:
-      break;
+      hub_->subscribe(exchange, call->plan.identity, [this, exchange](const HttpError &error) {
+        handler_.fail(exchange->request, exchange->response, error);
+      });
   }
 }
 

@@ -7,6 +7,7 @@
 #include "bridge/net/loop.hpp"
 #include "bridge/serve/gateway.hpp"
 #include "bridge/serve/passwords.hpp"
+#include "bridge/sse/hub.hpp"
 
 namespace nexus::bridge::serve {
 
@@ -14,10 +15,12 @@ namespace nexus::bridge::serve {
 /// at once.
 class CallService : public net::Service {
  public:
-  CallService(net::Loop &loop, const Handler &handler, Gateway &gateway, Passwords &passwords);
+  CallService(net::Loop &loop, const Settings &settings, const Handler &handler, Gateway &gateway,
+              Passwords &passwords);
 
   void serve(const std::shared_ptr<net::Exchange> &exchange) override;
   void cancel_all() override { executor_->stop(); }
+  void drain() override { hub_->drain(); }
 
  private:
   void begin(const std::shared_ptr<net::Exchange> &exchange, bool again);
@@ -32,6 +35,7 @@ class CallService : public net::Service {
   Gateway &gateway_;
   Passwords &passwords_;
   std::shared_ptr<pg::Executor> executor_;
+  std::shared_ptr<sse::Hub> hub_;
   net::Parking parking_;
 };
 
