@@ -69,7 +69,8 @@ bool Executor::may_run(Job &job) {
   const Lanes::Pace pace = lanes_.pace(job.script.lane);
   job.slow = pace != Lanes::Pace::kFast;
   job.trial = pace == Lanes::Pace::kUnknown && slow_running_ >= slow_limit();
-  return !job.slow || slow_running_ < slow_limit() || (job.trial && trials_ == 0);
+  return !job.slow || slow_running_ < slow_limit() ||
+         (job.trial && trials_ == 0 && slow_running_ + 1 < options_.size);  // one connection is left for fast ones
 }
 
 void Executor::ended(Job &job) {
