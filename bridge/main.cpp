@@ -16,17 +16,20 @@
 #include "bridge/serve/admin.hpp"
 #include "bridge/serve/call_service.hpp"
 #include "bridge/serve/gateway.hpp"
+#include "bridge/serve/passwords.hpp"
 
 namespace {
 
 using nexus::bridge::Authenticator;
 using nexus::bridge::Handler;
+using nexus::bridge::SessionKeys;
 using nexus::bridge::Settings;
 using nexus::bridge::net::Loop;
 using nexus::bridge::net::Server;
 using nexus::bridge::net::SessionOptions;
 using nexus::bridge::serve::CallService;
 using nexus::bridge::serve::Gateway;
+using nexus::bridge::serve::Passwords;
 using nexus::bridge::serve::Plain;
 using nexus::bridge::serve::PlainService;
 
@@ -79,12 +82,17 @@ bool open(Server &server, const std::string &host, int port) {
 
 int run(const Settings &settings, const sigset_t &signals) {
   const std::size_t loops = loops_of(settings);
-  const Authenticator authenticator(settings.jwt_secret, settings.jwt_aud, settings.db_anon_role);
+  const SessionKeys session_keys(settings.session_keys);
+  Authenticator authenticator(settings.jwt_secret, settings.jwt_aud, settings.db_anon_role, settings.jwt_role_claim_key,
+                              settings.jwt_cache_max_entries);
+  authenticator.take_sessions(session_keys, settings.session_role);
   Gateway gateway(settings, loops);
-  Handler handler(settings, authenticator, gateway);
+  Handler handler(settings, authenticator, session_keys, gateway);
+  Passwords passwords;
   SessionOptions options = session_options(settings);
   options.max_connections = connection_limit(settings) / loops;
-  Server server(options, loops, [&](Loop &loop) { return std::make_unique<CallService>(loop, handler, gateway); });
+  Server server(options, loops,
+                [&](Loop &loop) { return std::make_unique<CallService>(loop, settings, handler, gateway, passwords); });
 
   Plain plain(kAdminThreads);
   add_admin_handlers(plain, handler, settings.server_proxy_name);
@@ -111,6 +119,7 @@ int run(const Settings &settings, const sigset_t &signals) {
   }
   const bool cancelled = gateway.cancels_done(std::chrono::seconds(2));
   plain.join();
+  passwords.stop();
   spdlog::info("stopped");
   if (!cancelled) {
     // The server does not take cancel requests, and libpq waits for it without end.
@@ -131,7 +140,6 @@ int main(int argc, char **argv) {
   spdlog::set_default_logger(spdlog::stderr_color_mt("bridge"));
   spdlog::set_level(spdlog::level::from_str(settings.log_level));
   spdlog::set_pattern("%Y-%m-%dT%H:%M:%S.%eZ %l %v", spdlog::pattern_time_type::utc);
-  if (settings.openapi_mode != "disabled") spdlog::warn("the OpenAPI document is not served yet: / answers 404");
   try {
     return run(settings, signals);
   } catch (const std::exception &error) {

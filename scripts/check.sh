@@ -137,6 +137,7 @@ stage_http() {
     count http 0 1
     return
   fi
+  server_dir "$RUN/npm" # real clients are kept there
   # shellcheck disable=SC2086
   count_prove http ${HTTP:-test/http/*.t}
 }

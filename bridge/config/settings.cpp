@@ -14,7 +14,6 @@ namespace nexus::bridge {
 namespace {
 
 constexpr std::string_view kAppSettings = "NEXUS_APP_SETTINGS_";
-constexpr std::size_t kShortestSecret = 32;
 
 const std::map<std::string, TransactionEnd> kTransactionEnds{{"commit", {false, false}},
                                                              {"commit-allow-override", {false, true}},
@@ -71,15 +70,31 @@ class Options {
 void check_secret(Settings &settings) {
   std::string &secret = settings.jwt_secret;
   if (secret.empty()) return;
-  if (secret[0] == '{')
-    throw CLI::ValidationError("jwt-secret: keys as JWK are not supported yet, give an HS256 secret");
   if (settings.jwt_secret_is_base64) {
     auto bytes = base64_decoded(secret);
     if (!bytes) throw CLI::ValidationError("jwt-secret: it is not base64");
     secret = *bytes;
   }
-  if (secret.size() < kShortestSecret) {
-    throw CLI::ValidationError("jwt-secret: the secret must be at least 32 characters long");
+  try {
+    parse_keys(secret);
+  } catch (const KeyError &error) {
+    throw CLI::ValidationError(std::string("jwt-secret: ") + error.what());
+  }
+}
+
+void check_role_claim(const std::string &path) {
+  try {
+    ClaimPath{path};
+  } catch (const std::invalid_argument &error) {
+    throw CLI::ValidationError(std::string("jwt-role-claim-key: ") + error.what());
+  }
+}
+
+void check_session_keys(const std::string &text) {
+  try {
+    SessionKeys{text};
+  } catch (const SessionKeyError &error) {
+    throw CLI::ValidationError(std::string("session-keys: ") + error.what());
   }
 }
 
@@ -121,9 +136,29 @@ Settings read_settings(int argc, char **argv, std::optional<int> &exit_code) {
   options.add("db_statement_timeout", settings.db_statement_timeout, "milliseconds a request may take in the database")
       ->check(CLI::Range(1, 3600000));
   options.add_list("db_channels", settings.db_channels, "NOTIFY on one of them reloads the schema cache");
-  options.add_secret("jwt_secret", settings.jwt_secret, "HS256 secret, or @file");
+  options.add("events_table", settings.events_table, "table of GET /events: schema.table; empty: no events");
+  options.add("events_channel", settings.events_channel, "NOTIFY on it with 'id user_id' tells of a new row");
+  options.add_secret("jwt_secret", settings.jwt_secret, "HS256 secret, JWK or JWK set, or @file");
   options.add("jwt_secret_is_base64", settings.jwt_secret_is_base64, "true | false");
   options.add("jwt_aud", settings.jwt_aud, "audience that tokens must have");
+  options.add("jwt_role_claim_key", settings.jwt_role_claim_key, "where the role stands in the claims: .app.roles[0]");
+  options.add("jwt_cache_max_entries", settings.jwt_cache_max_entries, "verified tokens that are remembered; 0: none");
+  options.add_secret("session_keys", settings.session_keys,
+                     "@file with lines of a key id and 32 bytes in base64: the first makes the tokens of /auth");
+  options.add("session_idle_timeout", settings.session_idle_timeout, "seconds a session may be unused")
+      ->check(CLI::Range(60, 31536000));
+  options.add("session_lifetime", settings.session_lifetime, "seconds after which a session ends in any case")
+      ->check(CLI::Range(60, 31536000));
+  options.add("session_role", settings.session_role, "role of those who signed in");
+  options.add("session_worker_role", settings.session_worker_role, "role that looks up users and sessions");
+  options.add("rate_limit_address", settings.rate_limit_address, "requests per second of one address; 0: no limit");
+  options.add("rate_limit_address_burst", settings.rate_limit_address_burst, "requests of one address at once");
+  options.add("rate_limit_user", settings.rate_limit_user, "requests per second of one user; 0: no limit");
+  options.add("rate_limit_user_burst", settings.rate_limit_user_burst, "requests of one user at once");
+  options.add("rate_limit_sign_in", settings.rate_limit_sign_in, "requests per second of one address to /auth");
+  options.add("rate_limit_sign_in_burst", settings.rate_limit_sign_in_burst,
+              "requests of one address to /auth at once");
+  options.add_list("trusted_proxies", settings.trusted_proxies, "addresses whose X-Forwarded-For names the client");
   options.add("server_host", settings.server_host, "address of the public port");
   options.add("server_port", settings.server_port, "public port; 0: any free one")->check(CLI::Range(0, 65535));
   options.add("server_threads", settings.server_threads, "event loops; 0: one for every two processors, at most four")
@@ -139,7 +174,9 @@ Settings read_settings(int argc, char **argv, std::optional<int> &exit_code) {
   options.add("max_response", settings.max_response, "bytes of an answer");
   options.add("shutdown_timeout", settings.shutdown_timeout, "seconds for requests in work")
       ->check(CLI::Range(0, 3600));
-  options.add("openapi_mode", settings.openapi_mode, "the document is not served yet: only disabled has an effect");
+  options.add("openapi_mode", settings.openapi_mode, "follow-privileges | ignore-privileges | disabled")
+      ->check(CLI::IsMember({"follow-privileges", "ignore-privileges", "disabled"}));
+  options.add("db_root_spec", settings.db_root_spec, "function that answers / instead of the OpenAPI document");
   options.add("log_level", settings.log_level, "debug | info | warn | error")
       ->check(CLI::IsMember({"debug", "info", "warn", "error"}));
   try {
@@ -149,6 +186,8 @@ Settings read_settings(int argc, char **argv, std::optional<int> &exit_code) {
     settings.db_tx_end = found->second;
     if (settings.db_schemas.empty()) throw CLI::ValidationError("db-schemas: at least one schema is needed");
     check_secret(settings);
+    check_role_claim(settings.jwt_role_claim_key);
+    check_session_keys(settings.session_keys);
   } catch (const CLI::ParseError &error) {
     exit_code = app.exit(error);
   }

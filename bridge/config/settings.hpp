@@ -27,16 +27,34 @@ struct Settings {
   int db_pool = 8;
   int db_pool_acquisition_timeout = 10;  ///< seconds
   int db_pool_max_waiting = 1000;
-  int db_pool_max_lifetime = 1800;   ///< seconds
-  int db_pool_max_idletime = 30;     ///< seconds
-  int db_connect_timeout = 2;        ///< seconds
-  int db_pool_max_backoff = 1000;    ///< milliseconds
-  int db_statement_timeout = 30000;  ///< milliseconds
+  int db_pool_max_lifetime = 1800;                    ///< seconds
+  int db_pool_max_idletime = 30;                      ///< seconds
+  int db_connect_timeout = 2;                         ///< seconds
+  int db_pool_max_backoff = 1000;                     ///< milliseconds
+  int db_statement_timeout = 30000;                   ///< milliseconds
+  std::string events_table = "public.notifications";  ///< of GET /events; empty: there are none
+  std::string events_channel = "nexus_notifications";
   std::vector<std::string> db_channels{"pgrst", "nexus"};
 
-  std::string jwt_secret;
+  std::string jwt_secret;  ///< a secret, a JWK or a JWK set
   bool jwt_secret_is_base64 = false;
   std::string jwt_aud;
+  std::string jwt_role_claim_key = ".role";
+  std::size_t jwt_cache_max_entries = 1000;
+
+  std::string session_keys;           ///< lines of a key id and 32 bytes in base64; empty: no /auth
+  int session_idle_timeout = 604800;  ///< seconds
+  int session_lifetime = 2592000;     ///< seconds
+  std::string session_role = "nexus_app";
+  std::string session_worker_role = "nexus_worker";  ///< looks sessions up
+
+  double rate_limit_address = 0;         ///< requests per second of one address in the long run; 0: no limit
+  double rate_limit_address_burst = 50;  ///< at once
+  double rate_limit_user = 0;
+  double rate_limit_user_burst = 50;
+  double rate_limit_sign_in = 0.5;  ///< /auth of one address
+  double rate_limit_sign_in_burst = 20;
+  std::vector<std::string> trusted_proxies;  ///< addresses whose X-Forwarded-For counts
 
   std::string server_host = "127.0.0.1";
   int server_port = 3000;
@@ -51,7 +69,8 @@ struct Settings {
   std::size_t max_body = std::size_t{1} << 20;
   std::size_t max_response = std::size_t{64} << 20;
   int shutdown_timeout = 30;  ///< seconds
-  std::string openapi_mode = "disabled";
+  std::string openapi_mode = "follow-privileges";
+  std::string db_root_spec;  ///< schema.function
   std::string log_level = "info";
 
   std::vector<std::pair<std::string, std::string>> app_settings;  ///< app.settings.* by name

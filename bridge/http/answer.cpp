@@ -2,7 +2,9 @@
 
 #include <httplib.h>
 
+#include "bridge/http/batch.hpp"
 #include "bridge/http/json.hpp"
+#include "bridge/http/openapi.hpp"
 #include "bridge/http/text.hpp"
 
 namespace nexus::bridge {
@@ -69,6 +71,8 @@ std::string content_range(const Plan &plan, const CallResult &result) {
 }  // namespace
 
 void write_answer(const Plan &plan, CallResult result, httplib::Response &response) {
+  if (plan.kind == Plan::Kind::kBatch) return write_batch(plan, std::move(result), response);
+  if (plan.kind != Plan::Kind::kCall) return write_document(plan, result, response);
   check_result(plan, result);
   const HeaderList headers = function_headers(result);
   const std::optional<int> status = function_status(result);
@@ -83,6 +87,7 @@ void write_answer(const Plan &plan, CallResult result, httplib::Response &respon
   }
   const std::string applied = applied_preferences(plan.preferences, plan.tx_chosen_by_client);
   if (!applied.empty()) response.set_header("Preference-Applied", applied);
+  if (plan.replayed) response.set_header("Idempotency-Replayed", "true");
   apply_headers(headers, response);
   if (status) response.status = *status;
 }

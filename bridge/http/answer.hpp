@@ -2,6 +2,7 @@
 
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "bridge/http/error.hpp"
 #include "bridge/http/plan.hpp"
@@ -18,6 +19,7 @@ struct CallResult {
   long long rows = 0;
   std::string body;
   std::optional<std::string> headers, status;  ///< response.headers and response.status
+  std::vector<CallResult> more;                ///< of a batch: what the calls behind the first one gave
 };
 
 /// Fills the answer. Throws HttpError when the result is no answer (406, 416 and so on): the caller rolls back then.

@@ -8,7 +8,12 @@
 #include <cstdio>
 #include <string_view>
 
+#include "bridge/http/batch.hpp"
+#include "bridge/http/choose.hpp"
+#include "bridge/http/conditional.hpp"
+#include "bridge/http/cors.hpp"
 #include "bridge/http/error.hpp"
+#include "bridge/http/openapi.hpp"
 #include "bridge/http/text.hpp"
 #include "bridge/http/url.hpp"
 
@@ -18,7 +23,7 @@ namespace {
 using Clock = std::chrono::steady_clock;
 
 constexpr std::array<std::string_view, 7> kMethods{"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"};
-constexpr std::string_view kRpc = "/rpc/";
+constexpr std::string_view kRpc = "/rpc/", kAuth = "/auth/";
 
 std::string timing(const char *name, Clock::time_point from, Clock::time_point to) {
   std::array<char, 64> text{};
@@ -27,19 +32,34 @@ std::string timing(const char *name, Clock::time_point from, Clock::time_point t
   return text.data();
 }
 
-bool is_preflight(const httplib::Request &request) {
-  return request.method == "OPTIONS" && request.has_header("Origin") &&
-         request.has_header("Access-Control-Request-Method");
+// The path behind the configured prefix, which may be written with or without slashes at its ends. Paths without it are
+// served as well: a proxy may have taken it away.
+std::string_view without_prefix(std::string_view path, std::string_view prefix) {
+  while (!prefix.empty() && prefix.front() == '/') prefix.remove_prefix(1);
+  while (!prefix.empty() && prefix.back() == '/') prefix.remove_suffix(1);
+  if (prefix.empty() || path.size() <= prefix.size() || path.substr(1, prefix.size()) != prefix) return path;
+  const std::string_view rest = path.substr(prefix.size() + 1);
+  if (rest.empty()) return "/";
+  return rest.front() == '/' ? rest : path;
 }
 
-void write_preflight(const httplib::Request &request, httplib::Response &response) {
-  response.status = 200;
-  response.set_header("Access-Control-Allow-Methods", "GET, POST, PATCH, PUT, DELETE, OPTIONS, HEAD");
-  std::string allowed = "Authorization, ";
-  const std::string requested = request.get_header_value("Access-Control-Request-Headers");
-  if (!requested.empty()) allowed += joined(split_trimmed(requested, ','), ", ") + ", ";
-  response.set_header("Access-Control-Allow-Headers", allowed + "Accept, Accept-Language, Content-Language");
-  response.set_header("Access-Control-Max-Age", "86400");
+// One more request of that caller. Throws 429.
+void take_turn(RateLimiter &limiter, const std::string &caller) {
+  const auto wait = limiter.take(caller, RateLimiter::Clock::now());
+  if (!wait) return;
+  throw HttpError(429, "HTTP429", "Too many requests")
+      .with_hint("Wait as long as Retry-After says.")
+      .with_header("Retry-After", std::to_string(std::chrono::ceil<std::chrono::seconds>(*wait).count()));
+}
+
+std::string address_of(const Settings &settings, const httplib::Request &request) {
+  return client_address(request.remote_addr, joined(header_values(request, "X-Forwarded-For"), ","),
+                        settings.trusted_proxies);
+}
+
+// The key of the request had been used for the same request.
+bool was_answered_before(const Plan &plan, const DatabaseError &error) {
+  return error.sqlstate == "NX031" && error.step == Step::kContext && !plan.idempotency_key.empty();
 }
 
 void write_health(httplib::Response &response, bool good, const char *yes, const char *no) {
@@ -52,13 +72,44 @@ void write_health(httplib::Response &response, bool good, const char *yes, const
 
 }  // namespace
 
-Next Handler::begin(const httplib::Request &request, httplib::Response &response, Call &call, bool newest) const {
+Next Handler::begin(const httplib::Request &request, httplib::Response &response, Call &call, bool again) const {
   Next next = Next::kAnswered;
   try {
-    next = route(request, response, call, newest);
+    next = route(request, response, call, again);
   } catch (const HttpError &error) {
     write_error(error, settings_.server_proxy_name, response);
   }
+  if (next == Next::kAnswered || next == Next::kEvents) add_common_headers(request, response);
+  return next;
+}
+
+Next Handler::finish(const httplib::Request &request, httplib::Response &response, Call &call, Outcome outcome) const {
+  try {
+    const Next next = answer(request, response, call, std::move(outcome));
+    if (next == Next::kAnswered) add_common_headers(request, response);
+    return next;
+  } catch (const HttpError &error) {
+    fail(request, response, error);
+    return Next::kAnswered;
+  }
+}
+
+void Handler::run_password(Call &call) {
+  try {
+    call.flow->run_password();
+  } catch (const HttpError &error) {
+    call.refusal = error;
+  } catch (const std::exception &error) {
+    call.refusal = HttpError(500, "XX000", error.what());
+  }
+}
+
+Next Handler::go_on(const httplib::Request &request, httplib::Response &response, Call &call) const {
+  if (call.refusal) {
+    fail(request, response, *call.refusal);
+    return Next::kAnswered;
+  }
+  const Next next = advance(response, call);
   if (next == Next::kAnswered) add_common_headers(request, response);
   return next;
 }
@@ -79,22 +130,19 @@ bool Handler::health(const httplib::Request &request, httplib::Response &respons
   return true;
 }
 
-Next Handler::route(const httplib::Request &request, httplib::Response &response, Call &call, bool newest) const {
-  std::string_view path = request.path;
-  const std::string &prefix = settings_.url_prefix;
-  if (!prefix.empty() && path.substr(0, prefix.size()) == prefix &&
-      (path.size() == prefix.size() || path[prefix.size()] == '/')) {
-    path.remove_prefix(prefix.size());
-    if (path.empty()) path = "/";
-  }
+Next Handler::route(const httplib::Request &request, httplib::Response &response, Call &call, bool again) const {
+  const std::string_view path = without_prefix(request.path, settings_.url_prefix);
   if (health(request, response, std::string(path))) return Next::kAnswered;
-  if (is_preflight(request)) {
-    write_preflight(request, response);
-    return Next::kAnswered;
-  }
+  if (settings_.rate_limit_address > 0 && !again) take_turn(address_limit_, address_of(settings_, request));
+  if (answer_preflight(settings_.server_cors_allowed_origins, request, response)) return Next::kAnswered;
   if (std::find(kMethods.begin(), kMethods.end(), request.method) == kMethods.end()) {
     throw HttpError(405, "PGRST117", "Unsupported HTTP method: " + request.method);
   }
+  const auto allow = [&](const char *methods) {
+    response.status = 200;
+    response.set_header("Allow", methods);
+    return Next::kAnswered;
+  };
   if (path.substr(0, kRpc.size()) == kRpc && path.size() > kRpc.size()) {
     const std::string_view rest = path.substr(kRpc.size());
     const auto name = percent_decoded(rest, false);
@@ -104,19 +152,46 @@ Next Handler::route(const httplib::Request &request, httplib::Response &response
         return Next::kAnswered;
       }
       if (request.method == "GET" || request.method == "HEAD" || request.method == "POST") {
-        return plan(request, call, *name, newest);
+        return transact(request, call, again, [&](const CataloguePtr &catalogue, const Identity &identity) {
+          return plan_call(settings_, catalogue, request, *name, identity);
+        });
       }
       throw HttpError(405, "PGRST101", "Cannot use the " + request.method + " method on RPC");
     }
   }
-  if (path == "/") {
-    if (request.method == "OPTIONS") {
-      response.status = 200;
-      response.set_header("Allow", "OPTIONS,GET,HEAD");
-      return Next::kAnswered;
+  if (path == "/batch") {
+    if (request.method == "OPTIONS") return allow("OPTIONS,POST");
+    if (request.method != "POST") {
+      throw HttpError(405, "PGRST101", "Cannot use the " + request.method + " method on /batch");
     }
-    choose_schema(settings_, request);
-    throw HttpError(404, "PGRST126", "Root endpoint metadata is disabled");
+    return transact(request, call, again, [&](const CataloguePtr &catalogue, const Identity &identity) {
+      return plan_batch(settings_, catalogue, request, identity);
+    });
+  }
+  if (path.substr(0, kAuth.size()) == kAuth) {
+    return authenticate(request, call, std::string(path.substr(kAuth.size())));
+  }
+  if (path == "/events" && !settings_.events_table.empty()) {
+    if (request.method != "GET") {
+      throw HttpError(405, "PGRST101", "Cannot use the " + request.method + " method on events");
+    }
+    call.plan.identity = identify(request, again);
+    if (call.plan.identity.anonymous) {
+      throw HttpError(401, "PGRST302", "Events need a token").with_header("WWW-Authenticate", "Bearer");
+    }
+    if (!call.plan.identity.session_id.empty()) {
+      throw HttpError(501, "0A000", "Events with the token of a session are not supported yet")
+          .with_hint("Use a JWT for /events.");
+    }
+    return Next::kEvents;
+  }
+  if (path == "/" || path == "/docs") {
+    if (request.method == "OPTIONS") return allow("OPTIONS,GET,HEAD");
+    if (request.method == "GET" || request.method == "HEAD") {
+      return transact(request, call, again, [&](const CataloguePtr &catalogue, const Identity &identity) {
+        return plan_document(settings_, catalogue, request, identity, path == "/docs");
+      });
+    }
   }
   throw HttpError(404, "PGRST125", "Invalid path specified in request URL");
 }
@@ -127,31 +202,63 @@ CataloguePtr Handler::catalogue() const {
   return catalogue;
 }
 
+Next Handler::authenticate(const httplib::Request &request, Call &call, const std::string &action) const {
+  const auto catalogue = this->catalogue();
+  take_turn(sign_in_limit_, address_of(settings_, request));
+  call.flow = std::make_unique<AuthFlow>(settings_, session_keys_, catalogue, request, action);
+  call.plan = call.flow->query();
+  if (call.flow->wait() == AuthFlow::Wait::kPassword) return Next::kPassword;
+  call.script = script_of(call.plan);
+  return Next::kCall;
+}
+
+Next Handler::advance(httplib::Response &response, Call &call) {
+  switch (call.flow->wait()) {
+    case AuthFlow::Wait::kPassword:
+      return Next::kPassword;
+    case AuthFlow::Wait::kQuery:
+      call.plan = call.flow->query();
+      call.script = script_of(call.plan);
+      return Next::kCall;
+    case AuthFlow::Wait::kNothing:
+      break;
+  }
+  call.flow->write(response);
+  return Next::kAnswered;
+}
+
 void Handler::options(const httplib::Request &request, httplib::Response &response, const std::string &name) const {
   const auto catalogue = this->catalogue();
-  const auto *functions = catalogue->find(choose_schema(settings_, request), name);
-  if (functions == nullptr) throw HttpError(404, "PGRST125", "Invalid path specified in request URL");
+  const std::string schema = choose_schema(settings_, request);
+  const auto *functions = catalogue->find(schema, name);
+  if (functions == nullptr) {
+    choose_function(*catalogue, schema, name, {});  // throws, with the nearest name
+    return;
+  }
   const bool reads =
       std::any_of(functions->begin(), functions->end(), [](const Function &f) { return !f.is_volatile; });
   response.status = 200;
   response.set_header("Allow", reads ? "OPTIONS,GET,HEAD,POST" : "OPTIONS,POST");
 }
 
-Identity Handler::identify(const httplib::Request &request) const {
+Identity Handler::identify(const httplib::Request &request, bool again) const {
   const auto authorization = header_values(request, "Authorization");
   const auto now =
       std::chrono::duration_cast<std::chrono::seconds>(std::chrono::system_clock::now().time_since_epoch());
-  return authenticator_.authenticate(authorization.empty() ? nullptr : &authorization[0], now.count());
+  Identity identity = authenticator_.authenticate(authorization.empty() ? nullptr : &authorization[0], now.count());
+  const std::string &user = identity.session_id.empty() ? identity.subject : identity.session_id;
+  if (!user.empty() && !again) take_turn(user_limit_, user);
+  return identity;
 }
 
-Next Handler::plan(const httplib::Request &request, Call &call, const std::string &name, bool newest) const {
+Next Handler::transact(const httplib::Request &request, Call &call, bool again, const Planner &planner) const {
   call.start = Clock::now();
-  const Identity identity = identify(request);
+  const Identity identity = identify(request, again);
   call.authenticated = Clock::now();
   try {
-    call.plan = plan_call(settings_, catalogue(), request, name, identity);
+    call.plan = planner(catalogue(), identity);
   } catch (const HttpError &error) {
-    if (error.code != "PGRST202" || newest) throw;
+    if (error.code != "PGRST202" || again) throw;
     return Next::kNewerCatalogue;
   }
   call.script = script_of(call.plan);
@@ -159,22 +266,28 @@ Next Handler::plan(const httplib::Request &request, Call &call, const std::strin
   return Next::kCall;
 }
 
-void Handler::finish(const httplib::Request &request, httplib::Response &response, const Call &call,
-                     Outcome outcome) const {
+Next Handler::answer(const httplib::Request &request, httplib::Response &response, Call &call, Outcome outcome) const {
   const auto answered = Clock::now();
-  try {
-    if (outcome.unavailable) throw HttpError(*outcome.unavailable);
-    if (outcome.error && outcome.error->step != Step::kCheck) {
-      throw from_database(*outcome.error, call.plan.identity.anonymous);
+  if (outcome.unavailable) throw HttpError(*outcome.unavailable);
+  if (outcome.error && outcome.error->step != Step::kCheck) {
+    if (was_answered_before(call.plan, *outcome.error)) {
+      call.plan = plan_replay(settings_, request, call.plan);
+      call.script = script_of(call.plan);
+      return Next::kCall;
     }
-    if (outcome.rows.empty()) throw HttpError(500, "XX000", "the call gave no answer");
-    if (settings_.db_schemas.size() > 1) response.set_header("Content-Profile", call.plan.schema);
-    write_answer(call.plan, result_of(std::move(outcome.rows.back())), response);
-    // The check has undone the call: there is nothing to show as done.
-    if (outcome.error) throw HttpError(500, "XX000", "the answer was refused by its check");
-  } catch (const HttpError &error) {
-    return fail(request, response, error);
+    throw from_database(*outcome.error, call.flow != nullptr || call.plan.identity.anonymous);
   }
+  CallResult result = result_of(std::move(outcome.rows));
+  if (call.flow) {
+    if (outcome.error) throw HttpError(500, "XX000", "the answer was refused by its check");
+    call.flow->take_result(result);
+    return advance(response, call);
+  }
+  if (settings_.db_schemas.size() > 1) response.set_header("Content-Profile", call.plan.schema);
+  write_answer(call.plan, std::move(result), response);
+  // The check has undone the call: there is nothing to show as done.
+  if (outcome.error) throw HttpError(500, "XX000", "the answer was refused by its check");
+  answer_conditionally(request, response);
   if (settings_.server_timing_enabled) {
     const auto end = Clock::now();
     response.set_header("Server-Timing", timing("jwt", call.start, call.authenticated) + ", " +
@@ -183,29 +296,14 @@ void Handler::finish(const httplib::Request &request, httplib::Response &respons
                                              timing("transaction", call.planned, answered) + ", " +
                                              timing("response", answered, end));
   }
-  add_common_headers(request, response);
+  return Next::kAnswered;
 }
 
 void Handler::add_common_headers(const httplib::Request &request, httplib::Response &response) const {
   if (!response.has_header("Vary")) response.set_header("Vary", "Accept, Prefer, Range");
   const std::string &trace = settings_.server_trace_header;
   if (!trace.empty() && request.has_header(trace)) response.set_header(trace, request.get_header_value(trace));
-  const std::string origin = request.get_header_value("Origin");
-  if (origin.empty()) return;
-  const auto &allowed = settings_.server_cors_allowed_origins;
-  if (allowed.empty()) {
-    response.set_header("Access-Control-Allow-Origin", "*");
-  } else if (std::find(allowed.begin(), allowed.end(), origin) != allowed.end()) {
-    response.set_header("Access-Control-Allow-Origin", origin);
-    response.set_header("Access-Control-Allow-Credentials", "true");
-  } else {
-    return;
-  }
-  if (!is_preflight(request)) {
-    response.set_header("Access-Control-Expose-Headers",
-                        "Content-Encoding, Content-Location, Content-Range, Content-Type, Date, Location, Server, "
-                        "Transfer-Encoding, Range-Unit");
-  }
+  add_cors_headers(settings_.server_cors_allowed_origins, request, response);
 }
 
 }  // namespace nexus::bridge

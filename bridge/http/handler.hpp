@@ -2,11 +2,17 @@
 
 #include <atomic>
 #include <chrono>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
 
+#include "bridge/auth/auth_flow.hpp"
 #include "bridge/auth/jwt.hpp"
 #include "bridge/config/settings.hpp"
 #include "bridge/http/answer.hpp"
 #include "bridge/http/plan.hpp"
+#include "bridge/http/rate_limit.hpp"
 #include "bridge/http/script.hpp"
 
 namespace httplib {
@@ -32,30 +38,49 @@ class Database {
 enum class Next {
   kAnswered,        ///< nothing: the response is complete
   kCall,            ///< run call.script, then finish()
+  kPassword,        ///< run_password() on a thread that may take its time, then go_on()
   kNewerCatalogue,  ///< the function may be younger than the picture of the schemas: begin() again with a newer one
   kEvents,          ///< the stream of the user's notifications
 };
 
-/// A request between begin() and finish().
+/// A request between begin() and its answer.
 struct Call {
   Plan plan;
   Script script;
   std::chrono::steady_clock::time_point start, authenticated, planned;
+  std::unique_ptr<AuthFlow> flow;    ///< of a request for /auth/...
+  std::optional<HttpError> refusal;  ///< what run_password() found
 };
 
-/// Answers requests: the whole dialect, in terms of cpp-httplib's Request and Response, as pure functions before and
-/// after the database. Never waits. Thread safe.
+/// Answers requests: the whole dialect, in terms of cpp-httplib's Request and Response, as functions before and after
+/// whatever takes time. Never waits. Thread safe.
+///
+///     Next next = handler.begin(request, response, call, false);
+///     while (next == Next::kCall) next = handler.finish(request, response, call, run(call.script));
 class Handler {
  public:
-  Handler(const Settings &settings, const Authenticator &authenticator, const Database &database)
-      : settings_(settings), authenticator_(authenticator), database_(database) {}
+  Handler(const Settings &settings, const Authenticator &authenticator, const SessionKeys &session_keys,
+          const Database &database)
+      : settings_(settings),
+        authenticator_(authenticator),
+        session_keys_(session_keys),
+        database_(database),
+        address_limit_({settings.rate_limit_address, settings.rate_limit_address_burst}),
+        user_limit_({settings.rate_limit_user, settings.rate_limit_user_burst}),
+        sign_in_limit_({settings.rate_limit_sign_in, settings.rate_limit_sign_in_burst}) {}
 
-  /// Takes a request of the public port (/rpc/NAME, /events, /, /live, /ready) as far as it goes without the database.
-  /// `newest`: there is no newer picture of the schemas to ask for.
-  Next begin(const httplib::Request &request, httplib::Response &response, Call &call, bool newest) const;
+  /// Takes a request of the public port (/rpc/NAME, /batch, /auth/..., /events, /, /docs, /live, /ready) as far as it
+  /// goes at once. `again`: begin() has said kNewerCatalogue to this request before.
+  Next begin(const httplib::Request &request, httplib::Response &response, Call &call, bool again) const;
 
-  /// Makes the answer from what became of call.script.
-  void finish(const httplib::Request &request, httplib::Response &response, const Call &call, Outcome outcome) const;
+  /// Goes on with what became of call.script.
+  Next finish(const httplib::Request &request, httplib::Response &response, Call &call, Outcome outcome) const;
+
+  /// Hashes or checks the password of call.flow: about 70 ms of one processor.
+  static void run_password(Call &call);
+
+  /// Goes on behind run_password().
+  Next go_on(const httplib::Request &request, httplib::Response &response, Call &call) const;
 
   /// Makes an error the answer.
   void fail(const httplib::Request &request, httplib::Response &response, const HttpError &error) const;
@@ -67,16 +92,22 @@ class Handler {
   void drain() { draining_ = true; }
 
  private:
-  Next route(const httplib::Request &request, httplib::Response &response, Call &call, bool newest) const;
-  Next plan(const httplib::Request &request, Call &call, const std::string &name, bool newest) const;
-  Identity identify(const httplib::Request &request) const;
+  using Planner = std::function<Plan(const CataloguePtr &catalogue, const Identity &identity)>;
+  Next route(const httplib::Request &request, httplib::Response &response, Call &call, bool again) const;
+  Next transact(const httplib::Request &request, Call &call, bool again, const Planner &planner) const;
+  Next authenticate(const httplib::Request &request, Call &call, const std::string &action) const;
+  Next answer(const httplib::Request &request, httplib::Response &response, Call &call, Outcome outcome) const;
+  static Next advance(httplib::Response &response, Call &call);
+  Identity identify(const httplib::Request &request, bool again) const;
   CataloguePtr catalogue() const;
   void options(const httplib::Request &request, httplib::Response &response, const std::string &name) const;
   void add_common_headers(const httplib::Request &request, httplib::Response &response) const;
 
   const Settings &settings_;
   const Authenticator &authenticator_;
+  const SessionKeys &session_keys_;
   const Database &database_;
+  mutable RateLimiter address_limit_, user_limit_, sign_in_limit_;
   std::atomic<bool> draining_{false};
 };
 

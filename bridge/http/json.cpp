@@ -6,6 +6,12 @@
 namespace nexus::bridge {
 namespace {
 
+std::string_view without_blanks(std::string_view text) {
+  const std::size_t first = text.find_first_not_of(" \t\r\n");
+  if (first == std::string_view::npos) return {};
+  return text.substr(first, text.find_last_not_of(" \t\r\n") - first + 1);
+}
+
 // nlohmann's SAX parser keeps its own stack; a DOM of unknown depth would overflow the thread's in dump().
 class Outliner : public nlohmann::json::json_sax_t {
  public:
@@ -80,6 +86,44 @@ std::optional<nlohmann::json> parse_json(std::string_view text) {
   const JsonKind kind = outline_json(text).kind;
   if (kind == JsonKind::kInvalid || kind == JsonKind::kTooDeep) return std::nullopt;
   return nlohmann::json::parse(text.begin(), text.end());
+}
+
+std::vector<std::string_view> json_elements(std::string_view array) {
+  std::vector<std::string_view> elements;
+  const std::string_view inner = without_blanks(without_blanks(array).substr(1, without_blanks(array).size() - 2));
+  std::size_t start = 0;
+  int depth = 0;
+  bool in_string = false;
+  for (std::size_t i = 0; i < inner.size(); ++i) {
+    const char c = inner[i];
+    if (in_string) {
+      if (c == '\\') ++i;
+      in_string = c != '"';
+    } else if (c == '"') {
+      in_string = true;
+    } else if (c == '[' || c == '{') {
+      ++depth;
+    } else if (c == ']' || c == '}') {
+      --depth;
+    } else if (c == ',' && depth == 0) {
+      elements.push_back(without_blanks(inner.substr(start, i - start)));
+      start = i + 1;
+    }
+  }
+  if (!inner.empty()) elements.push_back(without_blanks(inner.substr(start)));
+  return elements;
+}
+
+std::vector<std::pair<std::string, std::string_view>> json_members(std::string_view object) {
+  std::vector<std::pair<std::string, std::string_view>> members;
+  for (const std::string_view member : json_elements(object)) {
+    std::size_t end = 1;
+    while (member[end] != '"') end += member[end] == '\\' ? 2 : 1;
+    const std::size_t colon = member.find(':', end);
+    members.emplace_back(nlohmann::json::parse(member.substr(0, end + 1)).get<std::string>(),
+                         without_blanks(member.substr(colon + 1)));
+  }
+  return members;
 }
 
 bool is_utf8(std::string_view text) {

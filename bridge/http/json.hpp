@@ -28,6 +28,15 @@ JsonOutline outline_json(std::string_view text);
 /// A value, or nothing when the text is no JSON or nests deeper than the limit: safe to dump again.
 std::optional<nlohmann::json> parse_json(std::string_view text);
 
+/// The elements of an array as they stand in the text, digits of numbers and all. The text must be valid
+/// (outline_json).
+///
+///     json_elements("[1.50, {\"a\": 2}]") == {"1.50", "{\"a\": 2}"}
+std::vector<std::string_view> json_elements(std::string_view array);
+
+/// The members of an object in the same way; the names are decoded.
+std::vector<std::pair<std::string, std::string_view>> json_members(std::string_view object);
+
 /// True when the bytes are well-formed UTF-8 (no surrogates, nothing overlong).
 bool is_utf8(std::string_view text);
 

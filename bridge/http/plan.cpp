@@ -2,9 +2,14 @@
 
 #include <httplib.h>
 
+#include <openssl/sha.h>
+
 #include <algorithm>
+#include <array>
 #include <unordered_set>
 
+#include "bridge/auth/base64.hpp"
+#include "bridge/auth/session_keys.hpp"
 #include "bridge/http/choose.hpp"
 #include "bridge/http/error.hpp"
 #include "bridge/http/json.hpp"
@@ -194,10 +199,17 @@ void bind_whole_body(Plan &plan, const Body &body, const httplib::Request &reque
   write_call(plan, {{&argument, place}}, "");
 }
 
+// A session's token is not for the database, nor for its logs: there it is known by its hash.
+bool holds_session_token(const std::string &name, const std::string &value) {
+  return name == "authorization" &&
+         SessionKeys::is_token(trimmed(std::string_view(value).substr(value.rfind(' ') + 1)));
+}
+
 std::string json_headers(const httplib::Request &request) {
   Pairs headers;
   for (const auto &[name, value] : request.headers) {
     const std::string lower = lower_case(name);
+    if (holds_session_token(lower, value)) continue;
     if (!headers.empty() && headers.back().first == lower) {
       headers.back().second += ", " + value;
     } else {
@@ -218,6 +230,35 @@ std::string json_cookies(const httplib::Request &request) {
   return json_object(cookies);
 }
 
+// What makes a request the same request: a hash of all that decides what it does.
+std::string request_hash(const httplib::Request &request) {
+  std::string text;
+  for (const std::string &part : {request.method, request.target, request.get_header_value("Content-Profile"),
+                                  request.get_header_value("Content-Type"), request.get_header_value("Accept"),
+                                  joined(header_values(request, "Prefer"), ",")}) {
+    text += part + '\n';
+  }
+  text += request.body;
+  std::array<unsigned char, SHA256_DIGEST_LENGTH> digest{};
+  SHA256(reinterpret_cast<const unsigned char *>(text.data()), text.size(), digest.data());
+  return base64url_encoded({reinterpret_cast<const char *>(digest.data()), digest.size()});
+}
+
+// The key of a call that writes. Reading again needs none.
+std::string idempotency_key(const httplib::Request &request, const Plan &plan) {
+  const auto values = header_values(request, "Idempotency-Key");
+  if (values.empty() || plan.read_only) return "";
+  constexpr std::size_t kLongest = 255;
+  const std::string_view key = trimmed(values[0]);
+  if (values.size() > 1 || key.empty() || key.size() > kLongest || !is_utf8(key)) {
+    throw HttpError(400, "NX030", "An Idempotency-Key must have 1 to 255 characters and be sent once");
+  }
+  if (plan.media.shape == Shape::kRaw) {
+    throw HttpError(400, "NX030", "An Idempotency-Key is not supported for functions that make their own media type");
+  }
+  return std::string(key);
+}
+
 // All settings of the transaction in one statement; names and values are parameters.
 Statement context_of(const Settings &settings, const Catalogue &catalogue, const httplib::Request &request,
                      Plan &plan) {
@@ -233,6 +274,11 @@ Statement context_of(const Settings &settings, const Catalogue &catalogue, const
   set("search_path", joined(path, ", "));
   plan.timeout = std::chrono::milliseconds(settings.db_statement_timeout);
   set("statement_timeout", std::to_string(settings.db_statement_timeout));
+  if (!plan.identity.session_id.empty()) {
+    set("role", settings.session_worker_role);
+    const std::string id = context.bind(plan.identity.session_id, kText);
+    calls.push_back("pg_catalog.set_config('request.jwt.claims', nexus.session_claims(" + id + "), true)");
+  }
   set("role", plan.identity.role);
   if (auto own = catalogue.role_settings.find(plan.identity.role); own != catalogue.role_settings.end()) {
     for (const auto &[name, value] : own->second) {
@@ -240,7 +286,12 @@ Statement context_of(const Settings &settings, const Catalogue &catalogue, const
       set(name, value);
     }
   }
-  set("request.jwt.claims", plan.identity.claims);
+  if (plan.identity.session_id.empty()) set("request.jwt.claims", plan.identity.claims);
+  if (!plan.idempotency_key.empty()) {
+    const std::string key = context.bind(plan.idempotency_key, kText);
+    const std::string asked = context.bind(request_hash(request), kText);
+    calls.push_back("nexus.claim_idempotency_key(nexus.current_user_id(), " + key + ", " + asked + ")");
+  }
   set("request.method", request.method);
   set("request.path", request.path);
   set("request.headers", json_headers(request));
@@ -284,7 +335,7 @@ std::string_view query_string(const httplib::Request &request) {
 }
 
 std::string choose_schema(const Settings &settings, const httplib::Request &request) {
-  const bool reads = request.method == "GET" || request.method == "HEAD";
+  const bool reads = request.method == "GET" || request.method == "HEAD" || request.method == "OPTIONS";
   std::string wanted = request.get_header_value(reads ? "Accept-Profile" : "Content-Profile");
   if (wanted.empty()) return settings.db_schemas.front();
   if (std::find(settings.db_schemas.begin(), settings.db_schemas.end(), wanted) != settings.db_schemas.end()) {
@@ -294,12 +345,42 @@ std::string choose_schema(const Settings &settings, const httplib::Request &requ
       .with_hint("Only the following schemas are exposed: " + joined(settings.db_schemas, ", "));
 }
 
+void add_context(const Settings &settings, const httplib::Request &request, Plan &plan) {
+  plan.rollback = ends_in_rollback(settings.db_tx_end, plan.preferences);
+  plan.tx_chosen_by_client = settings.db_tx_end.client_chooses;
+  plan.context = context_of(settings, *plan.catalogue, request, plan);
+  if (!plan.preferences.timezone.empty()) {
+    Statement timezone;
+    const std::string place = timezone.bind(plan.preferences.timezone, kText);
+    timezone.sql = "SELECT pg_catalog.set_config('timezone', " + place + ", true)";
+    plan.timezone = std::move(timezone);
+  }
+  plan.pre_request = call_sql(settings.db_pre_request);
+}
+
+Plan plan_replay(const Settings &settings, const httplib::Request &request, const Plan &answered) {
+  Plan plan = answered;
+  plan.replayed = true;
+  plan.read_only = true;
+  plan.idempotency_key.clear();
+  plan.identity.role = settings.session_worker_role;
+  plan.timezone.reset();
+  plan.call = Statement();
+  const std::string key = plan.call.bind(answered.idempotency_key, kText);
+  plan.call.sql = "SELECT r[1], r[2], r[3], r[4], r[5], 'true' FROM nexus.idempotent_result(nexus.current_user_id(), " +
+                  key + ") r WHERE r IS NOT NULL";
+  add_context(settings, request, plan);
+  plan.pre_request.clear();
+  return plan;
+}
+
 Plan plan_call(const Settings &settings, const CataloguePtr &catalogue, const httplib::Request &request,
-               const std::string &name, const Identity &identity) {
+               const std::string &name, const Identity &identity, bool in_batch) {
   const bool reads = request.method == "GET" || request.method == "HEAD";
   Plan plan;
   plan.catalogue = catalogue;
   plan.identity = identity;
+  plan.in_batch = in_batch;
   plan.head = request.method == "HEAD";
   plan.schema = choose_schema(settings, request);
   plan.max_response = settings.max_response;
@@ -327,12 +408,11 @@ Plan plan_call(const Settings &settings, const CataloguePtr &catalogue, const ht
   const Choice choice = choose_function(*catalogue, plan.schema, name, given);
   plan.function = choice.function;
   plan.read_only = reads || !choice.function->is_volatile;
-  plan.rollback = ends_in_rollback(settings.db_tx_end, plan.preferences);
-  plan.tx_chosen_by_client = settings.db_tx_end.client_chooses;
   plan.media = choose_media(joined(header_values(request, "Accept"), ","), *choice.function);
   plan.rows = std::move(query.rows);
   if (request.method == "GET") apply_range(request.get_header_value("Range"), plan.rows);
   check_preferences(plan);
+  plan.idempotency_key = idempotency_key(request, plan);
 
   if (choice.whole_body) {
     bind_whole_body(plan, body, request);
@@ -341,14 +421,7 @@ Plan plan_call(const Settings &settings, const CataloguePtr &catalogue, const ht
   } else {
     bind_pairs(plan, body.kind == Body::Kind::kForm ? body.pairs : query.arguments);
   }
-  plan.context = context_of(settings, *catalogue, request, plan);
-  if (!plan.preferences.timezone.empty()) {
-    Statement timezone;
-    const std::string place = timezone.bind(plan.preferences.timezone, kText);
-    timezone.sql = "SELECT pg_catalog.set_config('timezone', " + place + ", true)";
-    plan.timezone = std::move(timezone);
-  }
-  plan.pre_request = call_sql(settings.db_pre_request);
+  add_context(settings, request, plan);
   return plan;
 }
 

@@ -38,11 +38,17 @@ struct Statement {
 struct Identity {
   std::string role;
   bool anonymous = true;
-  std::string claims;  ///< JSON
+  std::string claims;      ///< JSON; of a session the database knows them
+  std::string session_id;  ///< of a session token; else empty
+  std::string subject{};   ///< the claim sub of a token; empty where there is none
 };
 
 /// One request, ready to run: one transaction, one call, and the form of its answer. Pure data.
 struct Plan {
+  /// What the answer is: the function's result, the OpenAPI document, that as a page, or the results of several calls.
+  enum class Kind { kCall, kDocument, kPage, kBatch };
+
+  Kind kind = Kind::kCall;
   CataloguePtr catalogue;  ///< keeps `function` alive
   const Function *function = nullptr;
   Identity identity;
@@ -61,11 +67,23 @@ struct Plan {
   RowQuery rows;
   std::string schema;
   bool head = false;
+  std::string idempotency_key;  ///< the call's result is kept with it; empty: it is not
+  bool replayed = false;        ///< the call is a look at a kept result
+  bool in_batch = false;        ///< one of several calls: what refuses it undoes them all
+  std::vector<Plan> more;       ///< of a batch: the calls behind the first one; their `call`, `media` and so on count
+  std::string server;           ///< of a document: the address before its paths
 };
 
-/// Turns a request for /rpc/NAME into a plan; `name` is decoded. Throws HttpError.
+/// Turns a request for /rpc/NAME into a plan; `name` is decoded. `in_batch`: other calls stand or fall with it. Throws
+/// HttpError.
 Plan plan_call(const Settings &settings, const CataloguePtr &catalogue, const httplib::Request &request,
-               const std::string &name, const Identity &identity);
+               const std::string &name, const Identity &identity, bool in_batch = false);
+
+/// The plan that gives the kept answer of a plan whose key had been used: the context of `answered` failed with NX031.
+Plan plan_replay(const Settings &settings, const httplib::Request &request, const Plan &answered);
+
+/// Adds what stands before the call in every transaction: context, time zone, pre-request; and how it ends.
+void add_context(const Settings &settings, const httplib::Request &request, Plan &plan);
 
 /// The schema that a request asks for by its profile header; the first one by default. Throws 406 PGRST106.
 std::string choose_schema(const Settings &settings, const httplib::Request &request);

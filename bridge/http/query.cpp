@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <limits>
 
 #include "bridge/http/error.hpp"
 #include "bridge/http/text.hpp"
@@ -92,6 +93,7 @@ std::vector<OrderItem> parse_order(const std::string &text) {
   for (const auto &part : split_list(text)) {
     if (trimmed(part).empty()) continue;
     auto words = split_trimmed(part, '.');
+    if (words.empty()) throw syntax("order", text, "the name of a column is missing");
     OrderItem item;
     item.field = parse_field(words[0], "order");
     for (std::size_t i = 1; i < words.size(); ++i) {
@@ -130,6 +132,17 @@ bool parse_operation(std::string_view text, Condition &condition) {
 
 std::vector<Condition> parse_group(std::string_view text, const std::string &whole, int depth);
 
+// A value in double quotes without them; a backslash takes the next character as it is.
+std::string unquoted(const std::string &value) {
+  if (value.size() < 2 || value.front() != '"' || value.back() != '"') return value;
+  std::string plain;
+  for (std::size_t i = 1; i + 1 < value.size(); ++i) {
+    if (value[i] == '\\' && i + 2 < value.size()) ++i;
+    plain += value[i];
+  }
+  return plain;
+}
+
 // One member of a group: `col.op.value`, `and(...)`, `not.or(...)`.
 Condition parse_member(std::string_view text, const std::string &whole, int depth) {
   Condition condition;
@@ -148,8 +161,7 @@ Condition parse_member(std::string_view text, const std::string &whole, int dept
     throw syntax("logic tree", whole, "expecting column.operator.value, and(...) or or(...)");
   }
   condition.field = parse_field(rest.substr(0, dot), "logic tree");
-  std::string &value = condition.value;
-  if (value.size() >= 2 && value.front() == '"' && value.back() == '"') value = value.substr(1, value.size() - 2);
+  condition.value = unquoted(condition.value);
   return condition;
 }
 
@@ -229,9 +241,12 @@ void apply_range(const std::string &range, RowQuery &rows) {
   if (last && *last < *first) {
     throw unsatisfiable("The lower boundary must be lower than or equal to the upper boundary in the Range header.");
   }
+  constexpr long long kMost = std::numeric_limits<long long>::max();
   std::optional<long long> end;  // exclusive, of both
-  if (last) end = *last + 1;
-  if (rows.limit) end = std::min(end.value_or(rows.offset + *rows.limit), rows.offset + *rows.limit);
+  if (last && *last < kMost) end = *last + 1;
+  if (rows.limit && *rows.limit <= kMost - rows.offset) {
+    end = std::min(end.value_or(kMost), rows.offset + *rows.limit);
+  }
   rows.offset = std::max(rows.offset, *first);
   if (end) rows.limit = std::max(0LL, *end - rows.offset);
 }

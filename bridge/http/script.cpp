@@ -17,35 +17,11 @@ constexpr const char *kCheck = R"(SELECT 1 / (CASE WHEN pg_catalog.current_setti
       AS list(entry)) END
  THEN 1 ELSE 0 END))";
 
-}  // namespace
+// The headers and the status of a call of a batch are not those of the next one.
+constexpr const char *kForget =
+    "SELECT pg_catalog.set_config('response.headers', '', true), pg_catalog.set_config('response.status', '', true)";
 
-Script script_of(Plan &plan) {
-  Script script;
-  script.read_only = plan.read_only;
-  script.timeout = plan.timeout;
-  script.lane = plan.function->schema + "." + plan.function->name;
-  auto add = [&](Statement statement, Step step, bool wanted = false) {
-    script.stages.push_back({std::move(statement), step, wanted});
-  };
-  const char *begin = plan.read_only ? "BEGIN ISOLATION LEVEL READ COMMITTED READ ONLY"
-                                     : "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE";
-  script.stages.reserve(7);
-  add({begin, {}}, Step::kBegin);
-  add(std::move(plan.context), Step::kContext);
-  if (plan.timezone) add(std::move(*plan.timezone), Step::kTimezone);
-  if (!plan.pre_request.empty()) add({plan.pre_request, {}}, Step::kPreRequest);
-  add(std::move(plan.call), Step::kCall, true);
-  if (plan.rollback) {
-    add({"SET CONSTRAINTS ALL IMMEDIATE", {}}, Step::kEnd);
-    add({"ROLLBACK", {}}, Step::kEnd);
-  } else {
-    if (!plan.read_only) add({kCheck, {}}, Step::kCheck);
-    add({"COMMIT", {}}, Step::kEnd);
-  }
-  return script;
-}
-
-CallResult result_of(std::vector<Row> rows) {
+CallResult one_result(std::vector<Row> rows) {
   if (rows.size() != 1 || rows[0].size() < 6) throw HttpError(500, "XX000", "the call gave no answer");
   Row &row = rows[0];
   if (row[5] == "false") throw answer_too_large();
@@ -55,6 +31,47 @@ CallResult result_of(std::vector<Row> rows) {
   result.body = std::move(row[2]).value_or("");
   result.headers = std::move(row[3]);
   result.status = std::move(row[4]);
+  return result;
+}
+
+}  // namespace
+
+Script script_of(Plan &plan) {
+  Script script;
+  script.read_only = plan.read_only;
+  script.timeout = plan.timeout * static_cast<int>(1 + plan.more.size());
+  script.lane = plan.more.empty() ? plan.function->schema + "." + plan.function->name : "a batch";
+  auto add = [&](Statement statement, Step step, bool wanted = false) {
+    script.stages.push_back({std::move(statement), step, wanted});
+  };
+  const char *begin = plan.read_only ? "BEGIN ISOLATION LEVEL READ COMMITTED READ ONLY"
+                                     : "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE";
+  script.stages.reserve(7 + 3 * plan.more.size());
+  add({begin, {}}, Step::kBegin);
+  add(std::move(plan.context), Step::kContext);
+  if (plan.timezone) add(std::move(*plan.timezone), Step::kTimezone);
+  if (!plan.pre_request.empty()) add({plan.pre_request, {}}, Step::kPreRequest);
+  const bool checked = !plan.rollback && !plan.read_only;
+  add(std::move(plan.call), Step::kCall, true);
+  if (checked) add({kCheck, {}}, Step::kCheck);
+  for (auto &next : plan.more) {
+    add({kForget, {}}, Step::kCall);
+    add(std::move(next.call), Step::kCall, true);
+    if (checked) add({kCheck, {}}, Step::kCheck);
+  }
+  if (plan.rollback) {
+    add({"SET CONSTRAINTS ALL IMMEDIATE", {}}, Step::kEnd);
+    add({"ROLLBACK", {}}, Step::kEnd);
+  } else {
+    add({"COMMIT", {}}, Step::kEnd);
+  }
+  return script;
+}
+
+CallResult result_of(std::vector<std::vector<Row>> answers) {
+  if (answers.empty()) throw HttpError(500, "XX000", "the call gave no answer");
+  CallResult result = one_result(std::move(answers[0]));
+  for (std::size_t i = 1; i < answers.size(); ++i) result.more.push_back(one_result(std::move(answers[i])));
   return result;
 }
 

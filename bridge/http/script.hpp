@@ -37,11 +37,12 @@ struct Outcome {
   std::optional<HttpError> unavailable;  ///< it may not have reached the server
 };
 
-/// The transaction of a plan: BEGIN, context, [time zone], [pre-request], call, [check], COMMIT or ROLLBACK. The check
-/// fails where write_answer() would refuse the result, so that what is refused is not committed.
+/// The transaction of a plan: BEGIN, context, [time zone], [pre-request], call, [check], COMMIT or ROLLBACK; of a batch
+/// all its calls, each with its check. A check fails where write_answer() would refuse the result, so that what is
+/// refused is not committed.
 Script script_of(Plan &plan);
 
-/// The result of the one call of script_of(). Throws HttpError.
-CallResult result_of(std::vector<Row> rows);
+/// The results of the calls of script_of(), as far as they ran. Throws HttpError.
+CallResult result_of(std::vector<std::vector<Row>> answers);
 
 }  // namespace nexus::bridge

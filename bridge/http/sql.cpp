@@ -10,6 +10,11 @@ namespace {
 
 constexpr std::uint32_t kText = 25, kInt8 = 20, kTsVector = 3614;
 constexpr const char *kScalarLabel = "pgrst_scalar";
+// The size of all answers of a batch so far. What is volatile stays where it stands: it is computed once.
+constexpr const char *kSummed =
+    "(SELECT *, pg_catalog.set_config('nexus_bridge.size', (coalesce(nullif(pg_catalog.current_setting("
+    "'nexus_bridge.size', true), ''), '0')::int8 + coalesce(pg_catalog.octet_length(body), 0))::text, true)::int8 AS "
+    "size FROM ";
 
 struct Expression {
   std::string sql;
@@ -31,20 +36,22 @@ class CallWriter {
     }
     const std::string total = counted ? "(SELECT pg_catalog.count(*) FROM pgrst_source)::text" : "NULL::text";
     const std::string limit = call_.bind(std::to_string(plan_.max_response), kInt8);
-    sql += " SELECT total, amount, CASE WHEN pg_catalog.octet_length(body) <= " + limit +
-           " THEN body END, headers, status, (pg_catalog.octet_length(body) <= " + limit + ")::text" +
-           sound_sql(limit) + " FROM (SELECT " + total + " AS total, pg_catalog.count(*)::text AS amount, " +
+    const std::string size = plan_.in_batch ? "size" : "pg_catalog.octet_length(body)";
+    sql += " SELECT total, amount, CASE WHEN " + size + " <= " + limit + " THEN body END, headers, status, (" + size +
+           " <= " + limit + ")::text" + sound_sql(size, limit) + keep_sql(size, limit) + " FROM " +
+           (plan_.in_batch ? kSummed : "") + "(SELECT " + total + " AS total, pg_catalog.count(*)::text AS amount, " +
            body_sql() +
            " AS body, nullif(pg_catalog.current_setting('response.headers', true), '') AS headers"
-           ", nullif(pg_catalog.current_setting('response.status', true), '') AS status FROM pgrst_page) pgrst_answer";
+           ", nullif(pg_catalog.current_setting('response.status', true), '') AS status FROM pgrst_page) pgrst_answer" +
+           (plan_.in_batch ? ") pgrst_sum" : "");
     call_.sql = std::move(sql);
   }
 
  private:
-  // What a check behind the call has to know about the result, where a refusal must undo what the call did.
-  std::string sound_sql(const std::string &limit) {
-    if (plan_.read_only) return "";
-    std::string sql = "coalesce(pg_catalog.octet_length(body) <= " + limit + ", true)";
+  // What a check behind the call has to know about the result, where a refusal must undo what was done.
+  std::string sound_sql(const std::string &size, const std::string &limit) {
+    if (plan_.read_only && !plan_.in_batch) return "";
+    std::string sql = "coalesce(" + size + " <= " + limit + ", true)";
     const bool plain_scalar = function_.returns == Returns::kScalar && !function_.set;
     if (plan_.media.shape == Shape::kSingular && !plain_scalar) sql += " AND amount = '1'";
     const auto &most = plan_.preferences.max_affected;
@@ -53,6 +60,14 @@ class CallWriter {
       sql += " AND coalesce(total::int8 > " + call_.bind(std::to_string(plan_.rows.offset), kInt8) + ", true)";
     }
     return ", pg_catalog.set_config('nexus_bridge.sound', (" + sql + ")::text, true)";
+  }
+
+  // The result is kept with its key in the statement that made it: one round trip, and no moment between both.
+  std::string keep_sql(const std::string &size, const std::string &limit) {
+    if (plan_.idempotency_key.empty()) return "";
+    return ", CASE WHEN coalesce(" + size + " <= " + limit +
+           ", true) THEN nexus.keep_idempotent_result(nexus.current_user_id(), " +
+           call_.bind(plan_.idempotency_key, kText) + ", ARRAY[total, amount, body, headers, status]) END";
   }
 
   std::string call_sql(const std::vector<BoundArgument> &arguments) const {

@@ -15,6 +15,8 @@ constexpr auto kTick = std::chrono::milliseconds(50);
 // What a server may take beyond the statement timeout before the connection counts as lost.
 constexpr auto kGrace = std::chrono::seconds(5);
 constexpr int kRetries = 2;
+constexpr std::size_t kDepth = 4;
+constexpr auto kYoung = std::chrono::milliseconds(5);
 
 HttpError no_database() {
   return unavailable("PGRST000", "Database connection error. Retrying the connection.");
@@ -61,20 +63,32 @@ void Executor::submit(const JobPtr &job) {
   next();
 }
 
+// Calls that are slow keep to their part of the connections. Those of which nothing is known count as slow, but one of
+// them at a time may go beyond, lest they wait for slow ones without need.
+bool Executor::may_run(Job &job) {
+  const Lanes::Pace pace = lanes_.pace(job.script.lane);
+  job.slow = pace != Lanes::Pace::kFast;
+  job.trial = pace == Lanes::Pace::kUnknown && slow_running_ >= slow_limit();
+  return !job.slow || slow_running_ < slow_limit() ||
+         (job.trial && trials_ == 0 && slow_running_ + 1 < options_.size);  // one connection is left for fast ones
+}
+
+void Executor::ended(Job &job) {
+  if (job.slow) --slow_running_;
+  if (job.trial) --trials_;
+  job.slow = job.trial = false;
+}
+
 // The oldest that may run. Abandoned ones are thrown away on the way.
-JobPtr Executor::take_waiting(bool slow_too) {
+JobPtr Executor::take_waiting() {
   for (auto it = waiting_.begin(); it != waiting_.end();) {
     const JobPtr job = *it;
-    if (job->abandoned) {
-      it = waiting_.erase(it);
+    if (!job->abandoned && !may_run(*job)) {
+      ++it;
       continue;
     }
-    job->slow = lanes_.pace(job->script.lane) == Lanes::Pace::kSlow;
-    if (!job->slow || slow_too) {
-      waiting_.erase(it);
-      return job;
-    }
-    ++it;
+    it = waiting_.erase(it);
+    if (!job->abandoned) return job;
   }
   return nullptr;
 }
@@ -88,28 +102,47 @@ std::shared_ptr<Line> Executor::free_line() const {
   return best;
 }
 
+// A line on which fast scripts that only read may stand behind others: the server goes from one to the next without
+// waiting for us. Should the first one turn out to be slow, tick() takes the others back.
+std::shared_ptr<Line> Executor::line_to_queue_on() const {
+  std::shared_ptr<Line> best;
+  for (const auto &line : lines_) {
+    const auto &jobs = line->jobs();
+    if (jobs.empty() || jobs.size() >= kDepth || line->cancelling || jobs.front()->slow) continue;
+    if (!best || jobs.size() < best->jobs().size()) best = line;
+  }
+  return best && Clock::now() - best->jobs().front()->begun < kYoung ? best : nullptr;
+}
+
 void Executor::next() {
   while (!waiting_.empty()) {
     const auto line = free_line();
     if (!line) break;
-    const JobPtr job = take_waiting(slow_running_ < slow_limit());
+    const JobPtr job = take_waiting();
     if (!job) break;
     run(line, job);
   }
+  while (static_cast<int>(lines_.size()) == options_.size && !waiting_.empty()) {
+    const JobPtr job = waiting_.front();
+    if (!job->script.read_only || lanes_.pace(job->script.lane) != Lanes::Pace::kFast) break;
+    const auto line = line_to_queue_on();
+    if (!line) break;
+    waiting_.pop_front();
+    job->slow = job->trial = false;
+    if (!job->abandoned) run(line, job);
+  }
   const int open = static_cast<int>(lines_.size()) + connecting_;
-  const bool all_slow = slow_running_ >= slow_limit();
   if (!waiting_.empty() && !retry_at_ && open < options_.size && !free_line() &&
-      connecting_ < static_cast<int>(waiting_.size())) {
-    const bool useful = !all_slow || std::any_of(waiting_.begin(), waiting_.end(), [&](const JobPtr &job) {
-      return lanes_.pace(job->script.lane) == Lanes::Pace::kFast;
-    });
-    if (useful) connect();
+      connecting_ < static_cast<int>(waiting_.size()) &&
+      std::any_of(waiting_.begin(), waiting_.end(), [&](const JobPtr &job) { return may_run(*job); })) {
+    connect();
   }
   count();
 }
 
 void Executor::run(const std::shared_ptr<Line> &line, const JobPtr &job) {
   if (job->slow) ++slow_running_;
+  if (job->trial) ++trials_;
   line->send(job);
 }
 
@@ -167,7 +200,7 @@ void Executor::not_connected(const std::string &reason) {
 }
 
 void Executor::finished(Line &line, const JobPtr &job) {
-  if (job->slow) --slow_running_;
+  ended(*job);
   if (job->outcome.error && wants_another_try(line, job)) {
     again(job);
   } else {
@@ -182,6 +215,11 @@ void Executor::finished(Line &line, const JobPtr &job) {
 bool Executor::wants_another_try(Line &line, const JobPtr &job) {
   const DatabaseError &error = *job->outcome.error;
   if (job->abandoned || job->tries >= kRetries) return false;
+  // The script before it failed, and its end had not come yet when this one began.
+  if (error.step == Step::kBegin && error.sqlstate == "25P02") {
+    --job->tries;
+    return true;
+  }
   if (is_lost_plan(error)) {
     line.forget_prepared();
     return true;
@@ -203,7 +241,7 @@ void Executor::lost(Line &line, const std::string &reason, Loss loss) {
   drop(line);
   for (auto it = jobs.rbegin(); it != jobs.rend(); ++it) {
     const JobPtr &job = *it;
-    if (job->slow) --slow_running_;
+    ended(*job);
     // A farewell before any other word: it had not begun. Else the outcome is unknown.
     const bool harmless = job->script.read_only || (!job->answered && loss == Loss::kFarewell);
     if (loss != Loss::kSilent && !job->abandoned && harmless && job->tries < kRetries) {
@@ -297,6 +335,8 @@ void Executor::tick() {
         job->slow = true;
         ++slow_running_;
       }
+      const auto behind = line->take_back();
+      waiting_.insert(waiting_.begin(), behind.begin(), behind.end());
     }
     if (runs > job->script.timeout + kGrace) {
       ++counters_.timed_out;
@@ -316,6 +356,7 @@ void Executor::tick() {
     retry_at_ = now + options_.connect_timeout + options_.max_backoff;
     connect();
   }
+  next();
   ticker_.expires_after(kTick);
   ticker_.async_wait([self = shared_from_this()](const boost::system::error_code &error) {
     if (!error && !self->stopped_) self->tick();

@@ -63,15 +63,15 @@ class Executor : public std::enable_shared_from_this<Executor> {
   /// The server can be reached again, says somebody who has just done so.
   void reachable();
 
-  /// The catalogue is another one.
-  void forget_lanes() { lanes_.clear(); }
-
   boost::asio::io_context &context() { return context_; }
 
  private:
   void next();
-  JobPtr take_waiting(bool slow_too);
+  JobPtr take_waiting();
+  bool may_run(Job &job);
+  void ended(Job &job);
   std::shared_ptr<Line> free_line() const;
+  std::shared_ptr<Line> line_to_queue_on() const;
   void run(const std::shared_ptr<Line> &line, const JobPtr &job);
   void connect();
   void connected(std::unique_ptr<PGconn, Finish> connection);
@@ -99,7 +99,7 @@ class Executor : public std::enable_shared_from_this<Executor> {
   Lanes lanes_;
   Backoff backoff_;
   std::optional<Clock::time_point> retry_at_;  // set while the server is away
-  int connecting_ = 0, slow_running_ = 0;
+  int connecting_ = 0, slow_running_ = 0, trials_ = 0;
   bool stopped_ = false;
 };
 

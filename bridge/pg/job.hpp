@@ -19,6 +19,7 @@ struct Job {
   bool abandoned = false;  ///< nobody waits for it any more
   bool answered = false;   ///< the server has said something about it
   bool slow = false;       ///< counts against the lane of the slow
+  bool trial = false;      ///< the one call of unknown pace beyond that lane
 };
 using JobPtr = std::shared_ptr<Job>;
 

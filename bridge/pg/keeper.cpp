@@ -164,7 +164,6 @@ void Keeper::load(Connection &connection) {
     loaded_at_ = Clock::now();
     wanted_ = false;
   }
-  events_.reloaded();
 }
 
 void Keeper::sleep(std::chrono::milliseconds delay) {

@@ -31,7 +31,6 @@ class Keeper {
   /// What the keeper tells, on its own thread.
   struct Events {
     std::function<void()> reachable;                    ///< after each new connection: notifications may have been lost
-    std::function<void()> reloaded;                     ///< the picture is another one
     std::function<void(const std::string &)> notified;  ///< a payload of the events channel
   };
 

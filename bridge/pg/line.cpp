@@ -118,6 +118,22 @@ void Line::send_own(const char *sql) {
   sync(nullptr);
 }
 
+std::vector<JobPtr> Line::take_back() {
+  std::vector<JobPtr> taken;
+  for (std::size_t i = 1; i < jobs_.size(); ++i) {
+    const JobPtr job = jobs_[i];
+    const auto ghost = std::make_shared<Job>();
+    ghost->script = job->script;
+    ghost->abandoned = true;
+    jobs_[i] = ghost;
+    for (auto &expected : expected_) {
+      if (expected.job == job) expected.job = ghost;
+    }
+    taken.push_back(job);
+  }
+  return taken;
+}
+
 void Line::forget_prepared() {
   if (closed_) return;
   prepared_.clear();

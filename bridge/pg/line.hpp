@@ -8,6 +8,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "bridge/pg/job.hpp"
 #include "bridge/pg/prepared.hpp"
@@ -40,6 +41,10 @@ class Line : public std::enable_shared_from_this<Line> {
 
   /// Nothing is under way.
   bool idle() const { return expected_.empty(); }
+
+  /// Takes the scripts behind the first one back, to be run elsewhere. The server runs them here all the same, so they
+  /// must be ones that only read.
+  std::vector<JobPtr> take_back();
 
   /// Drops all prepared statements: the server's idea of them differs from ours.
   void forget_prepared();

@@ -14,6 +14,7 @@ pg::KeeperOptions keeper_options(const Settings &settings) {
   options.uri = settings.db_uri;
   options.schemas = settings.db_schemas;
   options.channels = settings.db_channels;
+  if (!settings.events_table.empty()) options.events_channel = settings.events_channel;
   options.pre_config = call_sql(settings.db_pre_config);
   options.connect_timeout = seconds(settings.db_connect_timeout);
   options.max_backoff = milliseconds(settings.db_pool_max_backoff);
@@ -24,9 +25,13 @@ pg::KeeperOptions keeper_options(const Settings &settings) {
 
 Gateway::Gateway(const Settings &settings, std::size_t loops) : settings_(settings), loops_(loops) {
   pg::Keeper::Events events;
-  events.reachable = [this] { each([](pg::Executor &executor) { executor.reachable(); }); };
-  events.reloaded = [this] { each([](pg::Executor &executor) { executor.forget_lanes(); }); };
-  events.notified = [](const std::string &) {};
+  events.reachable = [this] {
+    each([](pg::Executor &executor) { executor.reachable(); });
+    each_hub([](sse::Hub &hub) { hub.look_everywhere(); });
+  };
+  events.notified = [this](const std::string &payload) {
+    each_hub([payload](sse::Hub &hub) { hub.notified(payload); });
+  };
   keeper_ = std::make_unique<pg::Keeper>(keeper_options(settings), std::move(events));
 }
 
@@ -68,6 +73,20 @@ void Gateway::each(const std::function<void(pg::Executor &)> &what) {
         if (const auto alive = weak.lock()) what(*alive);
       });
     }
+  }
+}
+
+void Gateway::add_hub(boost::asio::io_context &context, const std::shared_ptr<sse::Hub> &hub) {
+  std::lock_guard<std::mutex> lock(mutex_);
+  hubs_.push_back({&context, hub});
+}
+
+void Gateway::each_hub(const std::function<void(sse::Hub &)> &what) {
+  std::lock_guard<std::mutex> lock(mutex_);
+  for (const auto &place : hubs_) {
+    boost::asio::post(*place.context, [weak = place.hub, what] {
+      if (const auto hub = weak.lock()) what(*hub);
+    });
   }
 }
 

@@ -10,6 +10,7 @@
 #include "bridge/http/handler.hpp"
 #include "bridge/pg/executor.hpp"
 #include "bridge/pg/keeper.hpp"
+#include "bridge/sse/hub.hpp"
 
 namespace nexus::bridge::serve {
 
@@ -28,6 +29,9 @@ class Gateway : public Database {
   /// A further executor, for the loop with that context.
   std::shared_ptr<pg::Executor> make_executor(boost::asio::io_context &context);
 
+  /// A hub that hears what the one listening connection hears.
+  void add_hub(boost::asio::io_context &context, const std::shared_ptr<sse::Hub> &hub);
+
   /// Asks for a newer picture of the schemas; `then` is called on any thread.
   void newer_catalogue(std::function<void()> then) { keeper_->newer(std::move(then)); }
   void reload() { keeper_->reload(); }
@@ -44,6 +48,7 @@ class Gateway : public Database {
   bool cancels_done(std::chrono::milliseconds limit) const;
 
  private:
+  void each_hub(const std::function<void(sse::Hub &)> &what);
   void each(const std::function<void(pg::Executor &)> &what);
 
   const Settings &settings_;
@@ -52,6 +57,11 @@ class Gateway : public Database {
   mutable std::mutex mutex_;
   std::vector<std::weak_ptr<pg::Executor>> executors_;
   std::vector<std::unique_ptr<pg::ExecutorCounters>> counters_;
+  struct HubPlace {
+    boost::asio::io_context *context;
+    std::weak_ptr<sse::Hub> hub;
+  };
+  std::vector<HubPlace> hubs_;
   std::unique_ptr<pg::Keeper> keeper_;
 };
 

@@ -188,7 +188,42 @@ BEGIN
   END LOOP;
 END $$;
 
-CREATE FUNCTION nexus.attach_policies(schema text) RETURNS void LANGUAGE plpgsql
+-- Takes back the grants that attach made to these roles, NULL for all.
+CREATE FUNCTION nexus.attach_revoke(grantees name[]) RETURNS void LANGUAGE plpgsql
+  SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  made record;
+BEGIN
+  FOR made IN
+    SELECT * FROM nexus.attachment_grants WHERE grantees IS NULL OR grantee = ANY (grantees)
+    ORDER BY object_kind, object_name, privilege, column_name, grantee
+  LOOP
+    IF (to_regrole(quote_ident(made.grantee)) IS NOT NULL AND CASE made.object_kind
+         WHEN 'SCHEMA' THEN to_regnamespace(made.object_name) IS NOT NULL
+         WHEN 'FUNCTION' THEN to_regprocedure(made.object_name) IS NOT NULL
+         ELSE to_regclass(made.object_name) IS NOT NULL END)
+    THEN
+      EXECUTE format('REVOKE %s%s ON %s %s FROM %I', made.privilege,
+        CASE WHEN made.column_name <> '' THEN format(' (%I)', made.column_name) END, made.object_kind, made.object_name, made.grantee);
+    END IF;
+  END LOOP;
+  DELETE FROM nexus.attachment_grants WHERE grantees IS NULL OR grantee = ANY (grantees);
+END $$;
+
+-- Row security of the tables as it was before the first attach.
+CREATE FUNCTION nexus.attach_restore_security(schema text) RETURNS void LANGUAGE plpgsql
+  SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  made record;
+BEGIN
+  FOR made IN SELECT t.* FROM nexus.attachment_tables t WHERE to_regclass(format('%I.%I', schema, t.table_name)) IS NOT NULL LOOP
+    EXECUTE format('ALTER TABLE %I.%I %s ROW LEVEL SECURITY, %s ROW LEVEL SECURITY', schema, made.table_name,
+      CASE WHEN made.row_security THEN 'ENABLE' ELSE 'DISABLE' END,
+      CASE WHEN made.force_row_security THEN 'FORCE' ELSE 'NO FORCE' END);
+  END LOOP;
+END $$;
+
+CREATE FUNCTION nexus.attach_policies(schema text, row_security boolean) RETURNS void LANGUAGE plpgsql
   SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   rights record;
@@ -198,11 +233,15 @@ DECLARE
   owner name;
   hidden name;
 BEGIN
-  FOR rights IN SELECT * FROM nexus.attached_rights ORDER BY table_name, role_name LOOP
+  FOR rights IN
+    SELECT * FROM nexus.attached_rights WHERE row_security OR own = 'true' ORDER BY table_name, role_name
+  LOOP
     target := format('%I.%I', schema, rights.table_name);
     -- The tables' owner keeps all rows: an application that speaks SQL itself connects as this role.
     owner := (SELECT pg_get_userbyid(relowner) FROM pg_class WHERE oid = target::regclass);
-    IF rights.own = 'true' THEN
+    IF NOT row_security THEN
+      NULL;    -- grants only
+    ELSIF rights.own = 'true' THEN
       EXECUTE format('CREATE POLICY %I ON %s FOR ALL TO %I%s USING (true) WITH CHECK (true)',
         rights.role_name || '_all', target, rights.role_name,
         CASE WHEN rights.role_name = 'nexus_owner' AND owner NOT IN (SELECT role_name FROM nexus.attached_rights)
@@ -234,12 +273,16 @@ BEGIN
   END LOOP;
 END $$;
 
-CREATE FUNCTION nexus.attach(schema text) RETURNS void LANGUAGE plpgsql
+CREATE FUNCTION nexus.attach(schema text, row_security boolean DEFAULT true) RETURNS void LANGUAGE plpgsql
   SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   attached name;
   made record;
+  restricted name[];    -- roles that are safe only behind policies
 BEGIN
+  IF row_security IS NULL THEN
+    RAISE EXCEPTION 'row_security must not be NULL' USING ERRCODE = '22004';
+  END IF;
   LOCK TABLE nexus.attachment IN EXCLUSIVE MODE;    -- one at a time; readers go on
   attached := (SELECT schema_name FROM nexus.attachment);
   IF attached <> schema THEN
@@ -260,23 +303,30 @@ BEGIN
       || format(made.definition, format('%I.%I', schema, made.table_name))
       || ' EXECUTE FUNCTION ' || made.function_name;
   END LOOP;
-  PERFORM nexus.attach_policies(schema);
+  IF NOT row_security THEN
+    restricted := ARRAY(SELECT DISTINCT role_name FROM nexus.attached_rights WHERE own IS DISTINCT FROM 'true');
+    PERFORM nexus.attach_revoke(restricted);
+    PERFORM nexus.attach_restore_security(schema);
+  END IF;
+  PERFORM nexus.attach_policies(schema, row_security);
   FOR made IN
     SELECT r.role_name, d.objid::regclass::text AS sequence_name FROM nexus.attached_rights r
     JOIN pg_depend d ON d.refobjid = format('%I.%I', schema, r.table_name)::regclass AND d.refclassid = 'pg_class'::regclass
       AND d.classid = 'pg_class'::regclass AND d.deptype IN ('a', 'i') AND d.refobjsubid > 0
     JOIN pg_class c ON c.oid = d.objid AND c.relkind = 'S'
-    WHERE 'INSERT' = ANY (r.privileges) ORDER BY 1, 2
+    WHERE 'INSERT' = ANY (r.privileges) AND r.role_name <> ALL (COALESCE(restricted, '{}')) ORDER BY 1, 2
   LOOP
     PERFORM nexus.attach_grant('SEQUENCE', made.sequence_name, 'USAGE', '', made.role_name);
   END LOOP;
-  FOR made IN SELECT DISTINCT role_name FROM nexus.attached_rights ORDER BY 1 LOOP
+  FOR made IN
+    SELECT DISTINCT role_name FROM nexus.attached_rights WHERE role_name <> ALL (COALESCE(restricted, '{}')) ORDER BY 1
+  LOOP
     PERFORM nexus.attach_grant('SCHEMA', quote_ident(schema), 'USAGE', '', made.role_name);
   END LOOP;
   FOR made IN
     SELECT format('nexus.%I(%s)', p.proname, oidvectortypes(p.proargtypes)) AS signature, f.role_name
     FROM nexus.attached_functions f JOIN pg_proc p ON p.proname = f.function_name AND p.pronamespace = 'nexus'::regnamespace
-    ORDER BY 1, 2
+    WHERE f.role_name <> ALL (COALESCE(restricted, '{}')) ORDER BY 1, 2
   LOOP
     PERFORM nexus.attach_grant('FUNCTION', made.signature, 'EXECUTE', '', made.role_name);
   END LOOP;
@@ -285,7 +335,7 @@ BEGIN
   END LOOP;
   FOR made IN
     SELECT table_name FROM nexus.attached_tables JOIN pg_class c ON c.oid = format('%I.%I', schema, table_name)::regclass
-    WHERE NOT (c.relrowsecurity AND c.relforcerowsecurity) ORDER BY table_name
+    WHERE row_security AND NOT (c.relrowsecurity AND c.relforcerowsecurity) ORDER BY table_name
   LOOP
     EXECUTE format('ALTER TABLE %I.%I ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY', schema, made.table_name);
   END LOOP;
@@ -294,37 +344,23 @@ BEGIN
     PERFORM nexus.rebuild_metrics_rollups();
   END IF;
 END $$;
-COMMENT ON FUNCTION nexus.attach(text) IS
+COMMENT ON FUNCTION nexus.attach(text, boolean) IS
   'Makes the triggers, policies and grants on the 16 tables of a schema and turns row security on; again on the same '
-  'schema brings them up to date. 55000 names roles, tables or columns that are missing, 55006 when another schema is '
-  'attached. No row is rewritten; a first attach reads content_metrics for its rollups.';
+  'schema brings them up to date. With row_security => false there are neither policies nor rights for nexus_app and '
+  'nexus_anon, who need them, and the tables'' row security is as it was: for an application that connects as the '
+  'tables'' owner and keeps users apart itself. 55000 names roles, tables or columns that are missing, 55006 when another '
+  'schema is attached. No row is rewritten; a first attach reads content_metrics for its rollups.';
 
 CREATE FUNCTION nexus.detach(schema text) RETURNS void LANGUAGE plpgsql
   SET search_path = pg_catalog, pg_temp AS $$
-DECLARE
-  made record;
 BEGIN
   LOCK TABLE nexus.attachment IN EXCLUSIVE MODE;
   IF schema IS DISTINCT FROM (SELECT schema_name FROM nexus.attachment) THEN
     RETURN;    -- nothing to take back
   END IF;
   PERFORM nexus.attach_clear(schema);
-  FOR made IN SELECT * FROM nexus.attachment_grants ORDER BY object_kind, object_name, privilege, column_name, grantee LOOP
-    IF (to_regrole(quote_ident(made.grantee)) IS NOT NULL AND CASE made.object_kind
-         WHEN 'SCHEMA' THEN to_regnamespace(made.object_name) IS NOT NULL
-         WHEN 'FUNCTION' THEN to_regprocedure(made.object_name) IS NOT NULL
-         ELSE to_regclass(made.object_name) IS NOT NULL END)
-    THEN
-      EXECUTE format('REVOKE %s%s ON %s %s FROM %I', made.privilege,
-        CASE WHEN made.column_name <> '' THEN format(' (%I)', made.column_name) END, made.object_kind, made.object_name, made.grantee);
-    END IF;
-  END LOOP;
-  FOR made IN SELECT t.* FROM nexus.attachment_tables t WHERE to_regclass(format('%I.%I', schema, t.table_name)) IS NOT NULL LOOP
-    EXECUTE format('ALTER TABLE %I.%I %s ROW LEVEL SECURITY, %s ROW LEVEL SECURITY', schema, made.table_name,
-      CASE WHEN made.row_security THEN 'ENABLE' ELSE 'DISABLE' END,
-      CASE WHEN made.force_row_security THEN 'FORCE' ELSE 'NO FORCE' END);
-  END LOOP;
-  DELETE FROM nexus.attachment_grants;
+  PERFORM nexus.attach_revoke(NULL);
+  PERFORM nexus.attach_restore_security(schema);
   DELETE FROM nexus.attachment_tables;
   DELETE FROM nexus.attachment;
 END $$;
@@ -332,5 +368,6 @@ COMMENT ON FUNCTION nexus.detach(text) IS
   'Takes back all that attach made on the 16 tables and restores their row security; without effect where the schema is '
   'not attached. Rows stay, in the tables and in the extension.';
 
-REVOKE EXECUTE ON FUNCTION nexus.attach(text), nexus.detach(text), nexus.attach_clear(text), nexus.attach_policies(text),
+REVOKE EXECUTE ON FUNCTION nexus.attach(text, boolean), nexus.detach(text), nexus.attach_clear(text),
+  nexus.attach_policies(text, boolean), nexus.attach_revoke(name[]), nexus.attach_restore_security(text),
   nexus.attach_check(text), nexus.attach_grant(text, text, text, name, name) FROM PUBLIC;

@@ -3,7 +3,7 @@
 
 Each group of cases names the settings it needs; the bridge is started anew with each of them, and the fixture is loaded
 anew before. A failed case counts as unsupported only by these rules:
-  outside      the path is not /rpc/...: the bridge serves functions, no tables and no document
+  outside      the path is neither / nor /rpc/...: the bridge serves functions, no tables
   embedding    the select parameter embeds other tables and the answer was 400: refused as not supported
   settings     the case needs a setting that the bridge does not have
 Cases whose key or file is not kept are left out by the runner of the cases and count as unsupported as well."""
@@ -69,6 +69,11 @@ def settings_of(config):
             env["NEXUS_JWT_AUD"] = quoted(value)
         elif name == "configJwtSecret" and value == "Nothing":
             env["NEXUS_JWT_SECRET"] = ""
+        elif name == "configOpenApiMode":
+            env["NEXUS_OPENAPI_MODE"] = {"OAFollowPriv": "follow-privileges", "OAIgnorePriv": "ignore-privileges",
+                                         "OADisabled": "disabled"}[value]
+        elif name == "configDbRootSpec":
+            env["NEXUS_DB_ROOT_SPEC"] = ".".join(re.findall(r'"(.*?)"', value))
         elif name == "configDbAnonRole" and value == "Nothing":
             env["NEXUS_DB_ANON_ROLE"] = ""
         elif name == "configDbPreRequest":
@@ -132,7 +137,7 @@ def unsupported(case, failure):
     statuses = [re.match(r"status (\d+)", reason) for reason in failure["reasons"]]
     status = next((m.group(1) for m in statuses if m), None)
     path = case["request"]["path"]
-    if not path.startswith("/rpc/"):
+    if path.split("?")[0] != "/" and not path.startswith("/rpc/"):
         return True
     return status == "400" and bool(re.search(r"select=[^&]*\(", path))
 

@@ -163,3 +163,26 @@ SAVEPOINT s;
 SELECT * FROM nexus.attach_report('no such schema');
 ROLLBACK;
 RESET client_min_messages;
+
+-- Without row security: no policies, nothing for the roles that need them, and back again.
+\set QUIET on
+BEGIN;
+SELECT FROM nexus.detach('public');
+CREATE TEMP VIEW reach AS SELECT r AS role,
+  (SELECT count(*) FROM nexus.attached_tables WHERE has_any_column_privilege(r, table_name::text, 'SELECT')) AS tables,
+  (SELECT count(*) FROM pg_policies WHERE schemaname = 'public' AND r = ANY (roles)) AS policies
+FROM unnest(ARRAY['nexus_anon', 'nexus_app', 'nexus_worker']) r;
+CREATE TEMP VIEW secured AS SELECT count(*) AS forced FROM nexus.attached_tables a JOIN pg_class c ON c.oid = format('public.%I', a.table_name)::regclass
+  WHERE c.relrowsecurity OR c.relforcerowsecurity;
+\set QUIET off
+SELECT FROM nexus.attach('public', row_security => false);
+SELECT * FROM reach ORDER BY 1;
+SELECT forced, (SELECT count(*) > 20 FROM pg_trigger t WHERE NOT tgisinternal AND tgfoid::regproc::text LIKE 'nexus.%') AS triggers FROM secured;
+SELECT FROM nexus.attach('public');
+SELECT * FROM reach ORDER BY 1;
+SELECT forced FROM secured;
+SELECT FROM nexus.attach('public', row_security => false);
+SELECT * FROM reach ORDER BY 1;
+SELECT forced FROM secured;
+SELECT nexus.attach('public', NULL);
+ROLLBACK;

@@ -177,8 +177,8 @@ EXPLAIN (COSTS OFF) SELECT id FROM content ORDER BY created_at DESC, id DESC LIM
 RESET SESSION AUTHORIZATION;
 
 -- Lints: all tables forced, no two permissive policies for one role and action, secrets of nobody.
-SELECT count(*) FROM pg_class c JOIN nexus.attached_tables a ON a.table_name = c.relname AND c.relnamespace = 'public'::regnamespace
-WHERE c.relrowsecurity AND c.relforcerowsecurity;
+SELECT a.table_name, c.relrowsecurity AS enabled, c.relforcerowsecurity AS forced FROM pg_class c
+JOIN nexus.attached_tables a ON a.table_name = c.relname AND c.relnamespace = 'public'::regnamespace ORDER BY 1;
 SELECT tablename, role, action, count(*) FROM pg_policies, unnest(roles) AS role,
   unnest(CASE cmd WHEN 'ALL' THEN ARRAY['SELECT', 'INSERT', 'UPDATE', 'DELETE'] ELSE ARRAY[cmd] END) AS action
 WHERE schemaname = 'public' GROUP BY 1, 2, 3 HAVING count(*) > 1;

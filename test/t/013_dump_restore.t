@@ -55,6 +55,7 @@ my %row = (
 		  VALUES ('content', 1, 1, ROW('x', 'caption.too_long', 'error', 'caption', 'm', 'h', 1, 2, 3, 4, 'r', 's'))},
 	'nexus.metadata_schemas' => q{
 		INSERT INTO nexus.metadata_schemas (table_name, content_type, schema) VALUES ('content', 'video', '{"required": ["cover"], "properties": {"id": {"pattern": "^a"}}}')},
+	'nexus.idempotency_keys' => q{INSERT INTO nexus.idempotency_keys (user_id, key, request_hash, result) VALUES ('u1', 'k1', 'h', '{NULL,1,"[1, \"x\"]",NULL,NULL}')},
 	'nexus.login_users' => q{INSERT INTO nexus.login_users VALUES ('reporting', 'u1')},
 	'nexus.jobs' => q{
 		INSERT INTO nexus.jobs (kind, ref_id) VALUES ('publish', 1), ('verify', 1), ('notify', 1);

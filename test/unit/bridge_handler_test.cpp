@@ -45,9 +45,14 @@ class Remembering : public Database {
     last = script;
     Outcome outcome;
     outcome.error = error;
+    if (once) error.reset();
     const auto total = result.total ? std::optional(std::to_string(*result.total)) : std::nullopt;
     Row row{total, std::to_string(result.rows), result.body, result.headers, result.status, "true"};
-    if (!error || error->step == Step::kCheck) outcome.rows.push_back({row});
+    if (outcome.error && outcome.error->step != Step::kCheck) return outcome;
+    outcome.rows.push_back({row});
+    for (const auto &more : result.more) {
+      outcome.rows.push_back({{std::nullopt, std::to_string(more.rows), more.body, more.headers, more.status, "true"}});
+    }
     return outcome;
   }
 
@@ -61,6 +66,7 @@ class Remembering : public Database {
   Script last;
   CallResult result;
   std::optional<DatabaseError> error;
+  bool once = false;  ///< the error comes once
 
  private:
   CataloguePtr catalogue_;
@@ -75,7 +81,7 @@ class BridgeHandler : public testing::Test {
   }
 
   void result(std::optional<long long> total, long long rows, std::string body) {
-    database.result = CallResult{total, rows, std::move(body), std::nullopt, std::nullopt};
+    database.result = CallResult{total, rows, std::move(body), std::nullopt, std::nullopt, {}};
   }
 
   httplib::Response send(const char *method, const std::string &target, const std::string &body = "",
@@ -87,16 +93,28 @@ class BridgeHandler : public testing::Test {
     request.body = body;
     request.headers = headers;
     httplib::Response response;
-    const Handler handler(settings, authenticator, database);
+    serve(Handler(settings, authenticator, session_keys, database), request, response);
+    return response;
+  }
+
+  void serve(const Handler &handler, const httplib::Request &request, httplib::Response &response) {
     Call call;
     Next next = handler.begin(request, response, call, false);
     if (next == Next::kNewerCatalogue) next = handler.begin(request, response, call, true);
-    if (next == Next::kCall) handler.finish(request, response, call, database.run(call.script));
-    return response;
+    while (next == Next::kCall) next = handler.finish(request, response, call, database.run(call.script));
+  }
+
+  std::string steps() const {
+    std::string text;
+    for (const auto &stage : database.last.stages) {
+      text += stage.statement.sql.substr(0, stage.statement.sql.find(' ')) + " ";
+    }
+    return text;
   }
 
   Settings settings;
   Authenticator authenticator{"", "", "visitor"};
+  SessionKeys session_keys{""};
   Remembering database;
 };
 
@@ -204,7 +222,8 @@ TEST_F(BridgeHandler, RowsInDetailsStayInside) {
 TEST_F(BridgeHandler, PathsAndMethods) {
   EXPECT_EQ(send("GET", "/posts").status, 404);
   EXPECT_EQ(send("GET", "/rpc/add/more").status, 404);
-  EXPECT_EQ(send("GET", "/").status, 404);
+  settings.openapi_mode = "disabled";
+  EXPECT_EQ(nlohmann::json::parse(send("GET", "/").body)["code"], "PGRST126");
   EXPECT_EQ(send("DELETE", "/rpc/add").status, 405);
   EXPECT_EQ(send("BREW", "/rpc/add").status, 405);
   EXPECT_EQ(send("GET", "/live").status, 200);
@@ -213,6 +232,83 @@ TEST_F(BridgeHandler, PathsAndMethods) {
   settings.url_prefix = "/rest/v1";
   EXPECT_EQ(send("GET", "/rest/v1/rpc/add?a=1&b=2").status, 200);
   EXPECT_EQ(send("GET", "/rest/v11/rpc/add?a=1&b=2").status, 404);
+}
+
+TEST_F(BridgeHandler, TooManyRequests) {
+  settings.rate_limit_address = 0.1;
+  settings.rate_limit_address_burst = 2;
+  Handler handler(settings, authenticator, session_keys, database);
+  std::vector<int> statuses;
+  httplib::Response last;
+  for (const char *address : {"192.0.2.1", "192.0.2.1", "192.0.2.1", "192.0.2.2"}) {
+    httplib::Request request;
+    request.method = "GET";
+    request.path = request.target = "/rpc/posts";
+    request.remote_addr = address;
+    httplib::Response response;
+    serve(handler, request, response);
+    statuses.push_back(response.status);
+    if (response.status == 429) last = response;
+  }
+  EXPECT_EQ(statuses, (std::vector<int>{200, 200, 429, 200}));
+  EXPECT_EQ(last.get_header_value("Retry-After"), "10");
+  EXPECT_EQ(send("GET", "/live").status, 200);
+}
+
+TEST_F(BridgeHandler, ABatchIsSeveralCalls) {
+  const std::string calls =
+      R"([{"function": "add", "arguments": {"a": 1.50, "b": 2}}, {"function": "posts", "query": "id=eq.5&limit=1"}])";
+  database.result.more.push_back({std::nullopt, 1, "[8]", std::nullopt, std::nullopt, {}});
+  const auto response = send("POST", "/batch", calls);
+  EXPECT_EQ(response.status, 200) << response.body;
+  EXPECT_EQ(nlohmann::json::parse(response.body)[1]["body"][0], 8);
+  EXPECT_EQ(steps(), "BEGIN SELECT WITH SELECT SELECT WITH SELECT COMMIT ");  // each call has its check
+  EXPECT_EQ(database.call().parameters[0].value, R"({"a": 1.50, "b": 2})");
+  EXPECT_FALSE(database.last.read_only);
+  EXPECT_EQ(send("POST", "/batch", R"([{"function": "add"}])").status, 404);
+  EXPECT_EQ(send("POST", "/batch", R"([{"function": "add", "arguments": 1}])").status, 400);
+}
+
+TEST_F(BridgeHandler, AnAnsweredKeyIsLookedUp) {
+  const httplib::Headers key{{"Idempotency-Key", "k1"}};
+  send("POST", "/rpc/posts", "{}", key);
+  EXPECT_NE(database.last.stages[1].statement.sql.find("nexus.claim_idempotency_key"), std::string::npos);
+  EXPECT_NE(database.call().sql.find("nexus.keep_idempotent_result"), std::string::npos);
+  database.error = DatabaseError();
+  database.error->sqlstate = "NX031";
+  database.error->step = Step::kContext;
+  database.once = true;
+  const auto response = send("POST", "/rpc/posts", "{}", key);
+  EXPECT_NE(database.call().sql.find("nexus.idempotent_result"), std::string::npos);
+  EXPECT_TRUE(database.last.read_only);
+  EXPECT_EQ(response.get_header_value("Idempotency-Replayed"), "true");
+  send("GET", "/rpc/add?a=1&b=2", "", key);
+  EXPECT_EQ(database.last.stages[1].statement.sql.find("nexus.claim_idempotency_key"), std::string::npos);
+  EXPECT_EQ(send("POST", "/rpc/posts", "{}", {{"Idempotency-Key", std::string(256, 'x')}}).status, 400);
+}
+
+TEST_F(BridgeHandler, ThePrefixMayHaveSlashes) {
+  for (const char *prefix : {"/rest/v1", "rest/v1", "/rest/v1/"}) {
+    settings.url_prefix = prefix;
+    EXPECT_EQ(send("GET", "/rest/v1/rpc/add?a=1&b=2").status, 200) << prefix;
+    EXPECT_EQ(send("GET", "/rpc/add?a=1&b=2").status, 200) << prefix;
+    EXPECT_EQ(send("GET", "/rest/v1x/rpc/add").status, 404) << prefix;
+  }
+}
+
+TEST_F(BridgeHandler, OptionsOfAnUnknownFunctionNameANeighbour) {
+  const auto response = send("OPTIONS", "/rpc/ad");
+  EXPECT_EQ(response.status, 404);
+  EXPECT_EQ(nlohmann::json::parse(response.body)["code"], "PGRST202");
+}
+
+TEST_F(BridgeHandler, PagingAtTheEdgeOfNumbers) {
+  EXPECT_EQ(
+      send("GET", "/rpc/posts?offset=9223372036854775807&limit=9223372036854775807", "", {{"Range", "0-5"}}).status,
+      200);
+  EXPECT_EQ(send("GET", "/rpc/posts?limit=1", "", {{"Range", "5-9223372036854775807"}}).status, 200);
+  EXPECT_EQ(send("GET", "/rpc/posts?limit=9223372036854775808").status, 400);
+  EXPECT_EQ(send("GET", "/rpc/posts?order=.").status, 400);
 }
 
 TEST_F(BridgeHandler, Bodies) {
@@ -229,12 +325,6 @@ TEST_F(BridgeHandler, Bodies) {
 }
 
 TEST_F(BridgeHandler, AScriptIsOneTransaction) {
-  auto steps = [&] {
-    std::string text;
-    for (const auto &stage : database.last.stages)
-      text += stage.statement.sql.substr(0, stage.statement.sql.find(' ')) + " ";
-    return text;
-  };
   send("GET", "/rpc/add?a=1&b=2");
   EXPECT_EQ(steps(), "BEGIN SELECT WITH COMMIT ");
   send("POST", "/rpc/posts", "{}");
@@ -256,7 +346,7 @@ TEST_F(BridgeHandler, WhatTheCheckUndidIsNoSuccess) {
 }
 
 TEST_F(BridgeHandler, WithoutADatabase) {
-  const Handler handler(settings, authenticator, database);
+  const Handler handler(settings, authenticator, session_keys, database);
   httplib::Request request;
   request.method = "GET";
   request.path = request.target = "/rpc/add";

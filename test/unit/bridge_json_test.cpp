@@ -43,6 +43,21 @@ TEST(BridgeJson, BrokenTextIsInvalid) {
   }
 }
 
+TEST(BridgeJson, PartsStandAsTheyWere) {
+  const auto elements = json_elements(R"( [1.50, {"a": [1, 2]}, "x,]\"y" , [] ] )");
+  ASSERT_EQ(elements.size(), 4U);
+  EXPECT_EQ(elements[0], "1.50");
+  EXPECT_EQ(elements[1], R"({"a": [1, 2]})");
+  EXPECT_EQ(elements[2], R"("x,]\"y")");
+  EXPECT_TRUE(json_elements("[ ]").empty());
+  const auto members = json_members(R"({"a\u0062": {"c": 1} , "d\"": 2e5})");
+  ASSERT_EQ(members.size(), 2U);
+  EXPECT_EQ(members[0].first, "ab");
+  EXPECT_EQ(members[0].second, R"({"c": 1})");
+  EXPECT_EQ(members[1].first, "d\"");
+  EXPECT_EQ(members[1].second, "2e5");
+}
+
 TEST(BridgeJson, Utf8) {
   EXPECT_TRUE(is_utf8("caf\xC3\xA9 \xE2\x82\xAC \xF0\x9F\x98\x80"));
   for (const char *text : {"\x80", "\xC0\xAF", "\xE0\x80\xAF", "\xED\xA0\x80", "\xF4\x90\x80\x80", "\xC3"}) {

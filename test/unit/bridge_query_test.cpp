@@ -58,6 +58,24 @@ TEST(BridgeQuery, LogicTrees) {
   EXPECT_EQ(tree.parts[2].value, "(");
 }
 
+TEST(BridgeQuery, QuotedValuesInLogicTrees) {
+  const Query query = parse_query("or=(a.eq.%22x,%20)%5C%22%5C%5Cy%22,b.in.(%221,2%22,3))", true);
+  ASSERT_EQ(query.rows.where.size(), 1U);
+  ASSERT_EQ(query.rows.where[0].parts.size(), 2U);
+  EXPECT_EQ(query.rows.where[0].parts[0].value, "x, )\"\\y");
+  EXPECT_EQ(query.rows.where[0].parts[1].value, "(\"1,2\",3)");
+}
+
+TEST(BridgeQuery, AFilterAmongArguments) {
+  const Query query = parse_query("id=5&id=gt.2&when=not.is.null&word=equal.to&fts=fts(english).cat", true);
+  ASSERT_EQ(query.arguments.size(), 2U);
+  EXPECT_EQ(query.arguments[0].second, "5");
+  EXPECT_EQ(query.arguments[1].second, "equal.to");
+  ASSERT_EQ(query.rows.where.size(), 3U);
+  EXPECT_TRUE(query.rows.where[1].negated);
+  EXPECT_EQ(query.rows.where[2].language, "english");
+}
+
 TEST(BridgeQuery, BadSyntaxIsTold) {
   for (const char *text : {"or=()", "or=a.eq.1", "or=(a)", "order=id.up", "select=a::text", "select=tasks(name)",
                            "limit=x", "select=:a", "select=a->"}) {

@@ -1,0 +1,106 @@
+#!/usr/bin/env bash
+# Load on the bridge: one transaction with role and claims that reads one row by its key, beside pgbench doing the same in
+# a pipeline. Only the ratios within one run mean something. SECONDS_EACH=5 sets the length of each measurement.
+source "$(dirname "$0")/../../scripts/lib.sh"
+
+seconds=${SECONDS_EACH:-5}
+threads=${BRIDGE_LOOPS:-1}
+port=$((20000 + RANDOM % 10000))
+bridge=$ROOT/build/dev/bridge/creatornexus-bridge
+command -v wrk >/dev/null || die "wrk is not installed (apt-get install wrk)"
+[ -x "$bridge" ] || die "no bridge at $bridge (make up builds it)"
+ulimit -n "$(ulimit -Hn)"
+
+make_pg_tree
+cluster_start load "fsync = off" "max_connections = 60"
+PGHOST=$(socket_dir load)
+export PGHOST PGUSER=postgres
+work=$(mktemp -d)
+pid=
+finish() {
+  if [ -n "$pid" ]; then kill "$pid" 2>/dev/null && wait "$pid" || true; fi
+  cluster_stop load
+  rm -rf "$work"
+}
+trap finish EXIT
+
+psql -Xq -d postgres -c "DROP DATABASE IF EXISTS load" -c "CREATE DATABASE load" 2>/dev/null
+psql -Xq -v ON_ERROR_STOP=1 -d load <<'SQL'
+SELECT format('CREATE ROLE %s', r) FROM unnest(ARRAY['load_web NOLOGIN', 'load_gate LOGIN NOINHERIT']) r
+ WHERE split_part(r, ' ', 1) NOT IN (SELECT rolname FROM pg_roles) \gexec
+SET client_min_messages = error;
+GRANT load_web TO load_gate;
+CREATE SCHEMA api;
+GRANT USAGE ON SCHEMA api TO load_web, load_gate; -- pgbench prepares before it changes the role
+CREATE TABLE api.item (id int PRIMARY KEY, doc jsonb NOT NULL);
+INSERT INTO api.item SELECT n, jsonb_build_object('id', n, 'title', 'item ' || n, 'tags', jsonb_build_array('a', 'b'))
+  FROM generate_series(1, 10000) n;
+GRANT SELECT ON api.item TO load_web;
+CREATE FUNCTION api.item(key int) RETURNS jsonb LANGUAGE sql STABLE AS 'SELECT doc FROM api.item WHERE id = key';
+VACUUM ANALYZE api.item;
+SQL
+
+# The same transaction: role, claims, headers, one call; all of it sent at once.
+cat >"$work/tx.sql" <<'SQL'
+\set key random(1, 10000)
+\startpipeline
+BEGIN ISOLATION LEVEL READ COMMITTED READ ONLY;
+SELECT set_config('search_path', '"api", "public"', true), set_config('statement_timeout', '30000', true), set_config('role', 'load_web', true), set_config('request.jwt.claims', '{"role":"load_web"}', true), set_config('request.method', 'GET', true), set_config('request.path', '/rpc/item', true), set_config('request.headers', '{"host":"127.0.0.1"}', true), set_config('request.cookies', '{}', true);
+WITH page AS (SELECT api.item(:key) AS v) SELECT NULL::text, count(*)::text, coalesce((json_agg(v)->0)::text, 'null'), nullif(current_setting('response.headers', true), ''), nullif(current_setting('response.status', true), '') FROM page;
+COMMIT;
+\endpipeline
+SQL
+cat >"$work/item.lua" <<'LUA'
+local n = 0
+request = function() n = n % 10000 + 1 return wrk.format('GET', '/rpc/item?key=' .. n) end
+done = function(summary, latency)
+  local e = summary.errors
+  io.write(string.format('%.0f %.2f %.2f %d\n', summary.requests / summary.duration * 1e6, latency:percentile(50) / 1000,
+    latency:percentile(99) / 1000, e.connect + e.read + e.write + e.status + e.timeout))
+end
+LUA
+
+pgbench_tps() { pgbench -n -M prepared -c "$1" -j 2 -T "$seconds" -f "$work/tx.sql" -U load_gate load 2>"$work/pgbench.log" | sed -n 's/^tps = \([0-9]*\).*/\1/p'; }
+rss_mb() { awk '/VmRSS/ {printf "%.1f", $2 / 1024}' "/proc/$pid/status"; }
+# CPU time of the bridge, and of the server with all its backends, in ticks of 10 ms.
+server_cpu() { cat $(pgrep -P "$(head -n 1 "$RUN/load/data/postmaster.pid")" | sed 's#.*#/proc/&/stat#') 2>/dev/null | awk '{sum += $14 + $15} END {print sum + 0}'; }
+per() { echo "scale=1; $1 * 10000 / ($2 * $seconds)" | bc; }
+cpu() { awk '{print $14 + $15}' "/proc/$pid/stat"; }
+# load CONNECTIONS: "requests/s p50 p99 errors"
+load() { wrk -t 1 -c "$1" -d "$seconds" --timeout 10 -s "$work/item.lua" "http://127.0.0.1:$port" | tail -n 1; }
+ratio() { echo "scale=2; $1 / $2" | bc; }
+
+env -i PATH="$PATH" NEXUS_DB_URI="host=$PGHOST user=load_gate dbname=load" NEXUS_DB_SCHEMAS=api NEXUS_DB_ANON_ROLE=load_web NEXUS_SERVER_PORT=$port \
+  NEXUS_SERVER_THREADS="$threads" NEXUS_LOG_LEVEL=warn "$bridge" 2>"$work/bridge.log" &
+pid=$!
+for _ in $(seq 100); do curl -sf "http://127.0.0.1:$port/ready" >/dev/null && break || sleep 0.1; done
+curl -sf "http://127.0.0.1:$port/rpc/item?key=7" | grep -q '"id": 7' || die "the bridge does not answer: $(cat "$work/bridge.log")"
+load 8 >/dev/null # warm
+
+base=$(pgbench_tps 8) || die "pgbench failed: $(cat "$work/pgbench.log")"
+ticks=$(cpu)
+server=$(server_cpu)
+read -r rps p50 p99 errors <<<"$(load 64)"
+ticks=$(($(cpu) - ticks))
+server=$(($(server_cpu) - server))
+base2=$(pgbench_tps 8)
+base=$(((base + base2) / 2))
+echo "pgbench -c 8, pipeline:   $base transactions/s"
+echo "bridge, 64 connections:   $rps requests/s = $(ratio "$rps" "$base")x, p50 $p50 ms, p99 $p99 ms, $errors errors, RSS $(rss_mb) MB, CPU per request $(per "$ticks" "$rps") us, the server $(per "$server" "$rps") us"
+read -r rps1000 p50b p99b errors <<<"$(load 1000)"
+echo "bridge, 1000 connections: $rps1000 requests/s = $(ratio "$rps1000" "$rps")x of 64, p50 $p50b ms, p99 $p99b ms, $errors errors, RSS $(rss_mb) MB"
+
+# 10,000 idle connections and 1,000 that send half a head a byte a second.
+if [ "$(ulimit -n)" -ge 12000 ]; then
+  read -r _ _ before _ <<<"$(load 64)"
+  python3 "$ROOT/test/load/idle_clients.py" "$port" 10000 1000 >"$work/idle.log" &
+  idle=$!
+  for _ in $(seq 300); do grep -q ready "$work/idle.log" && break || sleep 0.1; done
+  read -r rps_idle _ beside errors <<<"$(load 64)"
+  echo "beside $(head -n 1 "$work/idle.log"): $rps_idle requests/s, p99 $beside ms ($(ratio "$beside" "$before")x of $before ms), $errors errors, RSS $(rss_mb) MB"
+  kill "$idle" 2>/dev/null || true
+  wait "$idle" 2>/dev/null || true
+else
+  echo "idle connections: not measured, the limit of open files is $(ulimit -n)"
+fi
+if [ -s "$work/bridge.log" ]; then cat "$work/bridge.log"; fi
