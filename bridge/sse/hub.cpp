@@ -69,9 +69,9 @@ void Hub::subscribe(const std::shared_ptr<net::Exchange> &exchange, const Identi
 }
 
 void Hub::notified(const std::string &payload) {
-  const std::size_t space = payload.find(' ');
-  if (space == std::string::npos) return;
-  const auto found = by_user_.find(payload.substr(space + 1));
+  const auto event = parse_json(payload);
+  if (!event || !event->is_object() || !event->contains("user") || !(*event)["user"].is_string()) return;
+  const auto found = by_user_.find((*event)["user"].get<std::string>());
   if (found == by_user_.end()) return;
   for (const auto &stream : found->second) want(stream);
 }

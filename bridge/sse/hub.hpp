@@ -32,7 +32,7 @@ class Hub : public std::enable_shared_from_this<Hub> {
   void subscribe(const std::shared_ptr<net::Exchange> &exchange, const Identity &identity,
                  std::function<void(const HttpError &)> fail);
 
-  /// A payload "id user_id" of the channel.
+  /// A payload of the channel: an object whose user is the one to look for.
   void notified(const std::string &payload);
 
   /// Notifications may have been lost: every stream reads.

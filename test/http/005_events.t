@@ -16,7 +16,7 @@ $node->safe_psql('postgres', q{
 	ALTER TABLE notifications ENABLE ROW LEVEL SECURITY;
 	CREATE POLICY own ON notifications FOR SELECT TO member USING (current_setting('request.jwt.claims')::json->>'sub' = user_id AND owner IS DISTINCT FROM 'hidden');
 	GRANT SELECT ON notifications TO member;
-	CREATE FUNCTION tell() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_notify('nexus_notifications', NEW.id || ' ' || NEW.user_id); RETURN NULL; END $$;
+	CREATE FUNCTION tell() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_notify('nexus_notifications', json_build_object('user', NEW.user_id, 'id', NEW.id)::text); RETURN NULL; END $$;
 	CREATE TRIGGER tell AFTER INSERT ON notifications FOR EACH ROW EXECUTE FUNCTION tell();
 	INSERT INTO notifications (user_id, title) VALUES ('u1', 'old');
 });
