@@ -2,6 +2,7 @@
 #include <spdlog/spdlog.h>
 #include <sys/resource.h>
 #include <unistd.h>
+#include <boost/asio/ssl/context.hpp>
 
 #include <algorithm>
 #include <csignal>
@@ -70,6 +71,17 @@ SessionOptions session_options(const Settings &settings) {
   return options;
 }
 
+// TLS 1.2 and later, with OpenSSL's own choice of ciphers; null without a certificate. Throws where a file does not
+// serve.
+std::shared_ptr<boost::asio::ssl::context> tls_of(const Settings &settings) {
+  if (settings.server_tls_certificate.empty()) return nullptr;
+  auto context = std::make_shared<boost::asio::ssl::context>(boost::asio::ssl::context::tls_server);
+  context->set_options(boost::asio::ssl::context::no_tlsv1 | boost::asio::ssl::context::no_tlsv1_1);
+  context->use_certificate_chain_file(settings.server_tls_certificate);
+  context->use_private_key_file(settings.server_tls_key, boost::asio::ssl::context::pem);
+  return context;
+}
+
 bool open(Server &server, const std::string &host, int port) {
   const int bound = server.open(host, port);
   if (bound < 0) {
@@ -94,8 +106,15 @@ int run(const Settings &settings, const sigset_t &signals) {
   Server server(options, loops,
                 [&](Loop &loop) { return std::make_unique<CallService>(loop, settings, handler, gateway, passwords); });
 
+  try {
+    server.use_tls(tls_of(settings));
+  } catch (const boost::system::system_error &error) {
+    spdlog::error("server-tls-certificate and server-tls-key cannot be used: {}", error.what());
+    return 1;
+  }
+
   Plain plain(kAdminThreads);
-  add_admin_handlers(plain, handler, settings.server_proxy_name);
+  add_admin_handlers(plain, handler, gateway, server, settings.server_proxy_name);
   options.max_connections = kAdminConnections;
   options.log_requests = false;
   Server admin(options, 1, [&](Loop &loop) { return std::make_unique<PlainService>(loop, plain); });

@@ -161,6 +161,9 @@ Settings read_settings(int argc, char **argv, std::optional<int> &exit_code) {
   options.add_list("trusted_proxies", settings.trusted_proxies, "addresses whose X-Forwarded-For names the client");
   options.add("server_host", settings.server_host, "address of the public port");
   options.add("server_port", settings.server_port, "public port; 0: any free one")->check(CLI::Range(0, 65535));
+  options.add("server_tls_certificate", settings.server_tls_certificate,
+              "file of the certificate chain (PEM); empty: plain HTTP");
+  options.add("server_tls_key", settings.server_tls_key, "file of the private key (PEM)");
   options.add("server_threads", settings.server_threads, "event loops; 0: one for every two processors, at most four")
       ->check(CLI::Range(0, 64));
   options.add("server_timing_enabled", settings.server_timing_enabled, "true | false: send Server-Timing");

@@ -58,7 +58,9 @@ struct Settings {
 
   std::string server_host = "127.0.0.1";
   int server_port = 3000;
-  int server_threads = 0;  ///< event loops; 0: one for every two processors, at most four
+  std::string server_tls_certificate;  ///< file with the chain in PEM; empty: plain HTTP
+  std::string server_tls_key;          ///< file with the private key in PEM
+  int server_threads = 0;              ///< event loops; 0: one for every two processors, at most four
   bool server_timing_enabled = false;
   std::string server_trace_header;
   std::vector<std::string> server_cors_allowed_origins;

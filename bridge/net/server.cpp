@@ -47,7 +47,10 @@ Server::Server(SessionOptions options, std::size_t loops, const MakeService &mak
 }
 
 Server::~Server() {
-  stop();
+  try {
+    stop();
+  } catch (...) {  // of a destructor nobody could take it
+  }
 }
 
 void Server::use_tls(const std::shared_ptr<asio::ssl::context> &context) {

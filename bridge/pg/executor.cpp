@@ -39,7 +39,10 @@ Executor::Executor(boost::asio::io_context &context, Workers &workers, ExecutorO
       backoff_(options_.max_backoff) {}
 
 Executor::~Executor() {
-  stop();
+  try {
+    stop();
+  } catch (...) {  // of a destructor nobody could take it
+  }
 }
 
 void Executor::start() {
@@ -82,7 +85,7 @@ void Executor::ended(Job &job) {
 // The oldest that may run. Abandoned ones are thrown away on the way.
 JobPtr Executor::take_waiting() {
   for (auto it = waiting_.begin(); it != waiting_.end();) {
-    const JobPtr job = *it;
+    JobPtr job = *it;
     if (!job->abandoned && !may_run(*job)) {
       ++it;
       continue;

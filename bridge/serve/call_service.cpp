@@ -54,7 +54,7 @@ void CallService::go_on(const std::shared_ptr<net::Exchange> &exchange, std::sha
   }
 }
 
-void CallService::call(const std::shared_ptr<net::Exchange> &exchange, std::shared_ptr<Call> call) {
+void CallService::call(const std::shared_ptr<net::Exchange> &exchange, const std::shared_ptr<Call> &call) {
   auto job = std::make_shared<pg::Job>();
   job->script = std::move(call->script);
   job->done = [this, exchange, call](Outcome outcome) {
@@ -74,7 +74,7 @@ void CallService::call(const std::shared_ptr<net::Exchange> &exchange, std::shar
 }
 
 // The exchange is parked: the other thread works on the call alone, and on the request, which nobody changes.
-void CallService::hash_password(const std::shared_ptr<net::Exchange> &exchange, std::shared_ptr<Call> call) {
+void CallService::hash_password(const std::shared_ptr<net::Exchange> &exchange, const std::shared_ptr<Call> &call) {
   const auto left = std::make_shared<std::atomic<bool>>(false);
   exchange->abandoned = [left] { *left = true; };
   const std::uint64_t number = parking_.park(exchange);

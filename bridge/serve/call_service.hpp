@@ -25,8 +25,8 @@ class CallService : public net::Service {
  private:
   void begin(const std::shared_ptr<net::Exchange> &exchange, bool again);
   void go_on(const std::shared_ptr<net::Exchange> &exchange, std::shared_ptr<Call> call, Next next);
-  void call(const std::shared_ptr<net::Exchange> &exchange, std::shared_ptr<Call> call);
-  void hash_password(const std::shared_ptr<net::Exchange> &exchange, std::shared_ptr<Call> call);
+  void call(const std::shared_ptr<net::Exchange> &exchange, const std::shared_ptr<Call> &call);
+  void hash_password(const std::shared_ptr<net::Exchange> &exchange, const std::shared_ptr<Call> &call);
   void await_catalogue(const std::shared_ptr<net::Exchange> &exchange);
   void fail(net::Exchange &exchange, const std::exception &error) const;
 

@@ -149,7 +149,7 @@ Script Hub::script_of(const Stream &stream) const {
                                                                  {"role", stream.identity.role},
                                                                  {"request.jwt.claims", stream.identity.claims}};
   for (const auto &[name, value] : values) {
-    if (context.parameters.size() > 0) context.sql += ", ";
+    if (!context.parameters.empty()) context.sql += ", ";
     context.sql += std::string("pg_catalog.set_config('") + name + "', " + context.bind(value, kText) + ", true)";
   }
   Statement rows;

@@ -26,6 +26,8 @@ ok($bridge->wait_ready, 'ready');
 my $admin = HTTP::Tiny->new(timeout => 5);
 my $admin_url = "http://127.0.0.1:$settings{admin_server_port}";
 is($admin->get("$admin_url/$_")->{status}, 200, "admin port: $_") for qw(live ready);
+is($bridge->get('/rpc/add?a=1&b=2')->{content}, '3', 'a call');
+like($admin->get("$admin_url/metrics")->{content}, qr/^# TYPE nexus_bridge_transactions_total counter\nnexus_bridge_transactions_total [1-9].*^nexus_bridge_db_connections [1-9]/ms, 'admin port: metrics');
 is($admin->get("$admin_url/rpc/add?a=1&b=2")->{status}, 404, 'admin port: no calls');
 
 # Runs a request in a child; gives a handle whose first line is "status seconds content".

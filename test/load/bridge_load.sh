@@ -63,7 +63,7 @@ LUA
 pgbench_tps() { pgbench -n -M prepared -c "$1" -j 2 -T "$seconds" -f "$work/tx.sql" -U load_gate load 2>"$work/pgbench.log" | sed -n 's/^tps = \([0-9]*\).*/\1/p'; }
 rss_mb() { awk '/VmRSS/ {printf "%.1f", $2 / 1024}' "/proc/$pid/status"; }
 # CPU time of the bridge, and of the server with all its backends, in ticks of 10 ms.
-server_cpu() { cat $(pgrep -P "$(head -n 1 "$RUN/load/data/postmaster.pid")" | sed 's#.*#/proc/&/stat#') 2>/dev/null | awk '{sum += $14 + $15} END {print sum + 0}'; }
+server_cpu() { pgrep -P "$(head -n 1 "$RUN/load/data/postmaster.pid")" | sed 's#.*#/proc/&/stat#' | xargs -r cat 2>/dev/null | awk '{sum += $14 + $15} END {print sum + 0}'; }
 per() { echo "scale=1; $1 * 10000 / ($2 * $seconds)" | bc; }
 cpu() { awk '{print $14 + $15}' "/proc/$pid/stat"; }
 # load CONNECTIONS: "requests/s p50 p99 errors"
