@@ -34,19 +34,19 @@ void CallService::begin(const std::shared_ptr<net::Exchange> &exchange, bool aga
   } catch (const std::exception &error) {
     fail(*exchange, error);
   }
-  go_on(exchange, std::move(call), next);
+  go_on(exchange, call, next);
 }
 
-void CallService::go_on(const std::shared_ptr<net::Exchange> &exchange, std::shared_ptr<Call> call, Next next) {
+void CallService::go_on(const std::shared_ptr<net::Exchange> &exchange, const std::shared_ptr<Call> &call, Next next) {
   switch (next) {
     case Next::kAnswered:
       return exchange->answer();
     case Next::kNewerCatalogue:
       return await_catalogue(exchange);
     case Next::kCall:
-      return this->call(exchange, std::move(call));
+      return this->call(exchange, call);
     case Next::kPassword:
-      return hash_password(exchange, std::move(call));
+      return hash_password(exchange, call);
     case Next::kEvents:
       hub_->subscribe(exchange, call->plan.identity, [this, exchange](const HttpError &error) {
         handler_.fail(exchange->request, exchange->response, error);
