@@ -68,72 +68,43 @@ void add_number(const char *stored, Document &document) {
   pfree(text);
 }
 
-/// Where an entry that begins at `offset` ends: entries hold their length, some of them their end instead.
-uint32 end_of(JEntry entry, uint32 offset) {
-  return JBE_HAS_OFF(entry) ? JBE_OFFLENFLD(entry) : offset + JBE_OFFLENFLD(entry);
-}
+class Layout {
+ public:
+  Layout(Document &document, Interrupt interrupt) : document_(document), interrupt_(interrupt) {}
+
+  void begin(bool is_object) {
+    interrupt_.poll();
+    document_.begin(is_object ? Kind::object : Kind::array);
+  }
+  void end() { document_.end(); }
+  void key(const char *data, std::size_t size) { document_.key(text_of(data, size)); }
+  void string(const char *data, std::size_t size) {
+    interrupt_.poll();
+    document_.string(text_of(data, size));
+  }
+  void number(const char *stored) {
+    interrupt_.poll();
+    add_number(stored, document_);
+  }
+  void boolean(bool truth) {
+    interrupt_.poll();
+    document_.boolean(truth);
+  }
+  void null() {
+    interrupt_.poll();
+    document_.null();
+  }
+
+ private:
+  Document &document_;
+  Interrupt interrupt_;
+};
 
 }  // namespace
 
-void JsonbReader::open(const JsonbContainer *container) {
-  level_.container = container;
-  level_.is_object = JsonContainerIsObject(container);
-  level_.next = 0;
-  level_.count = JsonContainerSize(container);
-  level_.data = reinterpret_cast<const char *>(&container->children[level_.count * (level_.is_object ? 2 : 1)]);
-  level_.key_offset = 0;
-  level_.value_offset = level_.is_object ? getJsonbOffset(container, static_cast<int>(level_.count)) : 0;
-}
-
-void JsonbReader::read(const Jsonb *value, Document &document, Interrupt interrupt) {
+void read_jsonb(const Jsonb *value, JsonbWalk &walk, Document &document, Interrupt interrupt) {
   document.clear();
-  outer_.clear();
-  bool scalar = JsonContainerIsScalar(&value->root);
-  open(&value->root);
-  if (!scalar) document.begin(level_.is_object ? Kind::object : Kind::array);
-  while (true) {
-    interrupt.poll();
-    if (level_.next == level_.count) {
-      if (scalar) return;
-      document.end();
-      if (outer_.empty()) return;
-      level_ = outer_.back();
-      outer_.pop_back();
-      continue;
-    }
-    const JEntry *entries = level_.container->children + level_.next++;
-    if (level_.is_object) {
-      uint32 end = end_of(entries[0], level_.key_offset);
-      document.key(text_of(level_.data + level_.key_offset, end - level_.key_offset));
-      level_.key_offset = end;
-      entries += level_.count;
-    }
-    JEntry entry = entries[0];
-    uint32 begin = level_.value_offset, end = end_of(entry, begin);
-    level_.value_offset = end;
-    // Numbers and containers are aligned, by bytes that count as theirs.
-    const char *aligned = level_.data + INTALIGN(begin);
-    switch (entry & JENTRY_TYPEMASK) {
-      case JENTRY_ISSTRING:
-        document.string(text_of(level_.data + begin, end - begin));
-        break;
-      case JENTRY_ISNUMERIC:
-        add_number(aligned, document);
-        break;
-      case JENTRY_ISBOOL_TRUE:
-      case JENTRY_ISBOOL_FALSE:
-        document.boolean(JBE_ISBOOL_TRUE(entry));
-        break;
-      case JENTRY_ISNULL:
-        document.null();
-        break;
-      default:
-        outer_.push_back(level_);
-        open(reinterpret_cast<const JsonbContainer *>(aligned));
-        document.begin(level_.is_object ? Kind::object : Kind::array);
-        break;
-    }
-  }
+  walk.over(&value->root, Layout(document, interrupt));
 }
 
 }  // namespace nexus::pg

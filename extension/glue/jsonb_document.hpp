@@ -1,38 +1,18 @@
 // A jsonb value as the core's document.
 #pragma once
 
-#include <vector>
-
 #include "core/jsonschema/document.hpp"
 #include "glue/guard.hpp"
+#include "glue/jsonb_walk.hpp"
 
 namespace nexus::pg {
 
-/// Lays out jsonb values. It walks the stored form itself: the server's iterator copies each value, and prints each
-/// number to be parsed again, which together takes longer than to judge the document.
+/// Lays out a jsonb value; `walk` keeps its memory from one to the next. The document's texts are views into the value,
+/// or (where the server's encoding is not UTF-8) into the current memory context.
 ///
+///     JsonbWalk walk;
 ///     jsonschema::Document document;
-///     JsonbReader reader;  // keeps its memory for the next value
-///     reader.read(PG_GETARG_JSONB_P(1), document, interrupt());
-class JsonbReader {
- public:
-  /// The document's texts are views into the value, or (where the server's encoding is not UTF-8) into the current
-  /// memory context.
-  void read(const Jsonb *value, jsonschema::Document &document, Interrupt interrupt);
-
- private:
-  /// An open container. The stored form of an object is all keys, then all values.
-  struct Level {
-    const JsonbContainer *container;
-    const char *data;
-    uint32 next, count;               // entries: keys and values are `count` each
-    uint32 key_offset, value_offset;  // where those of `next` begin
-    bool is_object;
-  };
-  void open(const JsonbContainer *container);
-
-  Level level_{};
-  std::vector<Level> outer_;
-};
+///     read_jsonb(PG_GETARG_JSONB_P(1), walk, document, interrupt());
+void read_jsonb(const Jsonb *value, JsonbWalk &walk, jsonschema::Document &document, Interrupt interrupt);
 
 }  // namespace nexus::pg

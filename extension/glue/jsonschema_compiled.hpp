@@ -51,7 +51,7 @@ class CompiledSchema {
   std::optional<std::string> draft_;
   ServerMatcher matcher_;
   std::optional<jsonschema::Schema> schema_;
-  JsonbReader reader_;
+  JsonbWalk walk_;
   jsonschema::Document document_;  // the last one that was judged
 };
 
