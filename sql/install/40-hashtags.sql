@@ -124,9 +124,15 @@ CREATE FUNCTION nexus.hashtag_cache_bytes() RETURNS bigint LANGUAGE c VOLATILE P
 COMMENT ON FUNCTION nexus.hashtag_cache_bytes() IS
   'About how many bytes of the hashtag model this session keeps in memory; see nexus.hashtag_cache_size.';
 
--- The queues are emptied all the time: vacuum by rows gone, not by a share of what was there once.
-ALTER TABLE nexus.hashtag_retractions SET (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 5000);
-ALTER TABLE nexus.hashtag_delta SET (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 5000);
+-- The queues are emptied all the time: vacuum by rows gone, not by a share of what was there once, and without giving the
+-- end of the file back, for which writers would wait.
+ALTER TABLE nexus.hashtag_retractions SET (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 5000, vacuum_truncate = off);
+ALTER TABLE nexus.hashtag_delta SET (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 5000, vacuum_truncate = off,
+  toast.vacuum_truncate = off);
+-- What a fold changes again and again finds room on its page.
+ALTER TABLE nexus.hashtag_features SET (fillfactor = 80);
+ALTER TABLE nexus.hashtag_postings SET (fillfactor = 80);
+ALTER TABLE nexus.hashtag_authors SET (fillfactor = 80);
 
 SELECT pg_catalog.pg_extension_config_dump('nexus.hashtag_generation', '');
 SELECT pg_catalog.pg_extension_config_dump('nexus.hashtag_model', '');
@@ -231,14 +237,14 @@ INSERT INTO nexus.attached_functions (function_name, role_name)
 SELECT 'suggest_hashtags', r FROM pg_catalog.unnest(ARRAY['nexus_anon', 'nexus_app', 'nexus_worker', 'nexus_owner']) AS r;
 
 CREATE FUNCTION nexus.fold_hashtag_stats() RETURNS bigint
-  LANGUAGE c VOLATILE PARALLEL UNSAFE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET jit = off
+  LANGUAGE c VOLATILE PARALLEL UNSAFE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET jit = off SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off
   AS 'MODULE_PATHNAME', 'nexus_fold_hashtag_stats';
 COMMENT ON FUNCTION nexus.fold_hashtag_stats() IS
   'Adds the learned posts that wait in nexus.hashtag_delta to the packed counts and returns how many; 0 while another session folds. Answers do not depend on it, their speed does: call it every few seconds while posts are learned.';
 REVOKE EXECUTE ON FUNCTION nexus.fold_hashtag_stats() FROM PUBLIC;
 
 CREATE FUNCTION nexus.rebuild_hashtag_model() RETURNS bigint
-  LANGUAGE c VOLATILE PARALLEL UNSAFE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET jit = off
+  LANGUAGE c VOLATILE PARALLEL UNSAFE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET jit = off SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off
   AS 'MODULE_PATHNAME', 'nexus_rebuild_hashtag_model';
 COMMENT ON FUNCTION nexus.rebuild_hashtag_model() IS
   'Counts all folded posts again from nexus.hashtag_posts, and returns how many; waits for a running fold. For damaged blocks, and to prove that counts are exact.';
