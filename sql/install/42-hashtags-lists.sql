@@ -28,6 +28,45 @@ CREATE TRIGGER fold BEFORE INSERT OR UPDATE ON nexus.hashtag_lists FOR EACH ROW 
 SELECT pg_catalog.pg_extension_config_dump('nexus.hashtag_lists', '');
 GRANT SELECT ON nexus.hashtag_lists TO PUBLIC;
 
+-- Rows of hashtag_suggestions that the application has banned, by the row's id.
+CREATE TABLE nexus.hashtag_bans (
+  suggestion integer PRIMARY KEY,
+  tag text COLLATE "C" NOT NULL,
+  platform text COLLATE "C" NOT NULL
+);
+CREATE INDEX hashtag_bans_tag_idx ON nexus.hashtag_bans (tag, platform);
+SELECT pg_catalog.pg_extension_config_dump('nexus.hashtag_bans', '');
+
+CREATE VIEW nexus.hashtag_listed AS
+  SELECT l.tag, l.platform, l.status FROM nexus.hashtag_lists l
+  UNION ALL SELECT b.tag, b.platform, 'banned' FROM nexus.hashtag_bans b;
+COMMENT ON VIEW nexus.hashtag_listed IS
+  'Hashtags that are not suggested: those of hashtag_lists, and the banned rows of hashtag_suggestions.';
+
+CREATE FUNCTION nexus.ban_hashtag_trigger() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
+  SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  IF TG_TABLE_SCHEMA IS DISTINCT FROM (SELECT schema_name FROM nexus.attachment) THEN
+    RETURN NULL;
+  END IF;
+  IF TG_OP <> 'INSERT' THEN
+    DELETE FROM nexus.hashtag_bans WHERE suggestion = OLD.id;
+  END IF;
+  IF TG_OP <> 'DELETE' AND NEW.is_banned AND nexus.is_hashtag(NEW.hashtag) THEN
+    INSERT INTO nexus.hashtag_bans (suggestion, tag, platform)
+    VALUES (NEW.id, nexus.canonical_hashtag(NEW.hashtag), nexus.canonical_hashtag(NEW.platform))
+    ON CONFLICT (suggestion) DO UPDATE SET tag = EXCLUDED.tag, platform = EXCLUDED.platform;
+  END IF;
+  RETURN NULL;
+END $$;
+COMMENT ON FUNCTION nexus.ban_hashtag_trigger() IS
+  'Keeps what is_banned says in hashtag_suggestions: a banned hashtag is suggested to nobody on its platform, whatever the category.';
+INSERT INTO nexus.attached_triggers (table_name, trigger_name, definition, function_name) VALUES
+  ('hashtag_suggestions', 'ban_inserted', 'AFTER INSERT ON %1$s FOR EACH ROW WHEN (NEW.is_banned)', 'nexus.ban_hashtag_trigger()'),
+  ('hashtag_suggestions', 'ban_changed', 'AFTER UPDATE OF is_banned, hashtag, platform, id ON %1$s FOR EACH ROW WHEN (NEW.is_banned OR OLD.is_banned)',
+   'nexus.ban_hashtag_trigger()'),
+  ('hashtag_suggestions', 'ban_deleted', 'AFTER DELETE ON %1$s FOR EACH ROW WHEN (OLD.is_banned)', 'nexus.ban_hashtag_trigger()');
+
 CREATE TABLE nexus.hashtag_seeds (
   niche text COLLATE "C" NOT NULL,
   tag text COLLATE "C" NOT NULL,
