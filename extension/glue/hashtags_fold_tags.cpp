@@ -171,6 +171,8 @@ void write_tag_counts(const Batch &batch, std::int64_t sign) {
       "    k(tag_id, posts, authors, lift_sum, lift_posts) WHERE t.tag_id = k.tag_id",
       {INT8ARRAYOID, INT8ARRAYOID, INT8ARRAYOID, INT8ARRAYOID, INT8ARRAYOID});
 
+  static SpiStatement forget("DELETE FROM nexus.hashtag_tags WHERE tag_id = ANY ($1::integer[]) AND posts = 0",
+                             {INT8ARRAYOID});
   std::unordered_map<std::uint32_t, std::int64_t> new_authors = write_authors(batch, sign);
   std::vector<std::int64_t> ids, counts;
   std::vector<std::string_view> spelt;
@@ -194,6 +196,7 @@ void write_tag_counts(const Batch &batch, std::int64_t sign) {
   }
   totals.write({bigint_array_datum(used), bigint_array_datum(posts), bigint_array_datum(authors),
                 bigint_array_datum(lift_sums), bigint_array_datum(lift_posts)});
+  if (sign < 0) forget.write({bigint_array_datum(used)});
 }
 
 }  // namespace nexus::pg

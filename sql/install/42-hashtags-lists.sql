@@ -11,13 +11,16 @@ BEGIN
       THEN substr(NEW.tag, 2) ELSE NEW.tag END);
     NEW.niche := nexus.canonical_hashtag(NEW.niche);
   END IF;
+  IF TG_TABLE_NAME = 'hashtag_lists' THEN
+    NEW.platform := nexus.canonical_hashtag(NEW.platform);
+  END IF;
   NEW.tag := nexus.canonical_hashtag(NEW.tag);
   RETURN NEW;
 END $$;
 
 CREATE TABLE nexus.hashtag_lists (
   tag text COLLATE "C" NOT NULL,            -- in canonical form, whatever is inserted
-  platform text NOT NULL DEFAULT '',        -- '' for all
+  platform text NOT NULL DEFAULT '',        -- folded likewise; '' for all
   status text NOT NULL CHECK (status IN ('banned', 'review')),
   reason text,
   PRIMARY KEY (tag, platform)
@@ -46,7 +49,7 @@ COMMENT ON VIEW nexus.hashtag_listed IS
 CREATE FUNCTION nexus.ban_hashtag_trigger() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
   SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-  IF TG_TABLE_SCHEMA IS DISTINCT FROM (SELECT schema_name FROM nexus.attachment) THEN
+  IF TG_TABLE_SCHEMA IS DISTINCT FROM (SELECT schema_name FROM nexus.attachment) OR TG_TABLE_NAME <> 'hashtag_suggestions' THEN
     RETURN NULL;
   END IF;
   IF TG_OP <> 'INSERT' THEN
@@ -132,6 +135,27 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION nexus.learn_feedback_trigger() IS
   'Remembers the hashtags of a suggestion (ai_content_suggestions of type hashtags, its content a list of them) that its user accepted or dismissed.';
+
+CREATE FUNCTION nexus.forget_hashtag_author_trigger() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
+  SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  gone bigint := nexus.hashtag_author(OLD.id);
+BEGIN
+  IF TG_TABLE_SCHEMA IS DISTINCT FROM (SELECT schema_name FROM nexus.attachment) OR TG_TABLE_NAME <> 'users' THEN
+    RETURN NULL;
+  END IF;
+  DELETE FROM nexus.hashtag_feedback WHERE author = gone;
+  INSERT INTO nexus.hashtag_retractions (post)
+  SELECT l.post FROM (
+    SELECT p.post FROM nexus.hashtag_posts p WHERE p.author = gone
+    UNION ALL SELECT d.post FROM nexus.hashtag_delta d WHERE d.author = gone) l
+  WHERE NOT EXISTS (SELECT FROM nexus.hashtag_retractions r WHERE r.post = l.post)
+  ON CONFLICT DO NOTHING;
+  RETURN NULL;
+END $$;
+COMMENT ON FUNCTION nexus.forget_hashtag_author_trigger() IS
+  'Takes back all that a deleted user has taught the hashtag model, by rows or by learn_post, and forgets what the user decided about suggestions.';
 INSERT INTO nexus.attached_triggers (table_name, trigger_name, definition, function_name) VALUES
-  ('ai_content_suggestions', 'learn_feedback', 'AFTER INSERT OR DELETE OR UPDATE OF status, content, suggestion_type ON %1$s FOR EACH ROW',
+  ('users', 'forget_hashtags', 'AFTER DELETE ON %1$s FOR EACH ROW', 'nexus.forget_hashtag_author_trigger()'),
+  ('ai_content_suggestions', 'learn_feedback', 'AFTER INSERT OR DELETE OR UPDATE OF status, content, suggestion_type, user_id ON %1$s FOR EACH ROW',
    'nexus.learn_feedback_trigger()');

@@ -45,6 +45,7 @@ BEGIN
            CASE WHEN left(f.feature, 1) = 'p' THEN 'general' ELSE split_part(f.feature, E'\n', 2) END AS category
       FROM nexus.hashtag_features f LEFT JOIN nexus.hashtag_refreshes r ON r.feature = f.feature
      WHERE left(f.feature, 1) IN ('p', 'c')
+       AND (left(f.feature, 1) = 'p' OR split_part(f.feature, E'\n', 2) <> 'general')   -- the name of all niches together
        AND (refresh_hashtag_suggestions.platform IS NULL
             OR split_part(substr(f.feature, 2), E'\n', 1) = nexus.canonical_hashtag(refresh_hashtag_suggestions.platform))
        AND (r.feature IS NULL OR r.generation <> f.generation OR r.refreshed_at < now() - interval '1 hour')

@@ -56,6 +56,29 @@ ROLLBACK TO s;
 SELECT nexus.learn_hashtag_engagement(max_looks => NULL);
 ROLLBACK TO s;
 
+-- A niche called like all of them together, a platform that no application knows, and names in capitals.
+SAVEPOINT s;
+SELECT count(nexus.learn_post('far away', '{Rocket}', now(), 'MARS', 'v' || i, 'General')::text) FROM generate_series(1, 3) i;
+SELECT nexus.fold_hashtag_stats();
+SELECT nexus.refresh_hashtag_suggestions('Mars') AS written, nexus.refresh_hashtag_suggestions() > 0 AS rest, nexus.refresh_hashtag_suggestions() AS again;
+SELECT platform, category, hashtag, usage_count FROM hashtag_suggestions WHERE platform = 'mars';
+SELECT count(*) AS before FROM nexus.suggest_hashtags('far away', 'Mars') WHERE hashtag = 'Rocket';
+INSERT INTO nexus.hashtag_lists VALUES ('Rocket', 'MARS', 'banned');
+SELECT count(*) AS banned FROM nexus.suggest_hashtags('far away', 'Mars') WHERE hashtag = 'Rocket';
+ROLLBACK TO s;
+-- A deleted user leaves nothing behind: neither lessons without a row, nor decisions.
+SELECT nexus.learn_post('mine', '{Mine}', user_id => 'u1'), nexus.learn_post('mine', '{Mine}', user_id => 'other');
+SELECT nexus.fold_hashtag_stats();
+SELECT nexus.learn_post('mine', '{Mine}', user_id => 'u1');
+INSERT INTO nexus.hashtag_feedback (author, tag, accepted) VALUES (nexus.hashtag_author('u1'), 'mine', true), (nexus.hashtag_author('other'), 'mine', true);
+DELETE FROM users WHERE id = 'u1';
+SET CONSTRAINTS ALL IMMEDIATE;
+SELECT nexus.fold_hashtag_stats() > 0 AS folded;
+SELECT count(*) AS lessons, count(*) FILTER (WHERE author = nexus.hashtag_author('u1')) AS of_the_user FROM nexus.hashtag_posts;
+SELECT count(*) AS decisions FROM nexus.hashtag_feedback;
+SELECT string_agg(canonical, ' ') AS tags FROM nexus.hashtag_tags;
+ROLLBACK TO s;
+
 -- Bans. One row bans a hashtag on its platform, in any category and spelling.
 CREATE FUNCTION pg_temp.shown() RETURNS TABLE (x text, bluesky text, completed text) LANGUAGE sql AS $$
   SELECT (SELECT string_agg(hashtag, ' ' ORDER BY hashtag) FROM nexus.suggest_hashtags('river', 'x')), (SELECT string_agg(hashtag, ' ' ORDER BY hashtag) FROM nexus.suggest_hashtags('river', 'bluesky')),

@@ -42,7 +42,7 @@ bool is_vowel(char c) {
 }
 
 bool hisses(std::string_view word) {
-  return ends(word, "s") || ends(word, "x") || ends(word, "z") || ends(word, "ch") || ends(word, "sh");
+  return ends(word, "ss") || ends(word, "x") || ends(word, "zz") || ends(word, "ch") || ends(word, "sh");
 }
 
 bool ends_in_hard_y(std::string_view word) {
@@ -121,8 +121,8 @@ std::vector<std::pair<std::string, std::string>> cuts(std::string_view canonical
 
 std::optional<std::string> other_number(std::string_view canonical) {
   if (canonical.size() < kLeastNumber || !is_letters(canonical)) return std::nullopt;
-  if (!ends(canonical, "s")) return plural_of(canonical);
-  for (std::string_view ending : {"ss", "us", "is", "as", "ics"})
+  if (!ends(canonical, "s") || ends(canonical, "ss")) return plural_of(canonical);
+  for (std::string_view ending : {"us", "is", "as", "ics"})
     if (ends(canonical, ending)) return std::nullopt;
   // Of the singulars that it may come from, the one whose plural it is.
   for (std::string singular :

@@ -36,7 +36,7 @@ std::vector<std::pair<std::string, std::string>> cuts(std::string_view canonical
 constexpr std::size_t kLeastCut = 4, kMaxCut = 40;
 
 /// The same English word in the other number, where its spelling tells it: a plural's singular, or else its plural.
-/// Both have four letters or more, all of them a to z. Words in -ss, -us, -is, -as and -ics are no plurals.
+/// Both have four letters or more, all of them a to z. Words in -us, -is, -as and -ics are neither.
 ///
 ///     other_number("floods") == "flood", other_number("flood") == "floods"
 ///     other_number("stories") == "story", other_number("wishes") == "wish"
