@@ -77,6 +77,7 @@ CREATE FUNCTION nexus.ai_jobs_trigger() RETURNS trigger LANGUAGE plpgsql SECURIT
 DECLARE
   pending integer[];
   ended integer[];
+  unwanted integer[];
 BEGIN
   IF nexus.is_importing() THEN
     RETURN NULL;    -- sync_ai_jobs() of the next tick finds them
@@ -84,20 +85,34 @@ BEGIN
   IF TG_OP = 'INSERT' THEN
     SELECT array_agg(id) INTO pending FROM new_rows WHERE status = 'pending';
   ELSIF TG_OP = 'UPDATE' THEN
-    SELECT array_agg(n.id) FILTER (WHERE n.status = 'pending'), array_agg(n.id) FILTER (WHERE n.status = 'cancelled') INTO pending, ended
+    SELECT array_agg(n.id) FILTER (WHERE n.status = 'pending'), array_agg(n.id) FILTER (WHERE n.status IN ('completed', 'failed')),
+        array_agg(n.id) FILTER (WHERE n.status = 'cancelled') INTO pending, ended, unwanted
       FROM new_rows n JOIN old_rows o USING (id) WHERE n.status <> o.status;
   ELSE
-    SELECT array_agg(id) INTO ended FROM old_rows WHERE status IN ('pending', 'processing');
+    SELECT array_agg(id) INTO unwanted FROM old_rows;
   END IF;
   IF pending IS NOT NULL THEN
     PERFORM nexus.sync_ai_jobs(pending);
   END IF;
-  PERFORM nexus.cancel_job(j.id) FROM unnest(ended) AS u(id) JOIN nexus.jobs j ON j.kind = 'ai_task' AND j.unique_key = 'ai_task:' || u.id
-    AND j.state IN ('ready', 'leased');
+  -- One that is done by other means than a worker of ours leaves no job that waits.
+  PERFORM nexus.cancel_job(j.id) FROM nexus.jobs j WHERE j.kind = 'ai_task' AND (
+    j.unique_key IN (SELECT 'ai_task:' || u.id FROM unnest(unwanted) AS u(id)) AND j.state IN ('ready', 'leased')
+    OR j.unique_key IN (SELECT 'ai_task:' || u.id FROM unnest(ended) AS u(id)) AND j.state = 'ready');
   RETURN NULL;
 END $$;
-COMMENT ON FUNCTION nexus.ai_jobs_trigger() IS 'Whoever writes AI tasks, their jobs follow: a pending one gets one, that of one that is cancelled or deleted is cancelled.';
+COMMENT ON FUNCTION nexus.ai_jobs_trigger() IS 'Whoever writes AI tasks, their jobs follow: a pending one gets one, that of one that is cancelled, deleted or done by other means is cancelled.';
+CREATE FUNCTION nexus.ai_waiting_trigger() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  NEW.error_code := NULL;
+  IF NEW.error_message IS NOT DISTINCT FROM OLD.error_message THEN
+    NEW.error_message := NULL;
+  END IF;
+  RETURN NEW;
+END $$;
+COMMENT ON FUNCTION nexus.ai_waiting_trigger() IS 'Why a task waited is forgotten once it waits no more.';
 INSERT INTO nexus.attached_triggers (table_name, trigger_name, definition, function_name) VALUES
+  ('ai_generation_tasks', 'ai_waiting', 'BEFORE UPDATE OF status ON %1$s FOR EACH ROW WHEN (OLD.status = ''pending'' AND NEW.status <> ''pending'' AND NEW.error_code = ''waiting'')',
+    'nexus.ai_waiting_trigger()'),
   ('ai_generation_tasks', 'ai_jobs_insert', 'AFTER INSERT ON %1$s REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT', 'nexus.ai_jobs_trigger()'),
   ('ai_generation_tasks', 'ai_jobs_update', 'AFTER UPDATE ON %1$s REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT', 'nexus.ai_jobs_trigger()'),
   ('ai_generation_tasks', 'ai_jobs_delete', 'AFTER DELETE ON %1$s REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT', 'nexus.ai_jobs_trigger()');

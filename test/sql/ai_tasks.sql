@@ -86,6 +86,13 @@ SELECT nexus.fail_ai_task(:job, :token, 'invalid', 'the provider refuses the pro
 SELECT * FROM pg_temp.task(900005);
 SELECT nexus.sweep_ai_tasks();
 
+-- Done by an application's own worker: no job is left, and no reason why it waited.
+UPDATE nexus.ai_providers SET is_active = false;
+INSERT INTO ai_generation_tasks (id, user_id, task_type, prompt) VALUES (900006, 'ann', 'script', 'A script');
+UPDATE ai_generation_tasks SET status = 'processing' WHERE id = 900006;
+UPDATE ai_generation_tasks SET status = 'completed', result = 'done', completed_at = nexus.utcnow() WHERE id = 900006;
+SELECT * FROM pg_temp.task(900006);
+
 -- Only workers may work; users see and cancel their own.
 INSERT INTO nexus.login_users VALUES ('nexus_test_bob', 'bob');
 CREATE ROLE nexus_test_bob LOGIN IN ROLE nexus_app;

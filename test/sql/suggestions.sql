@@ -11,7 +11,7 @@ BEGIN
   RETURN COALESCE(answer, 'done');
 EXCEPTION WHEN OTHERS THEN
   GET STACKED DIAGNOSTICS state = RETURNED_SQLSTATE, message = MESSAGE_TEXT;
-  RETURN concat_ws(' | ', state, regexp_replace(message, 'from \S+ to', 'from X to'));
+  RETURN concat_ws(' | ', state, regexp_replace(message, 'suggestion \d+', 'suggestion N'));
 END $$;
 INSERT INTO users (id, email, password, first_name, last_name)
 SELECT u, u || '@example.org', '$argon2id$v=19$m=19456,t=2,p=1$c29tZXNhbHRzb21lc2FsdA$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA', 'F', 'L' FROM unnest(ARRAY['ann', 'bob']) u;
