@@ -33,9 +33,6 @@ using metrics::Values;
 namespace {
 
 constexpr size_t kFlushDays = 20000;
-/// Touched instants further apart are remembered apart, so that a late sample costs its own days.
-constexpr Timestamp kGap = 2 * USECS_PER_DAY;
-constexpr size_t kMostRanges = 4;
 /// So many rows are written by one statement: unnest() of more would go through a file.
 constexpr size_t kSlice = 4096;
 
@@ -118,49 +115,6 @@ std::unordered_map<int32, std::string> Rollup::owners_of(const Column &contents)
         owners[DatumGetInt32(column(row, descriptor, 1))] = stored_bytes(column(row, descriptor, 2));
       });
   return owners;
-}
-
-void Rollup::append_delta(const std::vector<SeriesTouch> &touched) {
-  Column contents(INT4OID), platforms(TEXTOID), from(TIMESTAMPOID), to(TIMESTAMPOID), posts(INT4OID);
-  for (const SeriesTouch &touch : touched)
-    for (size_t i = 0; i < touch.ranges.size(); ++i) {
-      contents.add(Int32GetDatum(touch.key.content_id));
-      platforms.add_text(touch.key.platform);
-      from.add(TimestampGetDatum(touch.ranges[i].first));
-      to.add(TimestampGetDatum(touch.ranges[i].second));
-      posts.add(Int32GetDatum(i + 1 == touch.ranges.size() && !touch.posts.empty() ? touch.posts.back().first : 0));
-    }
-  if (contents.empty()) return;
-  constexpr Oid kTypes[] = {INT4ARRAYOID, TEXTARRAYOID, TIMESTAMPARRAYOID, TIMESTAMPARRAYOID, INT4ARRAYOID};
-  Datum parameters[] = {contents.array(), platforms.array(), from.array(), to.array(), posts.array()};
-  static const std::string kAppend =
-      "INSERT INTO nexus.metric_delta (content_id, platform, from_at, to_at, post_id)"
-      " SELECT c, p, f, t, nullif(r, 0) FROM unnest($1, $2, $3, $4, $5) k(c, p, f, t, r)";
-  store_.run(kAppend, kTypes, parameters);
-}
-
-void Rollup::append_touched(std::vector<SampleChange> &changes, const Names &names) {
-  std::sort(changes.begin(), changes.end(), [](const SampleChange &a, const SampleChange &b) {
-    return std::tie(a.content_id, a.platform, a.at) < std::tie(b.content_id, b.platform, b.at);
-  });
-  std::vector<SeriesTouch> touched;
-  for (const SampleChange &change : changes) {
-    if (store_.raw_from() != DT_NOBEGIN && change.added && change.at < store_.raw_from() + USECS_PER_DAY)
-      throw Error("22008", "samples of that time are closed").hint("freeze_metrics() set the instant.");
-    const std::string &platform = names.name(change.platform);
-    if (touched.empty() || touched.back().key.content_id != change.content_id ||
-        touched.back().key.platform != platform)
-      touched.push_back({{change.content_id, platform}, {}, {}});
-    auto &ranges = touched.back().ranges;
-    if (ranges.empty() || change.at - ranges.back().second > kGap)
-      ranges.emplace_back(change.at, change.at);
-    else
-      ranges.back().second = change.at;
-    // A series that is touched all over is read again as a whole.
-    if (ranges.size() > kMostRanges) ranges = {{ranges.front().first, ranges.back().second}};
-    if (change.added && change.post_id != 0) touched.back().posts = {{change.post_id, change.at}};
-  }
-  append_delta(touched);
 }
 
 LocalDays &Rollup::days_of(const std::string &zone) {
@@ -262,7 +216,7 @@ void Rollup::apply(std::vector<SampleChange> &changes, const Names &names) {
   // With a snapshot of the whole transaction nobody could see what a predecessor in the lock has written.
   bool appends_only = call([] { return IsolationUsesXactSnapshot(); });
   if (appends_only) {
-    append_touched(changes, names);
+    append_touched(changes, names, store_.raw_from());
     return;
   }
   std::vector<SeriesTouch> later = keep_last_measured(changes, names);

@@ -99,6 +99,15 @@ inline Datum column(HeapTuple row, TupleDesc descriptor, int number, bool *null 
   return heap_getattr(row, number, descriptor, null != nullptr ? null : &unused);
 }
 
+/// What all statements over rollups need to know. This backend's copy, as committed when the statement locked its
+/// tables.
+struct RollupSettings {
+  std::string schema;  // of the 16 tables, quoted; empty if none is attached
+  bool hot = false;
+  Timestamp raw_from = DT_NOBEGIN;
+};
+const RollupSettings &rollup_settings();
+
 /// SPI for as long as it lives, where nobody has connected; every exception ends in an error of the transaction, which
 /// closes SPI too.
 class Store {
