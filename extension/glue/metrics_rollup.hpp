@@ -59,8 +59,11 @@ class Rollup {
   bool lock(uint32 number, bool wait);
   bool lock_author(const std::string &user, bool wait);
   void lock_authors(const std::set<std::string> &users);
+  void lock_everybody();
   std::vector<SeriesHead> lock_series(std::set<std::string> users, const std::string &condition,
                                       std::span<const Oid> types, const Datum *parameters);
+  /// Of series whose heads are written. Rows that another transaction holds are not waited for, but put off.
+  void measure(const std::vector<const SeriesTouch *> &done, std::vector<SeriesTouch> &later);
   void measure_accounts(const Datum *posts_and_times);
   std::unordered_map<int32, std::string> owners_of(const Column &contents);
   std::vector<SeriesTouch> keep_last_measured(const std::vector<SampleChange> &changes, const Names &names);

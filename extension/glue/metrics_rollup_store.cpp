@@ -47,6 +47,11 @@ Oid Column::array_type() const {
                              : TIMESTAMPARRAYOID;
 }
 
+Datum text_of(const std::string &text) {
+  return call(
+      [&text] { return PointerGetDatum(cstring_to_text_with_len(text.data(), static_cast<int>(text.size()))); });
+}
+
 std::string_view stored_bytes(Datum value) {
   auto *packed = reinterpret_cast<struct varlena *>(DatumGetPointer(value));
   if (VARATT_IS_COMPRESSED(packed) || VARATT_IS_EXTERNAL(packed))

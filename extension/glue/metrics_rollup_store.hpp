@@ -68,6 +68,7 @@ class Column {
 };
 
 std::string_view stored_bytes(Datum value);
+Datum text_of(const std::string &text);
 
 /// Runs a kept plan; `on_row(row, descriptor)` gets each row. A thousand rows at a time if `many`.
 template <class OnRow>
