@@ -2,6 +2,7 @@
 
 #include "glue/metrics_rollup_store.hpp"
 #include "glue/metrics_state.hpp"
+#include "glue/table_cache.hpp"
 
 extern "C" {
 #include "utils/array.h"
@@ -46,6 +47,11 @@ Oid Column::array_type() const {
                              : TIMESTAMPARRAYOID;
 }
 
+Datum text_of(const std::string &text) {
+  return call(
+      [&text] { return PointerGetDatum(cstring_to_text_with_len(text.data(), static_cast<int>(text.size()))); });
+}
+
 std::string_view stored_bytes(Datum value) {
   auto *packed = reinterpret_cast<struct varlena *>(DatumGetPointer(value));
   if (VARATT_IS_COMPRESSED(packed) || VARATT_IS_EXTERNAL(packed))
@@ -78,19 +84,29 @@ std::vector<metrics::DaySpan> spans_of(const std::vector<std::pair<Timestamp, Ti
   return joined;
 }
 
-Store::Store(bool read_only) : read_only_(read_only) {
-  static const std::string kSettings =
-      "SELECT pg_catalog.quote_ident(a.schema_name), s.mode = 'hot', s.raw_from FROM nexus.attachment a"
-      " LEFT JOIN nexus.metric_rollup_settings s ON true";
-  for_rows(plan(kSettings, {}), nullptr, read_only, false, [this](HeapTuple row, TupleDesc descriptor) {
-    bool null;
-    schema_ = stored_bytes(column(row, descriptor, 1));
-    Datum hot = column(row, descriptor, 2, &null);
-    hot_ = !null && DatumGetBool(hot);
-    Datum from = column(row, descriptor, 3, &null);
-    if (!null) raw_from_ = DatumGetTimestamp(from);
+const RollupSettings &rollup_settings() {
+  static RollupSettings settings;
+  static TableWatch watch({"attachment", "metric_rollup_settings"});
+  watch.rebuild([] {
+    settings = {};
+    TableRows attached = read_own_table("attachment"), set = read_own_table("metric_rollup_settings");
+    if (attached.count > 0) {
+      Datum name = *attached.value(0, 2);
+      settings.schema = call([name] { return quote_identifier(NameStr(*DatumGetName(name))); });
+    }
+    if (set.count > 0) {
+      settings.hot = stored_bytes(*set.value(0, 2)) == "hot";
+      if (auto from = set.value(0, 3)) settings.raw_from = DatumGetTimestamp(*from);
+    }
   });
-  if (schema_.empty()) schema_ = attached_schema();  // 55000: nothing is attached
+  return settings;
+}
+
+Store::Store(bool read_only) : read_only_(read_only) {
+  const RollupSettings &settings = rollup_settings();
+  schema_ = settings.schema.empty() ? attached_schema() : settings.schema;  // 55000: nothing is attached
+  hot_ = settings.hot;
+  raw_from_ = settings.raw_from;
 }
 
 std::int32_t Store::first_open_day(metrics::LocalDays &days) const {

@@ -68,6 +68,7 @@ class Column {
 };
 
 std::string_view stored_bytes(Datum value);
+Datum text_of(const std::string &text);
 
 /// Runs a kept plan; `on_row(row, descriptor)` gets each row. A thousand rows at a time if `many`.
 template <class OnRow>
@@ -98,6 +99,15 @@ inline Datum column(HeapTuple row, TupleDesc descriptor, int number, bool *null 
   bool unused;
   return heap_getattr(row, number, descriptor, null != nullptr ? null : &unused);
 }
+
+/// What all statements over rollups need to know. This backend's copy, as committed when the statement locked its
+/// tables.
+struct RollupSettings {
+  std::string schema;  // of the 16 tables, quoted; empty if none is attached
+  bool hot = false;
+  Timestamp raw_from = DT_NOBEGIN;
+};
+const RollupSettings &rollup_settings();
 
 /// SPI for as long as it lives, where nobody has connected; every exception ends in an error of the transaction, which
 /// closes SPI too.

@@ -19,6 +19,7 @@ extern "C" {
 #include "storage/lock.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
+#include "utils/guc.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 #include "utils/tuplestore.h"
@@ -126,6 +127,19 @@ SampleChange read_change(TupleTableSlot *slot, const SampleColumns &columns, boo
   return change;
 }
 
+/// The settings that its statements are planned and run with, until AtEOXact_GUC. Hot mode runs none, and a writer need
+/// not wait for the settings of SQL's CREATE FUNCTION to be made and unmade.
+int begin_settings() {
+  return call([] {
+    int level = NewGUCNestLevel();
+    constexpr const char *kSettings[][2] = {
+        {"search_path", "pg_catalog, pg_temp"}, {"enable_seqscan", "off"}, {"jit", "off"}};
+    for (const auto &[name, value] : kSettings)
+      (void)set_config_option(name, value, PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
+    return level;
+  });
+}
+
 /// What waits for a lock must then see what its holder has committed.
 void require_read_committed(const char *message) {
   if (call([] { return IsolationUsesXactSnapshot(); }))
@@ -139,18 +153,24 @@ NEXUS_FUNCTION(nexus_roll_up_metrics) {
   if (!TRIGGER_FIRED_AFTER(trigger->tg_event) || !TRIGGER_FIRED_FOR_STATEMENT(trigger->tg_event) ||
       (trigger->tg_newtable == nullptr && trigger->tg_oldtable == nullptr))
     throw Error("39P01", "this function is called AFTER a statement, REFERENCING its rows");
-  call([] { SPI_connect(); });
-  Rollup rollup;
-  if (is_attached(trigger, rollup.store().schema(), "content_metrics")) {
+  if (is_attached(trigger, rollup_settings().schema, "content_metrics")) {
+    bool hot = rollup_settings().hot;
+    int settings = 0;
+    std::optional<Rollup> rollup;
+    if (!hot) {
+      settings = begin_settings();
+      call([] { SPI_connect(); });
+      rollup.emplace();
+    }
     SampleColumns columns = sample_columns(trigger->tg_relation);
     Names names;
     std::vector<SampleChange> changes;
     auto write = [&] {
       if (changes.empty()) return;
-      if (rollup.store().hot())
-        rollup.append_touched(changes, names);
+      if (hot)
+        append_touched(changes, names, rollup_settings().raw_from);
       else
-        rollup.apply(changes, names);
+        rollup->apply(changes, names);
       changes.clear();
     };
     for (bool added : {false, true}) {
@@ -165,8 +185,14 @@ NEXUS_FUNCTION(nexus_roll_up_metrics) {
       table.close();
     }
     write();
+    if (!hot) {
+      rollup.reset();
+      call([settings] {
+        SPI_finish();
+        AtEOXact_GUC(true, settings);
+      });
+    }
   }
-  call([] { SPI_finish(); });
   return PointerGetDatum(nullptr);
 }
 

@@ -14,6 +14,9 @@ CREATE TABLE nexus.metric_rollup_settings (
   raw_from timestamp                -- days that began before keep their rollups: their samples may be gone
 );
 
+CREATE TRIGGER invalidate AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON nexus.metric_rollup_settings
+  FOR EACH STATEMENT EXECUTE FUNCTION nexus.invalidate_trigger();
+
 CREATE TABLE nexus.metric_zones (
   user_id text COLLATE "C" PRIMARY KEY,
   tz text NOT NULL
@@ -85,8 +88,9 @@ COMMENT ON FUNCTION nexus.add_metric_cells(bytea, bytea) IS 'The sum of two stat
 COMMENT ON FUNCTION nexus.metric_values(bytea) IS
   'metric_series.latest as an array: views, likes, comments, shares, saves, reach, clicks, watch_time_seconds; NULL for a counter that was never known.';
 
+-- Makes the settings of the others itself, where it runs a statement at all.
 CREATE FUNCTION nexus.roll_up_metrics_trigger() RETURNS trigger LANGUAGE c SECURITY DEFINER
-  SET search_path = pg_catalog, pg_temp SET enable_seqscan = off SET jit = off AS 'MODULE_PATHNAME', 'nexus_roll_up_metrics';
+  AS 'MODULE_PATHNAME', 'nexus_roll_up_metrics';
 CREATE FUNCTION nexus.forget_metrics_trigger() RETURNS trigger LANGUAGE c SECURITY DEFINER
   SET search_path = pg_catalog, pg_temp SET enable_seqscan = off SET jit = off AS 'MODULE_PATHNAME', 'nexus_forget_metrics';
 CREATE FUNCTION nexus.move_metrics_trigger() RETURNS trigger LANGUAGE c SECURITY DEFINER

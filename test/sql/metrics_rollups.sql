@@ -29,6 +29,7 @@ SELECT 9600 + c, p, '2025-03-07 02:00'::timestamp + h * interval '5 hours', 'api
 FROM generate_series(1, 6) c, unnest(ARRAY['x', 'tiktok']) p, generate_series(0, 30) h;
 SELECT what, count(*) FROM pg_temp.stored() GROUP BY 1 ORDER BY 1;
 SELECT * FROM pg_temp.differences();
+SELECT current_setting('enable_seqscan') AS seqscan, current_setting('search_path') <> 'pg_catalog, pg_temp' AS own_path;
 
 -- A revision, a late row, an audit, a reset, a second source at the same instant, a row that moves, rows that go.
 UPDATE content_metrics SET views = 2000 WHERE content_id = 9601 AND platform = 'x' AND captured_at = '2025-03-08 03:00';
