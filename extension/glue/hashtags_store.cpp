@@ -588,23 +588,33 @@ std::map<std::uint32_t, std::uint32_t> HashtagStore::other_numbers(const std::ve
       "  CROSS JOIN LATERAL (SELECT tag_id FROM nexus.hashtag_tags t WHERE t.canonical = k.tag COLLATE \"C\" LIMIT 1) "
       "t",
       {TEXTARRAYOID});
+  std::map<std::uint32_t, std::uint32_t> found;
   std::vector<std::string> forms;
-  std::vector<std::uint32_t> asked;
-  for (std::uint32_t tag : tags)
-    if (auto form = hashtags::other_number(canonical(tag))) {
+  std::vector<std::uint32_t> asked, others;
+  for (std::uint32_t tag : tags) {
+    StoredTag &stored = tags_.at(tag);
+    auto form = hashtags::other_number(stored.canonical);
+    if (!form) continue;
+    auto fresh = fresh_keys_.find(*form);
+    if (fresh != fresh_keys_.end()) {
+      found[tag] = fresh->second;
+    } else if (stored.number_checked == generation_) {
+      if (stored.other_number) found[tag] = *stored.other_number;
+    } else {
+      stored.number_checked = generation_;
+      stored.other_number = std::nullopt;
       forms.push_back(std::move(*form));
       asked.push_back(tag);
     }
-  std::map<std::uint32_t, std::uint32_t> found;
-  if (forms.empty()) return found;
-  for (std::size_t i = 0; i < forms.size(); ++i) {
-    auto fresh = fresh_keys_.find(forms[i]);
-    if (fresh != fresh_keys_.end()) found[asked[i]] = fresh->second;
   }
-  SpiRows rows = known.read({text_array_datum(std::vector<std::string_view>(forms.begin(), forms.end()))});
-  for (std::uint64_t row = 0; row < rows.size(); ++row)
-    found[asked[static_cast<std::size_t>(rows.integer(row, 1) - 1)]] = static_cast<std::uint32_t>(rows.integer(row, 2));
-  std::vector<std::uint32_t> others;
+  if (!forms.empty()) {
+    SpiRows rows = known.read({text_array_datum(std::vector<std::string_view>(forms.begin(), forms.end()))});
+    for (std::uint64_t row = 0; row < rows.size(); ++row) {
+      std::uint32_t tag = asked[static_cast<std::size_t>(rows.integer(row, 1) - 1)];
+      found[tag] = static_cast<std::uint32_t>(rows.integer(row, 2));
+      tags_.at(tag).other_number = found[tag];
+    }
+  }
   for (const auto &entry : found) others.push_back(entry.second);
   load_tags(others);
   return found;

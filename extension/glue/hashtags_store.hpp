@@ -31,6 +31,8 @@ struct StoredTag {
   std::vector<std::size_t> parts;  // hashes of its words
   std::uint64_t posts = 0, authors = 0;
   std::int64_t lift_sum = 0, lift_posts = 0;
+  std::int64_t number_checked = -1;  // likewise for the tag's other number
+  std::optional<std::uint32_t> other_number;
   std::int64_t hours_checked = -1;  // likewise for the hours, which are those of weeks from first_week on
   std::int32_t first_week = 0;
   std::map<std::int32_t, std::int64_t> hours;
