@@ -582,6 +582,34 @@ std::vector<std::uint32_t> HashtagStore::known_tags(const std::vector<std::strin
   return tags;
 }
 
+std::map<std::uint32_t, std::uint32_t> HashtagStore::other_numbers(const std::vector<std::uint32_t> &tags) {
+  static SpiStatement known(
+      "SELECT k.i, t.tag_id FROM unnest($1::text[]) WITH ORDINALITY k(tag, i)"
+      "  CROSS JOIN LATERAL (SELECT tag_id FROM nexus.hashtag_tags t WHERE t.canonical = k.tag COLLATE \"C\" LIMIT 1) "
+      "t",
+      {TEXTARRAYOID});
+  std::vector<std::string> forms;
+  std::vector<std::uint32_t> asked;
+  for (std::uint32_t tag : tags)
+    if (auto form = hashtags::other_number(canonical(tag))) {
+      forms.push_back(std::move(*form));
+      asked.push_back(tag);
+    }
+  std::map<std::uint32_t, std::uint32_t> found;
+  if (forms.empty()) return found;
+  for (std::size_t i = 0; i < forms.size(); ++i) {
+    auto fresh = fresh_keys_.find(forms[i]);
+    if (fresh != fresh_keys_.end()) found[asked[i]] = fresh->second;
+  }
+  SpiRows rows = known.read({text_array_datum(std::vector<std::string_view>(forms.begin(), forms.end()))});
+  for (std::uint64_t row = 0; row < rows.size(); ++row)
+    found[asked[static_cast<std::size_t>(rows.integer(row, 1) - 1)]] = static_cast<std::uint32_t>(rows.integer(row, 2));
+  std::vector<std::uint32_t> others;
+  for (const auto &entry : found) others.push_back(entry.second);
+  load_tags(others);
+  return found;
+}
+
 std::vector<std::uint32_t> HashtagStore::seeds(std::string_view niche) {
   static SpiStatement of_niche(
       "SELECT s.tag, s.display, t.tag_id FROM nexus.hashtag_seeds s"
@@ -604,7 +632,7 @@ std::vector<std::uint32_t> HashtagStore::seeds(std::string_view niche) {
 std::map<std::uint32_t, bool> HashtagStore::listed(const std::vector<std::uint32_t> &tags, std::string_view platform) {
   static SpiStatement rows_of(
       "SELECT k.i, l.status = 'banned' FROM unnest($1::text[]) WITH ORDINALITY k(tag, i)"
-      "  CROSS JOIN LATERAL (SELECT status FROM nexus.hashtag_lists l WHERE l.tag = k.tag COLLATE \"C\""
+      "  CROSS JOIN LATERAL (SELECT status FROM nexus.hashtag_listed l WHERE l.tag = k.tag COLLATE \"C\""
       "                       AND l.platform IN ('', $2) ORDER BY status LIMIT 1) l",
       {TEXTARRAYOID, TEXTOID});
   std::vector<std::string_view> names;

@@ -13,6 +13,7 @@
 #include "core/hashtags/batch.hpp"
 #include "core/hashtags/relevance.hpp"
 #include "core/hashtags/score.hpp"
+#include "core/hashtags/variants.hpp"
 #include "glue/hashtags_spi.hpp"
 
 namespace nexus::pg {
@@ -79,6 +80,8 @@ class HashtagStore {
 
   /// Which of the texts are tags.
   std::vector<std::uint32_t> known_tags(const std::vector<std::string> &texts);
+  /// Which of the tags are known in the other number too (see other_number), with the tag of that.
+  std::map<std::uint32_t, std::uint32_t> other_numbers(const std::vector<std::uint32_t> &tags);
   /// The seeds of a niche.
   std::vector<std::uint32_t> seeds(std::string_view niche);
   /// Which of the tags the lists keep from a platform: true banned, false under review.

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "glue/jsonb_walk.hpp"
+
 extern "C" {
 #include "utils/fmgrprotos.h"
 #include "utils/numeric.h"
@@ -82,18 +84,19 @@ std::size_t JsonView::bytes() const {
 
 JsonView::Shape JsonView::shape() const {
   if (container() == nullptr) return {};
-  return call([this]() -> Shape {
+  struct Measure {
     Shape shape;
     int depth = 0;
-    JsonbValue value;
-    JsonbIterator *iterator = JsonbIteratorInit(container());
-    for (JsonbIteratorToken token; (token = JsonbIteratorNext(&iterator, &value, false)) != WJB_DONE;) {
-      if (token == WJB_BEGIN_OBJECT || token == WJB_BEGIN_ARRAY) shape.depth = std::max(shape.depth, ++depth);
-      if (token == WJB_END_OBJECT || token == WJB_END_ARRAY) --depth;
-      if (token == WJB_KEY) ++shape.keys;
-    }
-    return shape;
-  });
+    void begin(bool) { shape.depth = std::max(shape.depth, ++depth); }
+    void end() { --depth; }
+    void key(const char *, std::size_t) { ++shape.keys; }
+    void string(const char *, std::size_t) {}
+    void number(const char *) {}
+    void boolean(bool) {}
+    void null() {}
+  } measure;
+  JsonbWalk().over(container(), measure);
+  return measure.shape;
 }
 
 }  // namespace nexus::pg

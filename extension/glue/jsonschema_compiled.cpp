@@ -1,7 +1,6 @@
 #include "glue/jsonschema_compiled.hpp"
 
 #include "glue/datum.hpp"
-#include "glue/jsonb_document.hpp"
 
 extern "C" {
 #include "catalog/pg_collation_d.h"
@@ -47,7 +46,7 @@ CompiledSchema::CompiledSchema(MemoryContext context, Jsonb *schema, std::option
   std::memcpy(copy, schema, size);
   source_ = static_cast<Jsonb *>(copy);
   jsonschema::Document document;
-  read_jsonb(source_, document, interrupt());
+  read_jsonb(source_, walk_, document, interrupt());
   jsonschema::Draft which = draft ? jsonschema::parse_draft(*draft) : jsonschema::draft_of(document);
   schema_.emplace(std::move(document), which, matcher_, interrupt());
 }
@@ -72,7 +71,7 @@ bool CompiledSchema::is_for(Jsonb *schema, std::optional<std::string_view> draft
 
 void CompiledSchema::read(Jsonb *document) {
   if (document_.size() > kKeptValues) document_ = {};
-  read_jsonb(document, document_, interrupt());
+  read_jsonb(document, walk_, document_, interrupt());
 }
 
 bool CompiledSchema::is_valid(Jsonb *document) {

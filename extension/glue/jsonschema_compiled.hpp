@@ -8,6 +8,7 @@
 
 #include "core/jsonschema/schema.hpp"
 #include "core/jsonschema/validator.hpp"
+#include "glue/jsonb_document.hpp"
 #include "glue/memory.hpp"
 
 namespace nexus::pg {
@@ -50,7 +51,8 @@ class CompiledSchema {
   std::optional<std::string> draft_;
   ServerMatcher matcher_;
   std::optional<jsonschema::Schema> schema_;
-  jsonschema::Document document_;
+  JsonbWalk walk_;
+  jsonschema::Document document_;  // the last one that was judged
 };
 
 }  // namespace nexus::pg

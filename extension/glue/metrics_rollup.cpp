@@ -17,6 +17,7 @@ extern "C" {
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/regproc.h"
+#include "utils/snapmgr.h"
 }
 
 namespace nexus::pg {
@@ -37,7 +38,27 @@ constexpr Timestamp kGap = 2 * USECS_PER_DAY;
 constexpr size_t kMostRanges = 4;
 /// So many rows are written by one statement: unnest() of more would go through a file.
 constexpr size_t kSlice = 4096;
-constexpr DaySpan kAllDays = {-2451545, 100000000};
+
+/// A few locks for all authors: a statement over very many must not fill the server's table of locks.
+constexpr uint32 kLocks = 1024;
+
+uint32 lock_number(const std::string &user) {
+  const char *text = user.data();
+  size_t size = user.size();
+  return call([=] {
+           return DatumGetUInt32(hash_any(reinterpret_cast<const unsigned char *>(text), static_cast<int>(size)));
+         }) %
+         kLocks;
+}
+
+/// The spans and all days from `first` on.
+void add_open_span(std::vector<DaySpan> &spans, int32 first) {
+  while (!spans.empty() && spans.back().last + 1 >= first) {
+    first = std::min(first, spans.back().first);
+    spans.pop_back();
+  }
+  spans.push_back({first, kAllDays.last});
+}
 
 Datum text_of(const std::string &text) {
   return call(
@@ -65,21 +86,26 @@ Rollup::Rollup() : store_(false) {
 
 Rollup::~Rollup() = default;  // scratch_ ends with SPI's memory
 
-bool Rollup::lock_author(const std::string &user, bool wait) {
-  if (auto known = locked_.find(user); known != locked_.end() && (known->second || !wait)) return known->second;
-  // A few locks for all authors: a statement over very many must not fill the server's table of locks.
-  constexpr uint32 kLocks = 1024;
-  const char *text = user.data();
-  size_t size = user.size();
+bool Rollup::lock(uint32 number, bool wait) {
+  if (auto known = locked_.find(number); known != locked_.end() && (known->second || !wait)) return known->second;
   bool ours = call([=] {
     LOCKTAG tag;
-    uint32 number = DatumGetUInt32(hash_any(reinterpret_cast<const unsigned char *>(text), static_cast<int>(size)));
     Oid table = get_relname_relid("metric_series", get_namespace_oid("nexus", false));
-    SET_LOCKTAG_ADVISORY(tag, MyDatabaseId, table, number % kLocks, 2);
+    SET_LOCKTAG_ADVISORY(tag, MyDatabaseId, table, number, 2);
     return LockAcquire(&tag, ExclusiveLock, false, !wait) != LOCKACQUIRE_NOT_AVAIL;
   });
-  locked_[user] = ours;
+  locked_[number] = ours;
   return ours;
+}
+
+bool Rollup::lock_author(const std::string &user, bool wait) {
+  return lock(lock_number(user), wait);
+}
+
+void Rollup::lock_authors(const std::set<std::string> &users) {
+  std::set<uint32> numbers;  // in one order for everybody who waits
+  for (const std::string &user : users) numbers.insert(lock_number(user));
+  for (uint32 number : numbers) lock(number, true);
 }
 
 std::unordered_map<int32, std::string> Rollup::owners_of(const Column &contents) {
@@ -143,12 +169,6 @@ LocalDays &Rollup::days_of(const std::string &zone) {
   return found->second;
 }
 
-int32 Rollup::first_open_day(LocalDays &days) const {
-  if (store_.raw_from() == DT_NOBEGIN) return kAllDays.first;
-  int32 day = days.at(store_.raw_from()).day;
-  return days.start(day) < store_.raw_from() ? day + 1 : day;
-}
-
 void Rollup::count(const SeriesHead &head, int32 day, const DayState &state, int sign) {
   if (state.empty()) return;
   if (author_of_ != &head) {
@@ -209,18 +229,26 @@ void Rollup::append(SeriesHead &head, std::span<const SampleChange> samples, con
   changed_heads_.push_back(head);
 }
 
-void Rollup::patch(SeriesHead &head, const std::vector<DaySpan> &spans) {
+void Rollup::patch(SeriesHead &head, std::vector<DaySpan> spans) {
   LocalDays &days = days_of(head.zone);
-  TableSource source(store_, head);
-  int32 open = first_open_day(days);
-  Timestamp last = source.last_at();
-  // Without any sample the head goes too, and with it all days, also those that wait in metric_delta.
-  std::vector<DaySpan> all = {{open, kAllDays.last}};
-  for (const DayChange &change : metrics::patch_series(source, days, last == DT_NOBEGIN ? all : spans, head.latest))
-    change_day(head, change);
+  int32 open = store_.first_open_day(days);
+  TableSource source(store_, head, true);
+  Timestamp last = DT_NOBEGIN;
+  bool frozen = false;
+  std::vector<DayChange> changes;
+  with_one_snapshot([&] {
+    last = source.last_at();
+    // A head is never earlier than a sample that is stored in a day: append() would take it for the end of the series.
+    // Where the last samples are gone, days that still have them go too, also those that wait in metric_delta.
+    if (last == DT_NOBEGIN || last < head.last_at)
+      add_open_span(spans, last == DT_NOBEGIN ? open : std::max(open, days.at(last).day));
+    changes = metrics::patch_series(source, days, spans, head.latest);
+    frozen = store_.raw_from() != DT_NOBEGIN && !source.days_before(open).empty();
+  });
+  for (const DayChange &change : changes) change_day(head, change);
   if (last != DT_NOBEGIN) {
     head.last_at = last;
-  } else if (store_.raw_from() != DT_NOBEGIN && !source.days_before(open).empty()) {
+  } else if (frozen) {
     head.last_at = std::min(head.last_at, store_.raw_from());
   } else {
     removed_series_.push_back(head.series);
@@ -263,13 +291,15 @@ void Rollup::apply(std::vector<SampleChange> &changes, const Names &names) {
   Column contents(INT4OID);
   for (const SeriesKey &key : keys) contents.add(Int32GetDatum(key.content_id));
   std::unordered_map<int32, std::string> owners = owners_of(contents);
-  auto is_ours = [&](const SeriesKey &key) {
-    auto owner = owners.find(key.content_id);
-    return owner != owners.end() && lock_author(owner->second, false);
-  };
   std::vector<SeriesKey> ours;
-  std::copy_if(keys.begin(), keys.end(), std::back_inserter(ours), is_ours);
-  std::vector<SeriesHead> heads = store_.make_heads(ours);
+  std::vector<std::string> users;
+  for (const SeriesKey &key : keys) {
+    auto owner = owners.find(key.content_id);
+    if (owner == owners.end() || !lock_author(owner->second, false)) continue;
+    ours.push_back(key);
+    users.push_back(owner->second);
+  }
+  std::vector<SeriesHead> heads = store_.make_heads(ours, users);
   auto put_off = [&](const SeriesKey &key, std::span<const SampleChange> samples) {
     later.push_back({key, {}, {{samples.front().at, samples.back().at}}});
     for (const SampleChange &sample : samples)
@@ -316,7 +346,7 @@ void Rollup::apply(std::vector<SampleChange> &changes, const Names &names) {
     interrupt.poll(16);
     if (group.head == nullptr) continue;
     LocalDays &days = days_of(group.head->zone);
-    int32 open = first_open_day(days);
+    int32 open = store_.first_open_day(days);
     std::vector<std::pair<Timestamp, Timestamp>> ranges;
     for (const SampleChange &change : group.changes) {
       if (store_.raw_from() != DT_NOBEGIN && days.at(change.at).day < open) {
@@ -346,11 +376,14 @@ int64 Rollup::refresh(const std::vector<SeriesTouch> &touched) {
   for (const SeriesTouch &touch : touched) contents.add(Int32GetDatum(touch.key.content_id));
   std::unordered_map<int32, std::string> owners = owners_of(contents);
   std::vector<SeriesKey> keys;
+  std::vector<std::string> users;
   for (const SeriesTouch &touch : touched) {
     auto owner = owners.find(touch.key.content_id);
-    if (owner != owners.end() && lock_author(owner->second, false)) keys.push_back(touch.key);
+    if (owner == owners.end() || !lock_author(owner->second, false)) continue;
+    keys.push_back(touch.key);
+    users.push_back(owner->second);
   }
-  std::vector<SeriesHead> heads = store_.make_heads(keys);
+  std::vector<SeriesHead> heads = store_.make_heads(keys, users);
   std::vector<SeriesTouch> later;
   std::vector<const SeriesTouch *> done;
   int64 gone = 0;
@@ -368,7 +401,7 @@ int64 Rollup::refresh(const std::vector<SeriesTouch> &touched) {
       continue;
     }
     LocalDays &days = days_of(heads[h].zone);
-    int32 open = first_open_day(days);
+    int32 open = store_.first_open_day(days);
     std::vector<DaySpan> spans;
     for (DaySpan span : spans_of(touch.ranges, days))
       if (span.last >= open) spans.push_back({std::max(span.first, open), span.last});
@@ -503,19 +536,34 @@ std::vector<SeriesTouch> Rollup::keep_last_measured(const std::vector<SampleChan
   return skipped;
 }
 
-void Rollup::lock_owners(const std::string &condition, std::span<const Oid> types, const Datum *parameters) {
-  std::set<std::string> users;
+std::vector<SeriesHead> Rollup::lock_series(std::set<std::string> users, const std::string &condition,
+                                            std::span<const Oid> types, const Datum *parameters) {
   for (const SeriesHead &head : store_.heads(condition, types, parameters)) users.insert(head.user);
-  for (const std::string &user : users) lock_author(user, true);
+  lock_authors(users);
+  std::vector<SeriesHead> heads = store_.heads(condition, types, parameters);
+  // A snapshot of the whole transaction may be older than the lock. Rows that were changed since, PostgreSQL itself
+  // refuses to change again; a series that is new would stay where it is. Nobody changes a day without its series.
+  if (call([] { return IsolationUsesXactSnapshot(); })) {
+    SPIPlanPtr plan = store_.plan("SELECT FROM nexus.metric_series s" + condition, types);
+    auto *given = const_cast<Datum *>(parameters);  // only read
+    size_t latest = call([=] {
+      if (SPI_execute_snapshot(plan, given, nullptr, GetLatestSnapshot(), nullptr, true, false, 0) < 0)
+        elog(ERROR, "the series cannot be counted");
+      SPI_freetuptable(SPI_tuptable);
+      return SPI_processed;
+    });
+    if (latest != heads.size())
+      throw Error("40001", "could not serialize access due to a concurrent change of rollups")
+          .hint("Run the transaction again.");
+  }
+  return heads;
 }
 
 void Rollup::forget(const Column &contents, const std::set<std::string> &owners) {
-  for (const std::string &owner : owners)
-    lock_author(owner, true);  // also where no series is there yet: a fold may make it
   constexpr Oid kTypes[] = {INT4ARRAYOID};
   Datum parameters[] = {contents.array()};
-  lock_owners(" WHERE s.content_id = ANY ($1)", kTypes, parameters);
-  std::vector<SeriesHead> heads = store_.heads(" WHERE s.content_id = ANY ($1)", kTypes, parameters);
+  // The owners also where no series is there yet: a fold may be making it.
+  std::vector<SeriesHead> heads = lock_series(owners, " WHERE s.content_id = ANY ($1)", kTypes, parameters);
   store_.run("DELETE FROM nexus.metric_delta WHERE content_id = ANY ($1)", kTypes, parameters);
   for (SeriesHead &head : heads) {
     TableSource source(store_, head);
@@ -526,15 +574,22 @@ void Rollup::forget(const Column &contents, const std::set<std::string> &owners)
 }
 
 void Rollup::rebuild(SeriesHead &head, const std::string &user, const std::string &zone, bool counted) {
-  TableSource source(store_, head);
-  std::vector<DayRow> stored = source.days(kAllDays);
+  TableSource source(store_, head, true);
+  bool anew = head.zone != zone || !counted;
+  std::vector<DayRow> stored, fresh;
+  Timestamp last = DT_NOBEGIN;
+  int32 first = store_.first_open_day(days_of(zone));
+  with_one_snapshot([&] {
+    stored = source.days(kAllDays);
+    if (head.zone != zone && !stored.empty() && store_.raw_from() != DT_NOBEGIN)
+      first = std::max(first, store_.first_open_day(days_of(head.zone)));
+    if (!anew) return;
+    fresh = metrics::days_of_samples(source, days_of(zone), {first, kAllDays.last});
+    last = source.last_at();
+  });
   if (counted)
     for (const DayRow &row : stored) count(head, row.day, row.state, -1);
   author_of_ = nullptr;
-  int32 first = first_open_day(days_of(zone));
-  if (head.zone != zone && !stored.empty() && store_.raw_from() != DT_NOBEGIN)
-    first = std::max(first, first_open_day(days_of(head.zone)));
-  bool anew = head.zone != zone || !counted;
   head.user = user;
   head.zone = zone;
   bool any = false;
@@ -555,7 +610,7 @@ void Rollup::rebuild(SeriesHead &head, const std::string &user, const std::strin
       for (; old != old_days.end() && *old < day; ++old) removed_days_.emplace_back(head.series, *old);
       if (old != old_days.end() && *old == day) ++old;
     };
-    for (DayRow &row : metrics::days_of_samples(source, days_of(zone), {first, kAllDays.last})) {
+    for (DayRow &row : fresh) {
       row.state.rebase(latest);
       latest.update(row.state.last());
       count(head, row.day, row.state, 1);
@@ -565,7 +620,6 @@ void Rollup::rebuild(SeriesHead &head, const std::string &user, const std::strin
     }
     remove_before(INT32_MAX);
     head.latest = latest;
-    Timestamp last = source.last_at();
     if (last != DT_NOBEGIN) head.last_at = last;
   }
   if (any)
@@ -579,7 +633,8 @@ int64 Rollup::rebuild_all() {
   const std::string &schema = store_.schema();
   store_.run("LOCK TABLE " + schema + ".content_metrics IN SHARE ROW EXCLUSIVE MODE", {}, nullptr);
   store_.run("SELECT pg_advisory_xact_lock('nexus.metric_delta'::regclass::oid::bigint)", {}, nullptr);  // as folds do
-  lock_owners("", {}, nullptr);
+  // Everybody: content without a series yet may be changing hands.
+  for (uint32 number = 0; number < kLocks; ++number) lock(number, true);
   store_.run("DELETE FROM nexus.metric_delta", {}, nullptr);
   store_.run("DELETE FROM nexus.metric_user_days", {}, nullptr);
   store_.run("DELETE FROM nexus.metric_user_hours", {}, nullptr);
@@ -639,18 +694,17 @@ int64 Rollup::change_zone(const std::string &user, const std::string &zone) {
   return static_cast<int64>(heads.size());
 }
 
-void Rollup::change_owner(int32 content_id, const std::string &user) {
+void Rollup::change_owner(int32 content_id, const std::string &before, const std::string &after) {
+  constexpr Oid kContent[] = {INT4OID};
+  Datum parameters[] = {Int32GetDatum(content_id)};
+  // The owner before also where no series is there yet: a writer or a fold may be making it.
+  std::vector<SeriesHead> heads = lock_series({before, after}, " WHERE s.content_id = $1", kContent, parameters);
   constexpr Oid kUser[] = {TEXTOID};
-  Datum given[] = {text_of(user)};
+  Datum given[] = {text_of(after)};
   std::string zone = "UTC";
   for_rows(store_.plan("SELECT tz FROM nexus.metric_zones WHERE user_id = $1", kUser), given, false, false,
            [&zone](HeapTuple row, TupleDesc descriptor) { zone = stored_bytes(column(row, descriptor, 1)); });
-  constexpr Oid kContent[] = {INT4OID};
-  Datum parameters[] = {Int32GetDatum(content_id)};
-  lock_author(user, true);
-  lock_owners(" WHERE s.content_id = $1", kContent, parameters);
-  std::vector<SeriesHead> heads = store_.heads(" WHERE s.content_id = $1", kContent, parameters);
-  for (SeriesHead &head : heads) rebuild(head, user, zone, true);
+  for (SeriesHead &head : heads) rebuild(head, after, zone, true);
   flush();
 }
 

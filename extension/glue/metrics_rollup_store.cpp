@@ -93,6 +93,12 @@ Store::Store(bool read_only) : read_only_(read_only) {
   if (schema_.empty()) schema_ = attached_schema();  // 55000: nothing is attached
 }
 
+std::int32_t Store::first_open_day(metrics::LocalDays &days) const {
+  if (raw_from_ == DT_NOBEGIN) return kAllDays.first;
+  std::int32_t day = days.at(raw_from_).day;
+  return days.start(day) < raw_from_ ? day + 1 : day;
+}
+
 uint64 Store::run(const std::string &statement, std::span<const Oid> types, const Datum *parameters) const {
   SPIPlanPtr prepared = plan(statement, types);
   return call([=, this] {
@@ -124,28 +130,32 @@ std::vector<SeriesHead> Store::heads(const std::string &condition, std::span<con
   return found;
 }
 
-std::vector<SeriesHead> Store::make_heads(const std::vector<SeriesKey> &keys) const {
-  Column contents(INT4OID), platforms(TEXTOID);
+std::vector<SeriesHead> Store::make_heads(const std::vector<SeriesKey> &keys,
+                                          const std::vector<std::string> &owners) const {
+  Column contents(INT4OID), platforms(TEXTOID), users(TEXTOID);
   for (const SeriesKey &key : keys) {
     contents.add(Int32GetDatum(key.content_id));
     platforms.add_text(key.platform);
   }
-  constexpr Oid kTypes[] = {INT4ARRAYOID, TEXTARRAYOID};
-  Datum parameters[] = {contents.array(), platforms.array()};
+  for (const std::string &owner : owners) users.add_text(owner);
+  constexpr Oid kTypes[] = {INT4ARRAYOID, TEXTARRAYOID, TEXTARRAYOID};
+  Datum parameters[] = {contents.array(), platforms.array(), users.array()};
   run("INSERT INTO nexus.metric_series (content_id, platform, user_id, tz, latest)"
-      " SELECT k.id, k.platform, coalesce(c.user_id, ''), coalesce((SELECT z.tz FROM nexus.metric_zones z"
-      " WHERE z.user_id = c.user_id COLLATE \"C\"), 'UTC'), '\\x0100'"
-      " FROM unnest($1, $2) k(id, platform) JOIN " +
+      " SELECT k.id, k.platform, k.owner, coalesce((SELECT z.tz FROM nexus.metric_zones z"
+      " WHERE z.user_id = k.owner COLLATE \"C\"), 'UTC'), '\\x0100'"
+      " FROM unnest($1, $2, $3) k(id, platform, owner) JOIN " +
           schema_ +
-          ".content c ON c.id = k.id WHERE NOT EXISTS (SELECT FROM nexus.metric_series s WHERE s.content_id = k.id"
+          ".content c ON c.id = k.id AND coalesce(c.user_id, '') = k.owner"
+          " WHERE NOT EXISTS (SELECT FROM nexus.metric_series s WHERE s.content_id = k.id"
           " AND s.platform = k.platform COLLATE \"C\") ORDER BY k.id, k.platform COLLATE \"C\""
           " ON CONFLICT DO NOTHING",
       kTypes, parameters);
   return heads(" JOIN unnest($1, $2) k(id, platform) ON s.content_id = k.id AND s.platform = k.platform COLLATE \"C\"",
-               kTypes, parameters);
+               std::span(kTypes).first(2), parameters);
 }
 
-TableSource::TableSource(const Store &store, const SeriesHead &head) : store_(&store), head_(&head) {}
+TableSource::TableSource(const Store &store, const SeriesHead &head, bool one_snapshot)
+    : store_(&store), head_(&head), read_only_(one_snapshot || store.read_only()) {}
 
 std::vector<metrics::DayRow> TableSource::read_days(const char *condition, int32 a, int32 b) const {
   std::vector<metrics::DayRow> rows;
@@ -153,7 +163,7 @@ std::vector<metrics::DayRow> TableSource::read_days(const char *condition, int32
   constexpr Oid kTypes[] = {INT4OID, DATEOID, DATEOID};
   Datum parameters[] = {Int32GetDatum(head_->series), DateADTGetDatum(a), DateADTGetDatum(b)};
   std::string statement = std::string("SELECT day, state FROM nexus.metric_days WHERE series = $1 AND ") + condition;
-  for_rows(store_->plan(statement, kTypes), parameters, store_->read_only(), false,
+  for_rows(store_->plan(statement, kTypes), parameters, read_only_, false,
            [&rows](HeapTuple row, TupleDesc descriptor) {
              rows.push_back({DatumGetDateADT(column(row, descriptor, 1)),
                              metrics::DayState::decode(stored_bytes(column(row, descriptor, 2)))});
@@ -182,7 +192,7 @@ void TableSource::samples(metrics::Instant from, metrics::Instant to,
   std::string statement = "SELECT captured_at, id" + counters_of("") + " FROM " + store_->schema() +
                           ".content_metrics WHERE content_id = $1 AND platform = $2 AND captured_at >= $3 AND "
                           "captured_at < $4 ORDER BY captured_at, id";
-  for_rows(store_->plan(statement, kTypes), parameters, store_->read_only(), true,
+  for_rows(store_->plan(statement, kTypes), parameters, read_only_, true,
            [&on_sample](HeapTuple row, TupleDesc descriptor) {
              on_sample(DatumGetTimestamp(column(row, descriptor, 1)), values_of(row, descriptor, 3));
            });
@@ -198,7 +208,7 @@ Timestamp TableSource::last_at() const {
   Timestamp last = DT_NOBEGIN;
   std::string statement = "SELECT captured_at FROM " + store_->schema() +
                           ".content_metrics WHERE content_id = $1 AND platform = $2 ORDER BY captured_at DESC LIMIT 1";
-  for_rows(store_->plan(statement, kTypes), parameters, store_->read_only(), false,
+  for_rows(store_->plan(statement, kTypes), parameters, read_only_, false,
            [&last](HeapTuple row, TupleDesc descriptor) { last = DatumGetTimestamp(column(row, descriptor, 1)); });
   return last;
 }

@@ -126,6 +126,12 @@ SampleChange read_change(TupleTableSlot *slot, const SampleColumns &columns, boo
   return change;
 }
 
+/// What waits for a lock must then see what its holder has committed.
+void require_read_committed(const char *message) {
+  if (call([] { return IsolationUsesXactSnapshot(); }))
+    throw Error("25001", message).hint("Call it outside a transaction, or after BEGIN ISOLATION LEVEL READ COMMITTED.");
+}
+
 }  // namespace
 
 NEXUS_FUNCTION(nexus_roll_up_metrics) {
@@ -198,16 +204,18 @@ NEXUS_FUNCTION(nexus_move_metrics) {
   if (is_attached(trigger, rollup.store().schema(), "content")) {
     struct Moved {
       int32 id;
-      const char *user;
+      const char *before, *after;
     };
     auto moved = call([trigger]() -> Moved {
       TupleDesc descriptor = RelationGetDescr(trigger->tg_relation);
       bool null;
       Datum id = heap_getattr(trigger->tg_newtuple, SPI_fnumber(descriptor, "id"), descriptor, &null);
-      char *user = SPI_getvalue(trigger->tg_newtuple, descriptor, SPI_fnumber(descriptor, "user_id"));
-      return {DatumGetInt32(id), user == nullptr ? "" : user};
+      int number = SPI_fnumber(descriptor, "user_id");
+      char *before = SPI_getvalue(trigger->tg_trigtuple, descriptor, number);
+      char *after = SPI_getvalue(trigger->tg_newtuple, descriptor, number);
+      return {DatumGetInt32(id), before == nullptr ? "" : before, after == nullptr ? "" : after};
     });
-    rollup.change_owner(moved.id, moved.user);
+    rollup.change_owner(moved.id, moved.before, moved.after);
   }
   call([] { SPI_finish(); });
   return PointerGetDatum(nullptr);
@@ -216,7 +224,7 @@ NEXUS_FUNCTION(nexus_move_metrics) {
 NEXUS_FUNCTION(nexus_fold_metrics) {
   int32 most = PG_ARGISNULL(0) ? 10000 : PG_GETARG_INT32(0);
   if (most < 1) throw invalid_argument("max_series must be above 0");
-  if (IsolationUsesXactSnapshot()) throw Error("25001", "rollups are folded in read committed transactions only");
+  require_read_committed("rollups are folded in read committed transactions only");
   call([] { SPI_connect(); });
   int64 taken = 0;
   {
@@ -254,6 +262,7 @@ NEXUS_FUNCTION(nexus_fold_metrics) {
 }
 
 NEXUS_FUNCTION(nexus_rebuild_metrics) {
+  require_read_committed("rollups are rebuilt in read committed transactions only");
   call([] { SPI_connect(); });
   int64 series = Rollup().rebuild_all();
   call([] { SPI_finish(); });
@@ -263,6 +272,7 @@ NEXUS_FUNCTION(nexus_rebuild_metrics) {
 NEXUS_FUNCTION(nexus_set_metrics_zone) {
   require_arg(fcinfo, 0, "user_id");
   require_arg(fcinfo, 1, "tz");
+  require_read_committed("the zone of rollups is set in read committed transactions only");
   call([] { SPI_connect(); });
   constexpr Oid kTypes[] = {TEXTOID};
   Datum parameters[] = {PG_GETARG_DATUM(0)};

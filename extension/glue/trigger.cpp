@@ -8,22 +8,22 @@ namespace nexus::pg {
 
 namespace {
 
-/// Equal bytes. Values stored out of line are equal if they are the same stored value: only other ones are read.
-bool same_value(Datum left, Datum right, Form_pg_attribute attribute) {
-  if (attribute->attlen == -1) {
-    auto *a = reinterpret_cast<struct varlena *>(DatumGetPointer(left));
-    auto *b = reinterpret_cast<struct varlena *>(DatumGetPointer(right));
-    if (VARSIZE_ANY(a) == VARSIZE_ANY(b) && std::memcmp(a, b, VARSIZE_ANY(a)) == 0) return true;
-  }
-  return datum_image_eq(left, right, attribute->attbyval, attribute->attlen);
-}
-
 const char *to_server(const std::string &utf8) {
   if (GetDatabaseEncoding() == PG_UTF8) return utf8.c_str();
   return pg_any_to_server(utf8.c_str(), static_cast<int>(utf8.size()), PG_UTF8);
 }
 
 }  // namespace
+
+bool same_value(Datum left, Datum right, Form_pg_attribute attribute) {
+  if (attribute->attbyval) return left == right;
+  if (attribute->attlen == -1) {
+    auto *a = reinterpret_cast<struct varlena *>(DatumGetPointer(left));
+    auto *b = reinterpret_cast<struct varlena *>(DatumGetPointer(right));
+    if (VARSIZE_ANY(a) == VARSIZE_ANY(b) && std::memcmp(a, b, VARSIZE_ANY(a)) == 0) return true;
+  }
+  return call([&]() -> bool { return datum_image_eq(left, right, attribute->attbyval, attribute->attlen); });
+}
 
 RowTrigger::RowTrigger(FunctionCallInfo fcinfo) {
   if (!CALLED_AS_TRIGGER(fcinfo)) throw Error("39P01", "a trigger function is called by triggers only");
@@ -72,9 +72,7 @@ bool RowTrigger::changes(int column) const {
   if (is_insert()) return true;
   auto old_value = before(column), new_value = now(column);
   if (!old_value || !new_value) return old_value.has_value() != new_value.has_value();
-  return call([&]() -> bool {
-    return !same_value(*old_value, *new_value, TupleDescAttr(RelationGetDescr(data_->tg_relation), column - 1));
-  });
+  return !same_value(*old_value, *new_value, TupleDescAttr(RelationGetDescr(data_->tg_relation), column - 1));
 }
 
 void RowTrigger::set(int column, std::optional<Datum> value) {

@@ -15,6 +15,10 @@ extern "C" {
 
 namespace nexus::pg {
 
+/// Equal bytes of two values of a column. Values stored out of line are equal if they are the same stored value: only
+/// other ones are read.
+bool same_value(Datum left, Datum right, Form_pg_attribute attribute);
+
 /// A BEFORE INSERT OR UPDATE trigger FOR EACH ROW at work.
 class RowTrigger {
  public:

@@ -162,16 +162,17 @@ Datum guard(FunctionCallInfo fcinfo, const GuardedTable &table) {
   Enforcement mode = enforcement_of(table.name);
   bool keeps = mode == Enforcement::record || mode == Enforcement::warn;
   if (mode == Enforcement::off || (row.before() ? mode == Enforcement::record : !keeps)) return row.result();
+  if (!row.before() && !row.relevant_changed()) return row.result();  // what was recorded still holds
 
   std::vector<Finding> findings;
   Occasion occasion = occasion_of(row);
   row.check_shape(findings, row.before());
   if (table.has_schedule) check_schedule(row, occasion, table.rolls_up, findings);
   if (!row.before()) {
-    if (!any_error(findings)) {
-      row.check_unseen(findings);
-      judge_metadata(row, table.name, findings);
-    }
+    bool readable =
+        std::none_of(findings.begin(), findings.end(), [](const Finding &f) { return f.field == "metadata"; });
+    row.check_unseen(findings);
+    if (readable) judge_metadata(row, table.name, findings);
     table.judge(row, findings);
     record(row, table.name, findings);
     return row.result();

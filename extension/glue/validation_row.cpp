@@ -7,10 +7,10 @@
 
 #include "glue/datum.hpp"
 #include "glue/jsonb_view.hpp"
+#include "glue/trigger.hpp"
 
 extern "C" {
 #include "access/detoast.h"
-#include "utils/datum.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 }
@@ -104,7 +104,7 @@ GuardedRow::GuardedRow(FunctionCallInfo fcinfo, std::span<const GuardedColumn> c
       made->relation = RelationGetRelid(trigger_->tg_relation);
       TupleDesc descriptor = RelationGetDescr(trigger_->tg_relation);
       for (std::size_t i = 0; i < columns.size(); ++i) {
-        int number = SPI_fnumber(descriptor, columns[i].name);
+        int number = SPI_fnumber(descriptor, columns[i].name.data());
         if (number > 0 && fits(getBaseType(TupleDescAttr(descriptor, number - 1)->atttypid), columns[i].shape))
           made->number[i] = static_cast<AttrNumber>(number);
       }
@@ -230,12 +230,27 @@ bool GuardedRow::changed(int index) const {
   auto is = value(trigger_->tg_newslot, index), was = value(trigger_->tg_trigslot, index);
   if (!is || !was) return is.has_value() != was.has_value();
   auto *attribute = TupleDescAttr(RelationGetDescr(trigger_->tg_relation), number_[index] - 1);
-  return !call([&] { return datum_image_eq(*is, *was, attribute->attbyval, attribute->attlen); });
+  return !same_value(*is, *was, attribute);
 }
 
 bool GuardedRow::judged_changed() const {
   for (std::size_t i = 0; i < columns_.size(); ++i)
     if (columns_[i].judged && changed(static_cast<int>(i))) return true;
+  return false;
+}
+
+bool GuardedRow::relevant_changed() const {
+  if (inserted()) return true;
+  for (std::size_t i = 0; i < columns_.size(); ++i) {
+    int index = static_cast<int>(i);
+    if (!changed(index)) continue;
+    if (columns_[i].shape != Shape::time || columns_[i].name == "scheduled_at") return true;
+    auto infinite = [&](TupleTableSlot *slot) {
+      auto datum = value(slot, index);
+      return datum && TIMESTAMP_NOT_FINITE(DatumGetTimestamp(*datum));
+    };
+    if (infinite(new_slot()) || infinite(trigger_->tg_trigslot)) return true;
+  }
   return false;
 }
 

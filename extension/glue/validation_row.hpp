@@ -21,7 +21,7 @@ namespace nexus::pg {
 enum class Shape { none, title, line, text, tags, url, urls, file, metadata, time, times };
 
 struct GuardedColumn {
-  const char *name;
+  std::string_view name;
   Shape shape;
   bool judged;  ///< the platforms' rules look at it
 };
@@ -55,6 +55,9 @@ class GuardedRow {
 
   bool changed(std::string_view column) const { return changed(known(column)); }
   bool judged_changed() const;
+  /// True for an UPDATE that changes something that findings can come from; marks of time that background work leaves
+  /// are none.
+  bool relevant_changed() const;
   AttrNumber number_of(std::string_view column) const;  ///< 0 for a name that is no guarded column
 
   /// What is wrong with the row itself; `changed_only` leaves out what an UPDATE does not touch.

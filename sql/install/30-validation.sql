@@ -118,7 +118,8 @@ CREATE TABLE nexus.findings (
 );
 SELECT pg_catalog.pg_extension_config_dump('nexus.findings', '');
 COMMENT ON TABLE nexus.findings IS
-  'What the guards found in rows that were let through, in the modes record and warn; replaced when the row is written again. '
+  'What the guards found in rows that were let through, in the modes record and warn; replaced when a column changes that they look '
+  'at (a mark of time such as content.last_measured_at is none). '
   'Who may read a row may read its findings.';
 
 CREATE FUNCTION nexus.sees_row(table_name text, row_id bigint) RETURNS boolean

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 """Text, validation and JSON Schema beside their peers, in one run on one core, in CPU time: how many times as fast.
+With the argument jsonschema: only that.
 
 Peers are optional: npm's twitter-text (installed below .run where npm is reachable) and valijson (libvalijson-dev).
 One that is missing is named and left out. The core's own figures come from build/bench/text_bench and validation_bench.
@@ -83,7 +84,8 @@ def valijson(lines):
 
 
 def jsonschema(lines):
-    """Documents per CPU second over stored jsonb, in the backend; what reading the rows costs is taken off."""
+    """Documents per CPU second over stored jsonb, in the backend; what reading the rows costs is taken off. Then the same
+    of the server's own functions on jsonb: what a call costs that does nearly nothing."""
     rows = ",".join(f"($q${line}$q$::jsonb)" for line in lines[1:])
     output = psql(f"""SET jit = off; SET max_parallel_workers_per_gather = 0;
         CREATE TEMP TABLE documents AS SELECT d FROM (VALUES {rows}) v(d), generate_series(1, 50);
@@ -98,19 +100,39 @@ def jsonschema(lines):
           RETURN (SELECT percentile_cont(0.5) WITHIN GROUP (ORDER BY u) FROM unnest(used) u);
         END $$;
         SELECT count(*) FROM documents WHERE NOT nexus.jsonschema_valid($q${lines[0]}$q$, d);
-        SELECT 50000 / (pg_temp.cpu($c$SELECT count(nexus.jsonschema_valid($q${lines[0]}$q$, d)) FROM documents$c$)
-          - pg_temp.cpu('SELECT count(d) FROM documents'));""")
-    invalid, rate = output.split()
+        CREATE FUNCTION pg_temp.rate(expression text) RETURNS float8 LANGUAGE sql AS $$
+          SELECT 50000 / (pg_temp.cpu(format('SELECT count(%s) FROM documents', expression))
+            - pg_temp.cpu('SELECT count(d) FROM documents')) $$;
+        SELECT pg_temp.rate($c$nexus.jsonschema_valid($q${lines[0]}$q$, d)$c$);
+        SELECT pg_temp.rate('jsonb_typeof(d)');
+        SELECT pg_temp.rate($c$d ? 'campaign'$c$);
+        SELECT pg_temp.rate('d::text');""")
+    invalid, *rates = output.split()
     assert invalid == "0", "jsonschema_valid refuses the documents"
-    return float(rate)
+    return map(float, rates)
 
 
 def beside(what, ours, peer, theirs):
     print(f"{what:30} {ours:12,.0f}/s   {peer} {theirs:10,.0f}/s   {ours / theirs:6.1f}x")
 
 
+def jsonschema_beside():
+    lines = [json.dumps(SCHEMA), *map(json.dumps, documents())]
+    ours, type_of, has_key, to_text = jsonschema(lines)
+    theirs = valijson(lines)
+    if theirs:
+        beside("jsonschema_valid, jsonb", ours, "valijson, parsed before", theirs[0])
+        beside("jsonschema_valid, jsonb", ours, "valijson, from text", theirs[1])
+    else:
+        print(f"jsonschema_valid, jsonb {ours:12,.0f}/s")
+    for what, rate in (("jsonb_typeof(d)", type_of), ("d ? 'campaign'", has_key), ("d::text", to_text)):
+        print(f"{what:30} {rate:12,.0f}/s   its time is {100 * ours / rate:5.1f} % of that of jsonschema_valid")
+
+
 def main():
     RUN.mkdir(parents=True, exist_ok=True)
+    if sys.argv[1:] == ["jsonschema"]:
+        return jsonschema_beside()
     text, validation = core("text_bench"), core("validation_bench")
     for posts in ("ascii", "mixed"):
         peer = twitter_text(f"posts_{posts}.txt")
@@ -120,13 +142,7 @@ def main():
                    peer["extractEntitiesWithIndices"])
             beside(f"validate for x, {posts}", validation[f"validate/x_{posts}"], "parseTweet", peer["parseTweet"])
         print(f"{'validate for all, ' + posts:30} {validation[f'validate/all_{posts}']:12,.0f}/s")
-    lines = [json.dumps(SCHEMA), *map(json.dumps, documents())]
-    ours, theirs = jsonschema(lines), valijson(lines)
-    if theirs:
-        beside("jsonschema_valid, jsonb", ours, "valijson, parsed before", theirs[0])
-        beside("jsonschema_valid, jsonb", ours, "valijson, from text", theirs[1])
-    else:
-        print(f"jsonschema_valid, jsonb {ours:12,.0f}/s")
+    jsonschema_beside()
 
 
 if __name__ == "__main__":

@@ -41,6 +41,7 @@ SELECT * FROM nexus.jsonschema_errors(
   '{"a": "longer", "n/m": [3, 2.5], "c": 2, "surplus": true}');
 SELECT count(*), count(*) FILTER (WHERE keyword = '') AS says_more
 FROM nexus.jsonschema_errors('{"items": false}', (SELECT jsonb_agg(n) FROM generate_series(1, 5000) n));
+SELECT message FROM nexus.jsonschema_errors('{"required": ["zoo", "b", "a", "b"], "dependentRequired": {"c": ["zoo", "d", "a"]}}', '{"c": 1, "d": 2}');
 SELECT * FROM nexus.jsonschema_errors('{"unevaluatedProperties": false, "allOf": [{"properties": {"a": true}}]}', '{"a": 1, "b": 2}');
 SELECT * FROM nexus.jsonschema_errors('false', '1');
 SELECT nexus.jsonschema_valid(NULL, '1'), nexus.jsonschema_valid('true', NULL), (SELECT count(*) FROM nexus.jsonschema_errors(NULL, '1'));
@@ -73,6 +74,39 @@ SELECT nexus.jsonschema_valid('{"uniqueItems": true}', (SELECT jsonb_agg(repeat(
 
 -- one call site, several schemas
 SELECT n, nexus.jsonschema_valid(jsonb_build_object('maximum', n), '2') FROM generate_series(1, 3) n;
+DO $$
+DECLARE
+  schema jsonb;
+  valid boolean;
+BEGIN
+  FOR n IN 1..3 LOOP
+    schema := jsonb_build_object('maximum', n);
+    valid := nexus.jsonschema_valid(schema, '2');
+    RAISE NOTICE 'maximum %: %', n, valid;
+  END LOOP;
+END $$;
+
+-- numbers are read as they are stored: each must equal its own text
+SELECT count(*) AS numbers, count(*) FILTER (WHERE NOT nexus.jsonschema_valid(
+  jsonb_build_object('const', n, 'enum', jsonb_build_array(n::text::jsonb), 'minimum', n, 'maximum', n), to_jsonb(n))) AS differ
+FROM (SELECT (sign || digits || 'e' || exponent)::numeric AS n
+  FROM unnest(ARRAY['', '-']) sign, generate_series(-30, 30) exponent,
+    unnest(ARRAY['0', '1', '9', '10', '12.50', '9999', '10000', '10001', '99999999', '123456789012', '9999999999999999',
+      '10000000000000001', '123456789012345678', '1234567890123456789', '99999999999999999999.9999']) digits
+  UNION ALL SELECT n FROM unnest(ARRAY[1e1000, -1e1000, 1e-1000, 123e-900, 5e600]) n) numbers;
+SELECT count(*) FILTER (WHERE nexus.jsonschema_valid(jsonb_build_object('exclusiveMaximum', b), to_jsonb(a)) <> (a < b)) AS wrong_order,
+  count(*) FILTER (WHERE nexus.jsonschema_valid(jsonb_build_object('minimum', b), to_jsonb(a)) <> (a >= b)) AS wrong_bound, count(*)
+FROM (SELECT (sign || digits || 'e' || exponent)::numeric FROM unnest(ARRAY['', '-']) sign, generate_series(-9, 9, 3) exponent,
+    unnest(ARRAY['0', '1', '10', '12.5', '9999', '10001', '9999999999999999', '10000000000000001', '1234567890123456789']) digits) AS l(a),
+  (SELECT (sign || digits || 'e' || exponent)::numeric FROM unnest(ARRAY['', '-']) sign, generate_series(-8, 8, 4) exponent,
+    unnest(ARRAY['0', '1', '100', '12.5', '999900', '1000099', '999999999999999999', '1234567890123456788']) digits) AS r(b);
+
+-- containers of any size, nested and not: what is read is what jsonb prints
+SELECT count(*) AS documents, count(*) FILTER (WHERE NOT nexus.jsonschema_valid(jsonb_build_object('const', d), d::text::jsonb)
+  OR nexus.jsonschema_valid(jsonb_build_object('const', d), jsonb_set(d, ARRAY['k' || n / 2, '0'], '"other"'))) AS differ
+FROM (SELECT n, (SELECT jsonb_object_agg('k' || i, jsonb_build_array(i, repeat('x', i % 7), i % 2 = 0, NULL, i / 8.0,
+    jsonb_build_object('a', '{}'::jsonb, 'bb', '[]'::jsonb, 'ccc', jsonb_build_array(jsonb_build_array(i))))) FROM generate_series(0, n) i) AS d
+  FROM unnest(ARRAY[1, 2, 30, 31, 32, 33, 63, 64, 65, 100, 1000]) n) documents;
 
 -- metadata of rows
 BEGIN;

@@ -84,6 +84,21 @@ SELECT * FROM pg_temp.differences();
 SELECT nexus.set_metrics_rollup('exact');
 SELECT id, last_measured_at FROM content WHERE id BETWEEN 9601 AND 9606 ORDER BY id;
 
+-- The last sample goes in hot mode: until the fold its day is stored, and what comes after other days does not build on it.
+INSERT INTO content_metrics (content_id, platform, captured_at, source, views) VALUES
+  (9601, 'mastodon', '2025-04-01 10:00', 'api', 10), (9601, 'mastodon', '2025-04-03 10:00', 'api', 40), (9601, 'mastodon', '2025-04-03 15:00', 'api', 50);
+SELECT nexus.set_metrics_rollup('hot');
+DELETE FROM content_metrics WHERE content_id = 9601 AND platform = 'mastodon' AND captured_at >= '2025-04-03';
+SELECT captured_at, views FROM nexus.metrics_latest(9601) WHERE platform = 'mastodon';
+SELECT nexus.set_metrics_rollup('exact');
+UPDATE content_metrics SET views = 11 WHERE content_id = 9601 AND platform = 'mastodon';
+INSERT INTO content_metrics (content_id, platform, captured_at, source, views) VALUES (9601, 'mastodon', '2025-04-02 10:00', 'api', 20);
+INSERT INTO content_metrics (content_id, platform, captured_at, source, views) VALUES (9601, 'mastodon', '2025-04-03 12:00', 'api', 30);
+SELECT bucket, views FROM nexus.metrics_series(9601, '2025-04-01');
+SELECT nexus.fold_metrics() > 0 AS folded;
+SELECT bucket, views FROM nexus.metrics_series(9601, '2025-04-01');
+SELECT * FROM pg_temp.differences();
+
 -- Pages of top_content: the second begins where the first ended.
 SELECT content_id, platform, value FROM nexus.top_content('r1', '2025-03-08', '2025-03-12', max_count => 3);
 SELECT content_id, platform, value FROM nexus.top_content('r1', '2025-03-08', '2025-03-12', 'views', 3, 190, 9602, 'tiktok');

@@ -135,6 +135,47 @@ SELECT nexus.set_enforcement('content', 'warn');
 INSERT INTO content (id, user_id, title, description, platform, content_type, status, scheduled_at) VALUES (3, 'u1', 't', repeat('d', 281), 'x', 'text', 'scheduled', '2100-01-01');
 \set VERBOSITY terse
 SELECT row_id, (finding).code FROM nexus.findings;
+-- warn, and characters that nobody sees: alone they raise no warning and are recorded; with an error they stand in its DETAIL.
+UPDATE content SET description = E'fine\u202E', title = E'a\u200Bb' WHERE id = 3;
+SELECT number, (finding).code, (finding).severity, (finding).field, (finding).start_char, (finding).end_char FROM nexus.findings WHERE row_id = 3 ORDER BY 1;
+\set VERBOSITY default
+UPDATE content SET description = E'\u2066' || repeat('d', 280) WHERE id = 3;
+\set VERBOSITY terse
+SELECT number, (finding).code, (finding).severity FROM nexus.findings WHERE row_id = 3 ORDER BY 1;
+-- A title of nothing else is an error, so is a tag with a line break: warned of, stored and recorded, in a draft too.
+INSERT INTO content (id, user_id, title, platform, content_type, tags) VALUES (4, 'u1', E'\u200B \u2060', 'x', 'text', ARRAY[E'a\nb']);
+SELECT id, title = E'\u200B \u2060' AS stored FROM content WHERE id = 4;
+SELECT number, (finding).code, (finding).severity, (finding).field FROM nexus.findings WHERE row_id = 4 ORDER BY 1;
+UPDATE content SET title = 'seen', tags = NULL WHERE id = 4;
+SELECT count(*) FROM nexus.findings WHERE row_id = 4;
+SELECT nexus.set_enforcement('social_posts', 'warn'), nexus.set_enforcement('platform_posts', 'warn');
+INSERT INTO social_posts (id, user_id, title, caption, content_type) VALUES (4, 'u1', E'\u200B', E'c\u202A', 'post');
+INSERT INTO platform_posts (id, social_post_id, platform, account_id, caption) VALUES (4, 4, 'x', 1, E'c\u2066\uFEFF');
+SELECT table_name, number, (finding).code, (finding).severity, (finding).field FROM nexus.findings WHERE row_id = 4 ORDER BY 1, 2;
+SELECT nexus.set_enforcement('social_posts', 'error'), nexus.set_enforcement('platform_posts', 'error');
+-- Where only names and lines are looked at: a warning, and the row is stored.
+SELECT nexus.set_enforcement('projects', 'warn');
+INSERT INTO projects (id, user_id, name, type) VALUES (4, 'u1', E'\u200B', 'video');
+SELECT count(*) FROM projects WHERE id = 4;
+SELECT nexus.set_enforcement('projects', 'error');
+-- Marks of background work judge nothing again; what findings can come from does.
+CREATE TEMP TABLE recorded AS SELECT f.ctid AS place, number FROM nexus.findings f WHERE table_name = 'content' AND row_id = 3;
+CREATE FUNCTION pg_temp.judged_again() RETURNS boolean LANGUAGE sql AS $$
+  SELECT (SELECT array_agg(ctid ORDER BY number) FROM nexus.findings WHERE table_name = 'content' AND row_id = 3)
+    IS DISTINCT FROM (SELECT array_agg(place ORDER BY number) FROM recorded) $$;
+INSERT INTO nexus.rule_overrides (scope, scope_id, rule_id, max) VALUES ('all', '', 'x.caption.length', 2);
+UPDATE content SET last_measured_at = '2026-01-01' WHERE id = 3;
+SELECT pg_temp.judged_again() AS by_measuring;
+UPDATE content SET ai_generated = true, published_at = '2026-01-01', updated_at = '2026-01-01' WHERE id = 3;
+SELECT pg_temp.judged_again() AS by_other_columns;
+DELETE FROM nexus.rule_overrides;
+UPDATE content SET last_measured_at = 'infinity' WHERE id = 3;
+SELECT pg_temp.judged_again() AS by_a_time_that_is_none, array_agg((finding).code ORDER BY number) FROM nexus.findings WHERE row_id = 3;
+UPDATE content SET last_measured_at = NULL WHERE id = 3;
+SELECT array_agg((finding).code ORDER BY number) FROM nexus.findings WHERE row_id = 3;
+UPDATE recorded SET place = f.ctid FROM nexus.findings f WHERE table_name = 'content' AND row_id = 3 AND f.number = recorded.number;
+UPDATE content SET script = 'new' WHERE id = 3;
+SELECT pg_temp.judged_again() AS by_its_script;
 -- off, and back.
 SELECT nexus.set_enforcement('content', 'off');
 SELECT pg_temp.set($q$title = ''$q$);

@@ -62,6 +62,33 @@ TEST(Decimal, Order) {
     }
 }
 
+TEST(Decimal, OrderOfDifferentLengths) {
+  const char *ascending[] = {"-1080",
+                             "-1000",
+                             "-999.999",
+                             "0.1",
+                             "0.25",
+                             "1",
+                             "12.5",
+                             "100",
+                             "100.000000000000001",
+                             "1080",
+                             "1081",
+                             "999999999999999999",
+                             "1e18",
+                             "1000000000000000001"};
+  for (std::size_t i = 0; i < std::size(ascending); ++i)
+    for (std::size_t j = 0; j < std::size(ascending); ++j)
+      EXPECT_EQ(decimal(ascending[i]).compare(decimal(ascending[j])) < 0, i < j) << ascending[i] << ' ' << ascending[j];
+}
+
+TEST(Decimal, OfDigits) {
+  EXPECT_TRUE(Decimal::of(false, 50, -2) == decimal("0.5"));
+  EXPECT_TRUE(Decimal::of(true, 12340000, 4) == decimal("-123400000000"));
+  EXPECT_TRUE(Decimal::of(true, 0, 7) == Decimal());
+  EXPECT_TRUE(Decimal::of(false, 999999999999999999, -18) == decimal("0.999999999999999999"));
+}
+
 TEST(Decimal, Multiples) {
   EXPECT_TRUE(decimal("0.0075").is_multiple_of(decimal("0.0001")));
   EXPECT_FALSE(decimal("0.00751").is_multiple_of(decimal("0.0001")));

@@ -1,14 +1,12 @@
 // The keywords that look at a value alone: types, bounds, counts, equality.
 #include <algorithm>
+#include <unordered_set>
 
 #include "core/jsonschema/run.hpp"
 
 namespace nexus::jsonschema {
 
-bool Run::fits_type(const Check &check, Place at, const Value &here) {
-  unsigned bits = 1U << static_cast<unsigned>(here.kind);
-  if (here.kind == Kind::number && here.number.is_integer()) bits |= 1U << 6;
-  if ((check.types & bits) != 0) return true;
+bool Run::fail_type(const Check &check, Place at, const Value &here) {
   return fail(check, at, [&] {
     static constexpr std::string_view kNames[] = {"null", "boolean", "number", "string", "array", "object", "integer"};
     std::string types;
@@ -68,6 +66,14 @@ bool Run::fits_count(const Check &check, Place at, std::int64_t count) {
   });
 }
 
+bool Run::fits_length(const Check &check, Place at, std::string_view text) {
+  // A character is one to four bytes: mostly there is nothing to count.
+  auto bytes = static_cast<std::int64_t>(text.size());
+  if (check.keyword == Keyword::max_length ? bytes <= check.limit : (bytes + 3) / 4 >= check.limit) return true;
+  auto starts_character = [](char c) { return (static_cast<unsigned char>(c) & 0xC0) != 0x80; };
+  return fits_count(check, at, std::count_if(text.begin(), text.end(), starts_character));
+}
+
 bool Run::fits_unique(const Check &check, Place at) {
   std::vector<Place> elements;
   elements.reserve(value(at).size);
@@ -85,17 +91,38 @@ bool Run::fits_unique(const Check &check, Place at) {
   });
 }
 
-bool Run::fits_required(const Check &check, Place at, const std::vector<std::string_view> &names,
-                        std::string_view because) {
+bool Run::fits_required(const Check &check, Place at, const Names &names, std::string_view because) {
+  auto find = [&](std::string_view name, Place from, Place to) {
+    for (; from != to; from = document_->next(from)) {
+      interrupt_.poll();
+      if (value(from).key == name) return from;
+    }
+    return Document::kNone;
+  };
+  // Members mostly stand in the order of the names: each one is looked for from where the last one was.
+  Place from = document_->first(at);
+  for (std::string_view name : names.ordered) {
+    Place found = find(name, from, document_->behind(at));
+    if (found == Document::kNone) found = find(name, document_->first(at), from);
+    if (found == Document::kNone) return fail_required(check, at, names, because);
+    from = document_->next(found);
+  }
+  return true;
+}
+
+bool Run::fail_required(const Check &check, Place at, const Names &names, std::string_view because) {
+  if (found_ == nullptr) return false;
+  std::unordered_set<std::string_view> keys;
+  for (Place child = document_->first(at); child != document_->behind(at); child = document_->next(child))
+    keys.insert(value(child).key);
   bool fits = true;
-  for (std::string_view name : names) {
+  for (std::string_view name : names.listed) {
     interrupt_.poll();
-    if (document_->member(at, name) != Document::kNone) continue;
+    if (keys.count(name) != 0) continue;
     fits = fail(check, at, [&] {
       std::string message = "must have the member " + quoted(name);
       return because.empty() ? message : message + ", as it has " + quoted(because);
     });
-    if (found_ == nullptr) break;
   }
   return fits;
 }

@@ -1,5 +1,6 @@
 #include "core/jsonschema/decimal.hpp"
 
+#include <array>
 #include <limits>
 
 #include "core/error.hpp"
@@ -19,6 +20,19 @@ std::int64_t parse_exponent(std::string_view text) {
   for (char c : text)
     if (value < std::numeric_limits<std::int32_t>::max()) value = value * 10 + (c - '0');
   return negative ? -value : value;
+}
+
+constexpr auto kPowersOfTen = [] {
+  std::array<std::uint64_t, kMantissaDigits + 1> powers{1};
+  for (std::size_t i = 1; i < powers.size(); ++i) powers[i] = powers[i - 1] * 10;
+  return powers;
+}();
+
+/// The number of digits of a mantissa, which is not 0.
+int digits_of(std::uint64_t mantissa) {
+  int count = 1;
+  while (mantissa >= kPowersOfTen[static_cast<std::size_t>(count)]) ++count;
+  return count;
 }
 
 /// base * 10^power mod modulus
@@ -61,6 +75,16 @@ Decimal Decimal::parse(std::string_view text, std::deque<std::string> &store) {
   return number;
 }
 
+Decimal Decimal::of(bool negative, std::uint64_t digits, std::int64_t exponent) {
+  Decimal number;
+  if (digits == 0) return number;
+  for (; digits % 10 == 0; digits /= 10) ++exponent;
+  number.mantissa_ = digits;
+  number.exponent_ = exponent;
+  number.negative_ = negative;
+  return number;
+}
+
 bool Decimal::to_int64(std::int64_t &value) const {
   if (!is_integer() || !long_digits_.empty() || exponent_ > static_cast<std::int64_t>(kMantissaDigits)) return false;
   Wide wide = mantissa_;
@@ -81,8 +105,18 @@ int Decimal::compare(const Decimal &other) const {
     return mine - theirs;
   }
   int sign = negative_ ? -1 : 1;
-  if (exponent_ == other.exponent_ && long_digits_.empty() && other.long_digits_.empty())
-    return mantissa_ == other.mantissa_ ? 0 : mantissa_ < other.mantissa_ ? -sign : sign;
+  if (long_digits_.empty() && other.long_digits_.empty()) {
+    std::uint64_t mine = mantissa_, theirs = other.mantissa_;
+    if (exponent_ != other.exponent_) {
+      int my_digits = digits_of(mine), their_digits = digits_of(theirs);
+      std::int64_t my_size = exponent_ + my_digits, their_size = other.exponent_ + their_digits;
+      if (my_size != their_size) return my_size < their_size ? -sign : sign;
+      // As many digits before the point: the shorter one is brought to the length of the other.
+      if (my_digits < their_digits) mine *= kPowersOfTen[static_cast<std::size_t>(their_digits - my_digits)];
+      if (their_digits < my_digits) theirs *= kPowersOfTen[static_cast<std::size_t>(my_digits - their_digits)];
+    }
+    return mine == theirs ? 0 : mine < theirs ? -sign : sign;
+  }
   std::string mine = digits(), theirs = other.digits();
   std::int64_t my_size = exponent_ + static_cast<std::int64_t>(mine.size());
   std::int64_t their_size = other.exponent_ + static_cast<std::int64_t>(theirs.size());

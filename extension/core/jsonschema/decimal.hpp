@@ -21,6 +21,11 @@ class Decimal {
   ///     Decimal half = Decimal::parse("0.50", store);   // 5 * 10^-1
   static Decimal parse(std::string_view text, std::deque<std::string> &store);
 
+  /// digits * 10^exponent, of at most 18 digits.
+  ///
+  ///     Decimal half = Decimal::of(false, 50, -2);
+  static Decimal of(bool negative, std::uint64_t digits, std::int64_t exponent);
+
   bool is_integer() const { return exponent_ >= 0; }
   bool is_zero() const { return long_digits_.empty() && mantissa_ == 0; }
   bool is_negative() const { return negative_; }

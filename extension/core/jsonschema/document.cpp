@@ -62,18 +62,6 @@ void Document::clear() {
   key_ = {};
 }
 
-Value &Document::add(Kind kind) {
-  Value &value = values_.emplace_back();
-  value.kind = kind;
-  value.end = static_cast<Place>(values_.size());
-  if (!open_.empty()) {
-    Value &parent = values_[open_.back()];
-    ++parent.size;
-    if (parent.kind == Kind::object) value.key = key_;
-  }
-  return value;
-}
-
 void Document::begin(Kind container) {
   add(container);
   open_.push_back(static_cast<Place>(values_.size() - 1));

@@ -47,7 +47,8 @@ class Document {
   void null() { add(Kind::null); }
   void boolean(bool truth) { add(Kind::boolean).truth = truth; }
   void string(std::string_view text) { add(Kind::string).text = text; }
-  void number(std::string_view text) { add(Kind::number).number = Decimal::parse(text, long_digits_); }
+  void number(std::string_view text) { number(Decimal::parse(text, long_digits_)); }
+  void number(const Decimal &number) { add(Kind::number).number = number; }
   void begin(Kind container);
   void end();
 
@@ -74,7 +75,17 @@ class Document {
   static int compare(const Document &a, Place at_a, const Document &b, Place at_b, Interrupt &interrupt);
 
  private:
-  Value &add(Kind kind);
+  Value &add(Kind kind) {
+    Value &value = values_.emplace_back();
+    value.kind = kind;
+    value.end = static_cast<Place>(values_.size());
+    if (!open_.empty()) {
+      Value &parent = values_[open_.back()];
+      ++parent.size;
+      if (parent.kind == Kind::object) value.key = key_;
+    }
+    return value;
+  }
 
   std::vector<Value> values_;
   std::vector<Place> open_;

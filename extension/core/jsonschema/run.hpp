@@ -60,19 +60,26 @@ class Run {
   bool fits_unevaluated(const Check &check, Place at, Marks &marks);
 
   // assertions.cpp: keywords that look at the value alone
-  bool fits_type(const Check &check, Place at, const Value &here);
+  bool fits_type(const Check &check, Place at, const Value &here) {
+    unsigned bits = 1U << static_cast<unsigned>(here.kind);
+    if (here.kind == Kind::number && here.number.is_integer()) bits |= 1U << 6;
+    return (check.types & bits) != 0 || fail_type(check, at, here);
+  }
+  bool fail_type(const Check &check, Place at, const Value &here);
   bool fits_enumeration(const Check &check, Place at);
   bool fits_number(const Check &check, Place at, const Decimal &number);
   bool fits_count(const Check &check, Place at, std::int64_t count);
   bool fits_unique(const Check &check, Place at);
-  bool fits_required(const Check &check, Place at, const std::vector<std::string_view> &names,
-                     std::string_view because);
+  bool fits_length(const Check &check, Place at, std::string_view text);
+  bool fits_required(const Check &check, Place at, const Names &names, std::string_view because);
+  bool fail_required(const Check &check, Place at, const Names &names, std::string_view because);
 
   const Schema &schema_;
   const Document *document_;
   Interrupt interrupt_;
   std::vector<Violation> *found_;
-  std::vector<std::uint32_t> scope_;
+  std::vector<std::uint32_t> scope_;  // the resources on the way here, kept where references depend on them
+  Document name_;                     // a name that propertyNames looks at
   int depth_ = 0;
 };
 

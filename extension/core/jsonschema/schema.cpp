@@ -86,13 +86,17 @@ class Compiler {
     refuse(at, "a type: null, boolean, number, integer, string, array or object");
   }
 
-  std::vector<std::string_view> names(Place at) const {
-    std::vector<std::string_view> names;
+  Names names(Place at) const {
+    Names names;
     if (document_[at].kind != Kind::array) refuse(at, "an array of strings");
     for (Place child = document_.first(at); child != document_.behind(at); child = document_.next(child)) {
       if (document_[child].kind != Kind::string) refuse(child, "a string");
-      names.push_back(document_[child].text);
+      names.listed.push_back(document_[child].text);
     }
+    names.ordered = names.listed;
+    std::sort(names.ordered.begin(), names.ordered.end(), [](std::string_view a, std::string_view b) {
+      return a.size() != b.size() ? a.size() < b.size() : a < b;
+    });
     return names;
   }
 
@@ -130,6 +134,7 @@ class Compiler {
     for (std::uint32_t resource = 0; resource < resources_.size(); ++resource)
       if (is_dynamic(resource) != 0)
         check.dynamic.emplace_back(resource, id_of(resources_[resource].dynamic_anchors.at(target.anchor), resource));
+    schema_.has_dynamic_references_ = true;
   }
 
   /// The keywords that stand for themselves; the others go together (members, elements, conditions).
@@ -294,7 +299,8 @@ class Compiler {
       for (Place child = document_.first(at); child != document_.behind(at); child = document_.next(child)) {
         SchemaId schema = below(id, child);
         if (at == properties) {
-          check.members.emplace(document_[child].key, schema);
+          check.member_of.emplace(document_[child].key, static_cast<std::uint32_t>(check.members.size()));
+          check.members.push_back({document_[child].key, schema});
         } else {
           check.patterns.emplace_back(expression(document_[child].key), schema);
         }

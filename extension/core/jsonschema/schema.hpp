@@ -64,11 +64,21 @@ enum class Keyword : std::uint8_t {
 using SchemaId = std::uint32_t;
 constexpr SchemaId kNoSchema = UINT32_MAX;
 
+/// Members that an object must have: as the schema lists them, and in the order in which jsonb keeps keys.
+struct Names {
+  std::vector<std::string_view> listed, ordered;
+};
+
 struct Dependency {
   std::string_view key;
-  Place at;                                  // in the schema
-  std::vector<std::string_view> required{};  // of an array
-  SchemaId schema = kNoSchema;               // of a schema
+  Place at;                     // in the schema
+  Names required{};             // of an array
+  SchemaId schema = kNoSchema;  // of a schema
+};
+
+struct Member {
+  std::string_view key;
+  SchemaId schema;
 };
 
 struct Check {
@@ -81,9 +91,10 @@ struct Check {
   int expression = 0;               // pattern
   std::vector<SchemaId> schemas{};  // of applicators; items: those of the first elements; condition: if, then, else
   SchemaId rest = kNoSchema;        // items: of further elements; properties: additionalProperties
-  std::vector<std::string_view> names{};                     // required
-  std::unordered_map<std::string_view, SchemaId> members{};  // properties
-  std::vector<std::pair<int, SchemaId>> patterns{};          // patternProperties
+  Names names{};                    // required
+  std::vector<Member> members{};    // properties, as the schema has them
+  std::unordered_map<std::string_view, std::uint32_t> member_of{};  // where in members
+  std::vector<std::pair<int, SchemaId>> patterns{};                 // patternProperties
   std::vector<Dependency> dependencies{};
   std::vector<std::pair<std::uint32_t, SchemaId>> dynamic{};  // $dynamicRef: what an entered resource makes of it
 };
@@ -111,6 +122,9 @@ class Schema {
   /// Some part asks for what other parts have left unevaluated.
   bool tracks_evaluated() const { return tracks_evaluated_; }
 
+  /// Some reference depends on the way to it.
+  bool has_dynamic_references() const { return has_dynamic_references_; }
+
  private:
   friend class Compiler;
 
@@ -119,6 +133,7 @@ class Schema {
   Matcher *matcher_;
   std::vector<Subschema> subschemas_;
   bool tracks_evaluated_ = false;
+  bool has_dynamic_references_ = false;
 };
 
 }  // namespace nexus::jsonschema

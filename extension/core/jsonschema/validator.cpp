@@ -1,7 +1,5 @@
 #include "core/jsonschema/validator.hpp"
 
-#include <algorithm>
-
 #include "core/error.hpp"
 #include "core/jsonschema/resources.hpp"
 #include "core/jsonschema/run.hpp"
@@ -11,10 +9,6 @@ namespace nexus::jsonschema {
 namespace {
 
 constexpr int kMaxDepth = 1500;  // each level takes below a kilobyte of the stack
-
-std::int64_t codepoints(std::string_view text) {
-  return std::count_if(text.begin(), text.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xC0) != 0x80; });
-}
 
 }  // namespace
 
@@ -27,7 +21,7 @@ bool Run::evaluate(SchemaId id, Place at, Marks *outer) {
         .detail("This is at " + quoted(schema_.document().pointer(subschema.at)) + " of the schema.")
         .hint("Look for a part that refers to itself for the same value.");
   ++depth_;
-  bool enters = scope_.empty() || scope_.back() != subschema.resource;
+  bool enters = schema_.has_dynamic_references() && (scope_.empty() || scope_.back() != subschema.resource);
   if (enters) scope_.push_back(subschema.resource);
   bool valid = true;
   if (schema_.tracks_evaluated() && value(at).kind >= Kind::array) {
@@ -102,7 +96,7 @@ bool Run::fits(const Check &check, Place at, Marks *marks) {
       return here.kind != Kind::number || fits_number(check, at, here.number);
     case Keyword::max_length:
     case Keyword::min_length:
-      return here.kind != Kind::string || fits_count(check, at, codepoints(here.text));
+      return here.kind != Kind::string || fits_length(check, at, here.text);
     case Keyword::pattern:
       if (here.kind != Kind::string || schema_.matcher().matches(check.expression, here.text)) return true;
       return fail(check, at, [&] { return "must match " + quoted(schema_.document()[check.at].text); });
@@ -237,15 +231,22 @@ bool Run::fits_contains(const Check &check, Place at, Marks *marks) {
 
 bool Run::fits_properties(const Check &check, Place at, Marks *marks) {
   bool fits = true;
+  std::size_t next = 0;  // schema and document mostly have the same order: the member that is expected
   std::size_t index = 0;
   for (Place child = document_->first(at); child != document_->behind(at); child = document_->next(child), ++index) {
     std::string_view key = value(child).key;
+    interrupt_.poll();
     bool known = false;
     auto judge = [&](SchemaId schema) {
       known = true;
       fits = evaluate(schema, child, nullptr) && fits;
     };
-    if (auto found = check.members.find(key); found != check.members.end()) judge(found->second);
+    if (next < check.members.size() && check.members[next].key == key) {
+      judge(check.members[next++].schema);
+    } else if (auto found = check.member_of.find(key); found != check.member_of.end()) {
+      next = found->second;
+      judge(check.members[next++].schema);
+    }
     for (auto [expression, schema] : check.patterns)
       if (schema_.matcher().matches(expression, key)) judge(schema);
     if (!known && check.rest != kNoSchema) judge(check.rest);
@@ -259,9 +260,9 @@ bool Run::fits_names(const Check &check, Place at) {
   const Document &outer = *document_;
   bool fits = true;
   for (Place child = outer.first(at); child != outer.behind(at); child = outer.next(child)) {
-    Document name;
-    name.string(outer[child].key);
-    document_ = &name;
+    name_.clear();
+    name_.string(outer[child].key);
+    document_ = &name_;
     bool one = quietly(check.schemas[0], Document::kRoot, nullptr);
     document_ = &outer;
     if (one) continue;
@@ -289,6 +290,7 @@ bool is_valid(const Schema &schema, const Document &document, Interrupt interrup
 
 std::vector<Violation> violations(const Schema &schema, const Document &document, Interrupt interrupt) {
   std::vector<Violation> found;
+  if (is_valid(schema, document, interrupt)) return found;  // most are: and nothing is written down on the way
   Run(schema, document, interrupt, &found).evaluate(Schema::kRoot, Document::kRoot, nullptr);
   return found;
 }
