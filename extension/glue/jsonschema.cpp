@@ -1,7 +1,8 @@
 // JSON Schema over jsonb (sql/install/25-jsonschema.sql).
 #include "core/jsonschema/validator.hpp"
 
-#include <utility>
+#include <algorithm>
+#include <vector>
 
 #include "glue/datum.hpp"
 #include "glue/jsonschema_compiled.hpp"
@@ -29,13 +30,15 @@ bool is_constant(FunctionCallInfo fcinfo, int index) {
   return index < list_length(arguments) && IsA(list_nth(arguments, index), Const);
 }
 
+constexpr std::size_t kKeptSchemas = 8;
+
 /// What a call site keeps in fn_extra.
 struct Site {
-  CompiledSchema *compiled = nullptr;  // that of the last call
-  bool same = false;                   // schema and draft are the same in every call
+  std::vector<CompiledSchema *> compiled;  // those of the last calls, the newest first
+  bool same = false;                       // schema and draft are the same in every call
 };
 
-/// The schema of this call, compiled when it was not that of the last one: (schema, document, draft).
+/// The schema of this call, compiled when it was not among those of the last ones: (schema, document, draft).
 CompiledSchema &compiled(FunctionCallInfo fcinfo) {
   auto *site = static_cast<Site *>(fcinfo->flinfo->fn_extra);
   if (site == nullptr) {
@@ -43,15 +46,24 @@ CompiledSchema &compiled(FunctionCallInfo fcinfo) {
     site->same = is_constant(fcinfo, 0) && is_constant(fcinfo, 2);
     fcinfo->flinfo->fn_extra = site;
   }
-  if (site->compiled != nullptr && site->same) return *site->compiled;
+  auto &kept = site->compiled;
+  if (site->same && !kept.empty()) return *kept.front();
   Jsonb *schema = jsonb_arg(fcinfo, 0);
   auto draft = optional_text_arg(fcinfo, 2);
-  if (site->compiled != nullptr) {
-    if (site->compiled->is_for(schema, draft)) return *site->compiled;
-    std::exchange(site->compiled, nullptr)->drop();
+  auto found =
+      std::find_if(kept.begin(), kept.end(), [&](const CompiledSchema *one) { return one->is_for(schema, draft); });
+  if (found == kept.end()) {
+    if (kept.size() == kKeptSchemas) {
+      CompiledSchema *oldest = kept.back();
+      kept.pop_back();
+      oldest->drop();
+    }
+    kept.reserve(kKeptSchemas);
+    kept.push_back(CompiledSchema::make(fcinfo->flinfo->fn_mcxt, schema, draft));
+    found = kept.end() - 1;
   }
-  site->compiled = CompiledSchema::make(fcinfo->flinfo->fn_mcxt, schema, draft);
-  return *site->compiled;
+  std::rotate(kept.begin(), found, found + 1);
+  return *kept.front();
 }
 
 }  // namespace

@@ -48,6 +48,13 @@ void read_schemas() {
   MemoryContextSwitchTo(caller);
 }
 
+/// "~1" and "~0" of a JSON Pointer's token as the "/" and "~" that they stand for.
+std::string unescaped(std::string_view token) {
+  std::string text;
+  for (std::size_t i = 0; i < token.size(); ++i) text += token[i] != '~' ? token[i] : token[++i] == '1' ? '/' : '~';
+  return text;
+}
+
 /// /cover/0/url as .cover[0].url
 std::string path_of(std::string_view pointer) {
   std::string path;
@@ -55,7 +62,7 @@ std::string path_of(std::string_view pointer) {
     std::size_t slash = pointer.find('/', 1);
     std::string_view token = pointer.substr(1, slash == std::string_view::npos ? slash : slash - 1);
     bool index = !token.empty() && token.find_first_not_of("0123456789") == std::string_view::npos;
-    path.append(index ? "[" : ".").append(token).append(index ? "]" : "");
+    path.append(index ? "[" : ".").append(unescaped(token)).append(index ? "]" : "");
     pointer = slash == std::string_view::npos ? std::string_view() : pointer.substr(slash);
   }
   return path;

@@ -252,7 +252,7 @@ NEXUS_FUNCTION(nexus_validate_platform_post_trigger) {
 
 NEXUS_FUNCTION(nexus_validate_row_trigger) {
   GuardedRow row(fcinfo);
-  Enforcement mode = enforcement_of(RelationGetRelationName(row.relation()));
+  Enforcement mode = enforcement_of(row.table());
   if (mode == Enforcement::off || mode == Enforcement::record || !row.before()) return row.result();
   std::vector<Finding> findings;
   row.check_shape(findings, true);

@@ -11,6 +11,7 @@
 
 extern "C" {
 #include "access/detoast.h"
+#include "catalog/partition.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 }
@@ -89,6 +90,13 @@ Elements elements_of(Datum array) {
   });
 }
 
+const char *root_name(Relation relation, MemoryContext context) {
+  if (!relation->rd_rel->relispartition) return MemoryContextStrdup(context, RelationGetRelationName(relation));
+  const char *name = get_rel_name(llast_oid(get_partition_ancestors(RelationGetRelid(relation))));
+  if (name == nullptr) elog(ERROR, "the parent of partition %s is missing", RelationGetRelationName(relation));
+  return MemoryContextStrdup(context, name);
+}
+
 }  // namespace
 
 GuardedRow::GuardedRow(FunctionCallInfo fcinfo, std::span<const GuardedColumn> columns) {
@@ -102,6 +110,7 @@ GuardedRow::GuardedRow(FunctionCallInfo fcinfo, std::span<const GuardedColumn> c
       made->columns = columns.data();
       made->count = columns.size();
       made->relation = RelationGetRelid(trigger_->tg_relation);
+      made->table = root_name(trigger_->tg_relation, context);
       TupleDesc descriptor = RelationGetDescr(trigger_->tg_relation);
       for (std::size_t i = 0; i < columns.size(); ++i) {
         int number = SPI_fnumber(descriptor, columns[i].name.data());
@@ -128,6 +137,7 @@ GuardedRow::GuardedRow(FunctionCallInfo fcinfo) {
       made->number = static_cast<AttrNumber *>(MemoryContextAllocZero(context, sizeof(AttrNumber) * size));
       made->columns = columns;
       made->relation = RelationGetRelid(trigger_->tg_relation);
+      made->table = root_name(trigger_->tg_relation, context);
       for (int i = 0; i < descriptor->natts; ++i) {
         Form_pg_attribute attribute = TupleDescAttr(descriptor, i);
         if (attribute->attisdropped || attribute->attgenerated != '\0') continue;
@@ -163,6 +173,7 @@ GuardedRow::Columns *GuardedRow::known_columns(FunctionCallInfo fcinfo) const {
 void GuardedRow::use(const Columns *columns) {
   columns_ = {columns->columns, columns->count};
   number_ = columns->number;
+  table_ = columns->table;
 }
 
 Datum GuardedRow::result() const {

@@ -42,6 +42,7 @@ class GuardedRow {
   bool inserted() const { return TRIGGER_FIRED_BY_INSERT(trigger_->tg_event); }
   Datum result() const;  ///< for the trigger to return: the row as it came
   Relation relation() const { return trigger_->tg_relation; }
+  const char *table() const { return table_; }  ///< its name, for a partition that of the table that it is part of
 
   std::optional<Datum> datum(std::string_view column) const { return value(new_slot(), known(column)); }
   std::optional<std::string_view> text(std::string_view column) const { return as_text(new_slot(), column); }
@@ -69,6 +70,7 @@ class GuardedRow {
   /// What is known of the table; lives as long as the statement.
   struct Columns {
     Oid relation;
+    const char *table;
     std::size_t count;
     const GuardedColumn *columns;
     AttrNumber *number;
@@ -91,6 +93,7 @@ class GuardedRow {
   TriggerData *trigger_;
   std::span<const GuardedColumn> columns_;
   const AttrNumber *number_ = nullptr;
+  const char *table_ = nullptr;
 };
 
 }  // namespace nexus::pg

@@ -103,6 +103,17 @@ SET LOCAL session_replication_role = origin;
 SELECT pg_temp.try('UPDATE projects SET name = ''new'' WHERE id = 900001'),
   pg_temp.try('UPDATE projects SET metadata = ''"new"'' WHERE id = 900001');
 
+-- A partition is enforced as the table that it is part of.
+CREATE SCHEMA parted;
+CREATE TABLE parted.projects (id integer, name text) PARTITION BY RANGE (id);
+CREATE TABLE parted.projects_all PARTITION OF parted.projects FOR VALUES FROM (0) TO (100) PARTITION BY RANGE (id);
+CREATE TABLE parted.projects_few PARTITION OF parted.projects_all FOR VALUES FROM (0) TO (10);
+CREATE TRIGGER guard BEFORE INSERT OR UPDATE ON parted.projects FOR EACH ROW EXECUTE FUNCTION nexus.validate_row_trigger();
+SELECT pg_temp.try('INSERT INTO parted.projects VALUES (1, '''')');
+SELECT nexus.set_enforcement('projects', 'off');
+SELECT pg_temp.try('INSERT INTO parted.projects VALUES (1, '''')');
+SELECT nexus.set_enforcement('projects', 'error');
+
 -- Modes: these tables have nothing to record.
 SELECT pg_temp.try('SELECT nexus.set_enforcement(''projects'', ''record'')');
 SELECT nexus.set_enforcement('projects', 'warn');

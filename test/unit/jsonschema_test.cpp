@@ -154,8 +154,23 @@ TEST(Pattern, Translates) {
   EXPECT_EQ(state("é\\/"), "é\\U0000002f");
   for (const char *bad : {"(", ")", "[", "*", "(?x)", "\\q", "[z-a]", "[\\d-z]", "\\u{110000}", "\\x1", "\\c1", "\\"})
     EXPECT_EQ(state(bad), "2201B") << bad;
-  for (const char *later : {"\\p{L}", "(?<a>b)", "[]", "[^]", "a{256}", "\\0", "\\ud800"})
-    EXPECT_EQ(state(later), "0A000") << later;
+  for (const char *later : {"\\p{L}", "a{256}", "\\0", "\\ud800"}) EXPECT_EQ(state(later), "0A000") << later;
+}
+
+TEST(Pattern, Groups) {
+  EXPECT_EQ(state("(?<a>b)\\k<a>"), "(b)(?:\\1)");
+  EXPECT_EQ(state("(?:(a)|b)c"), "(?:(a)|b)c");
+  for (const char *sure : {"(a)\\1", "(a|b)\\1", "(?:(a)\\1)*", "(?:x(a)){1,2}\\1", "(a)(?:b|\\1)", "((a)\\2)\\1",
+                           "(a)*(b)\\2", "(a)|(b)\\2", "(?=a)(b)\\1"})
+    EXPECT_EQ(state(sure).find("0A000"), std::string::npos) << sure;
+  for (const char *unsure : {"(?:(a)|b)\\1", "(a)|\\1", "(a)?\\1", "(a)*\\1", "(?:(a)){0,3}\\1", "((a)|b)\\2",
+                             "(?=(a))(b)\\2", "(a)(?=\\1)", "\\1(a)", "(a\\1)", "(?:(?:(a)b)?c)\\1", "\\k<a>(?<a>b)"})
+    EXPECT_EQ(state(unsure), "0A000") << unsure;
+  for (const char *bad : {"\\1", "(a)\\2", "\\99999999999", "\\k<a>", "(?<a>b)\\k<b>", "(?<a>b)(?<a>c)", "(?<>a)",
+                          "(?<1>a)", "(?<a", "\\k"})
+    EXPECT_EQ(state(bad), "2201B") << bad;
+  EXPECT_EQ(state("[]"), "[^\\u0001-\\U0010ffff]");
+  EXPECT_EQ(state("a[^]"), "a[\\u0001-\\U0010ffff]");
 }
 
 TEST(Schema, ReferencesThatNeverEnd) {

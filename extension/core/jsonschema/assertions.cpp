@@ -1,6 +1,5 @@
 // The keywords that look at a value alone: types, bounds, counts, equality.
 #include <algorithm>
-#include <unordered_set>
 
 #include "core/jsonschema/run.hpp"
 
@@ -112,13 +111,16 @@ bool Run::fits_required(const Check &check, Place at, const Names &names, std::s
 
 bool Run::fail_required(const Check &check, Place at, const Names &names, std::string_view because) {
   if (found_ == nullptr) return false;
-  std::unordered_set<std::string_view> keys;
-  for (Place child = document_->first(at); child != document_->behind(at); child = document_->next(child))
-    keys.insert(value(child).key);
+  std::vector<std::string_view> keys;
+  for (Place child = document_->first(at); child != document_->behind(at); child = document_->next(child)) {
+    interrupt_.poll();
+    keys.push_back(value(child).key);
+  }
+  std::sort(keys.begin(), keys.end());
   bool fits = true;
   for (std::string_view name : names.listed) {
     interrupt_.poll();
-    if (keys.count(name) != 0) continue;
+    if (std::binary_search(keys.begin(), keys.end(), name)) continue;
     fits = fail(check, at, [&] {
       std::string message = "must have the member " + quoted(name);
       return because.empty() ? message : message + ", as it has " + quoted(because);

@@ -105,17 +105,13 @@ Place Document::find(Place start, std::string_view pointer) const {
 }
 
 std::string Document::pointer(Place place) const {
+  std::vector<Place> way;
+  for (; place != kRoot; place = values_[place].parent) way.push_back(place);
   std::string text;
-  for (Place at = kRoot; at != place;) {
-    std::uint32_t index = 0;
-    Place child = first(at);
-    while (next(child) <= place) {
-      child = next(child);
-      ++index;
-    }
+  for (auto step = way.rbegin(); step != way.rend(); ++step) {
+    const Value &value = values_[*step];
     text += '/';
-    text += values_[at].kind == Kind::object ? escaped(values_[child].key) : std::to_string(index);
-    at = child;
+    text += values_[value.parent].kind == Kind::object ? escaped(value.key) : std::to_string(value.index);
   }
   return text;
 }

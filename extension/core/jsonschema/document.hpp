@@ -26,8 +26,10 @@ struct Value {
   std::string_view key;   // of a member
   std::string_view text;  // of a string
   Decimal number;
-  Place end = 0;           // the place behind the value and all that it contains
-  std::uint32_t size = 0;  // elements or members
+  Place parent = 0;         // the container, itself for the root
+  std::uint32_t index = 0;  // in the container
+  Place end = 0;            // the place behind the value and all that it contains
+  std::uint32_t size = 0;   // elements or members
   Kind kind = Kind::null;
   bool truth = false;  // of a boolean
 };
@@ -81,7 +83,8 @@ class Document {
     value.end = static_cast<Place>(values_.size());
     if (!open_.empty()) {
       Value &parent = values_[open_.back()];
-      ++parent.size;
+      value.parent = open_.back();
+      value.index = parent.size++;
       if (parent.kind == Kind::object) value.key = key_;
     }
     return value;

@@ -1,7 +1,10 @@
 #include "core/jsonschema/pattern.hpp"
 
+#include <algorithm>
 #include <cstdio>
 #include <optional>
+#include <utility>
+#include <vector>
 
 #include "core/error.hpp"
 
@@ -10,6 +13,7 @@ namespace nexus::jsonschema {
 namespace {
 
 constexpr int kMaxRepeats = 255;  // of PostgreSQL's engine
+constexpr int kMaxGroups = 100000;
 constexpr std::string_view kNewlines = "\\u000a\\u000d\\u2028\\u2029";
 constexpr std::string_view kSpaces =
     "\\u0009-\\u000d \\u00a0\\u1680\\u2000-\\u200a\\u2028\\u2029\\u202f\\u205f\\u3000\\ufeff";
@@ -46,7 +50,12 @@ class Translator {
 
   std::string run() {
     while (at_ < text_.size()) step();
-    if (depth_ > 0) throw malformed("a ( is not closed");
+    if (open_.size() > 1) throw malformed("a ( is not closed");
+    if (!late_name_.empty() && captures_named(late_name_) == 0) throw malformed("there is no group " + late_name_);
+    if (late_ > captures()) throw malformed("there is no group " + std::to_string(late_));
+    if (late_ > 0 || !late_name_.empty()) throw unsupported("a reference to a group that is not closed before it");
+    if (has_references_ && captures_looking_around_)
+      throw unsupported("a reference beside a group in a look-around");  // there PostgreSQL does not count groups
     return std::move(out_);
   }
 
@@ -57,6 +66,17 @@ class Translator {
   void put(std::string_view expression, bool repeatable) {
     out_ += expression;
     repeatable_ = repeatable;
+    item_captures_before_ = captures();
+  }
+
+  int captures() const { return static_cast<int>(settled_.size()); }
+
+  /// Groups above `from` may have taken no part in the match so far.
+  void unsettle(int from) { std::fill(settled_.begin() + from, settled_.end(), false); }
+
+  int captures_named(const std::string &name) const {
+    auto found = std::find_if(names_.begin(), names_.end(), [&](const auto &one) { return one.first == name; });
+    return found == names_.end() ? 0 : found->second;
   }
 
   void put_code(char32_t code) {
@@ -75,9 +95,7 @@ class Translator {
       case '(':
         return open();
       case ')':
-        if (depth_-- == 0) throw malformed("a ) is not opened");
-        ++at_;
-        return put(")", true);
+        return close();
       case '*':
       case '+':
       case '?':
@@ -93,9 +111,12 @@ class Translator {
       case '.':
         ++at_;
         return put(std::string("[^").append(kNewlines).append("]"), true);
+      case '|':
+        open_.back().has_alternatives = true;
+        unsettle(open_.back().captures_before + (open_.back().capture > 0 ? 1 : 0));
+        [[fallthrough]];
       case '^':
       case '$':
-      case '|':
         ++at_;
         return put(std::string_view(&c, 1), false);
       default:
@@ -105,17 +126,71 @@ class Translator {
   }
 
   void open() {
-    for (std::string_view group : {"(?:", "(?=", "(?!", "(?<=", "(?<!"})
-      if (starts(group)) {
-        at_ += group.size();
-        ++depth_;
-        return put(group, false);
+    Group group{captures(), 0, false, false};
+    for (std::string_view start : {"(?:", "(?=", "(?!", "(?<=", "(?<!"})
+      if (starts(start)) {
+        at_ += start.size();
+        group.looks_around = start != "(?:";
+        open_.push_back(group);
+        return put(start, false);
       }
-    if (starts("(?<")) throw unsupported("a named group");
-    if (starts("(?")) throw malformed("what follows (? is not known");
-    ++at_;
-    ++depth_;
+    std::string name;
+    if (starts("(?<")) {
+      at_ += 2;
+      name = group_name();
+      if (captures_named(name) != 0) throw malformed("two groups are named " + name);
+    } else if (starts("(?")) {
+      throw malformed("what follows (? is not known");
+    } else {
+      ++at_;
+    }
+    settled_.push_back(false);
+    if (!name.empty()) names_.emplace_back(std::move(name), captures());
+    group.capture = captures();
+    open_.push_back(group);
     put("(", false);
+  }
+
+  void close() {
+    if (open_.size() == 1) throw malformed("a ) is not opened");
+    Group group = open_.back();
+    open_.pop_back();
+    ++at_;
+    if (group.has_alternatives || group.looks_around) unsettle(group.captures_before);
+    if (group.looks_around && captures() > group.captures_before) captures_looking_around_ = true;
+    if (group.capture > 0) settled_[static_cast<std::size_t>(group.capture) - 1] = true;
+    put(")", true);
+    item_captures_before_ = group.captures_before;
+  }
+
+  /// <name>
+  std::string group_name() {
+    std::size_t end = text_.find('>', at_);
+    if (peek() != '<' || end == std::string_view::npos) throw malformed("the name of a group is not closed");
+    std::string name(text_.substr(at_ + 1, end - at_ - 1));
+    auto fits = [](char c) {
+      return is_letter(c) || is_digit(c) || c == '_' || c == '$' || static_cast<unsigned char>(c) >= 0x80;
+    };
+    if (name.empty() || is_digit(name[0]) || !std::all_of(name.begin(), name.end(), fits))
+      throw malformed("the name of a group is not one");
+    at_ = end + 1;
+    return name;
+  }
+
+  /// What a group matched, by its number. A group that took no part is matched by nothing here, by the empty text in
+  /// ECMA-262: so only groups that must have taken part can be meant.
+  void reference(int capture) {
+    for (const Group &group : open_)
+      if (group.looks_around) throw unsupported("a reference in a look-around");
+    if (!settled_[static_cast<std::size_t>(capture) - 1])
+      throw unsupported("a reference to a group that may take no part");
+    has_references_ = true;
+    put("(?:\\" + std::to_string(capture) + ")", true);
+  }
+
+  bool is_closed(int capture) const {
+    return capture <= captures() &&
+           std::none_of(open_.begin(), open_.end(), [&](const Group &group) { return group.capture == capture; });
   }
 
   /// The size of {n}, {n,} or {n,m} here, 0 if there is none.
@@ -139,10 +214,18 @@ class Translator {
     return i + 1 - at_;
   }
 
+  static int least_of(std::string_view bounds) {
+    int least = 0;
+    for (std::size_t i = 1; is_digit(bounds[i]); ++i) least = least * 10 + (bounds[i] - '0');
+    return least;
+  }
+
   void quantifier(std::size_t size) {
     if (!repeatable_) throw malformed("there is nothing to repeat");
     std::string_view sign = text_.substr(at_, size);
     at_ += size;
+    bool may_be_none = sign[0] == '*' || sign[0] == '?' || (sign[0] == '{' && least_of(sign) == 0);
+    if (may_be_none) unsettle(item_captures_before_);
     if (peek() == '?') ++at_;  // lazy or not: it matches or it does not
     put(sign, false);
   }
@@ -244,10 +327,19 @@ class Translator {
       return put(std::string("[").append(members).append("]"), true);
     if (letter == 'b' || letter == 'B') return put(letter == 'b' ? "\\y" : "\\Y", false);
     if (letter == 'p' || letter == 'P') throw unsupported("\\p");
-    if (letter == 'k') throw unsupported("a named group");
+    if (letter == 'k') {
+      std::string name = group_name();
+      int capture = captures_named(name);
+      if (capture != 0 && is_closed(capture)) return reference(capture);
+      late_name_ = name;
+      return put("", true);
+    }
     if (letter >= '1' && letter <= '9') {
-      if (is_digit(peek())) throw unsupported("a reference to group 10 or above");
-      return put(std::string("\\") + letter, true);
+      int capture = letter - '0';
+      for (; is_digit(peek()); ++at_) capture = std::min(capture * 10 + (peek() - '0'), kMaxGroups);
+      if (is_closed(capture)) return reference(capture);
+      late_ = std::max(late_, capture);
+      return put("", true);
     }
     auto code = character(letter);
     if (!code) throw malformed(std::string("\\") + letter + " is not an escape");
@@ -282,11 +374,13 @@ class Translator {
   void brackets() {
     ++at_;
     out_ += '[';
-    if (peek() == '^') {
-      out_ += '^';
+    bool negated = peek() == '^';
+    if (negated) ++at_;
+    if (peek() == ']') {  // nothing, or anything: what PostgreSQL says by all characters
       ++at_;
+      return put(negated ? "\\u0001-\\U0010ffff]" : "^\\u0001-\\U0010ffff]", true);
     }
-    if (peek() == ']') throw unsupported("an empty [ ]");
+    if (negated) out_ += '^';
     while (peek() != ']') {
       if (at_ >= text_.size()) throw malformed("a [ is not closed");
       auto low = member();
@@ -309,8 +403,21 @@ class Translator {
   std::string_view text_;
   std::size_t at_ = 0;
   std::string out_;
-  int depth_ = 0;
   bool repeatable_ = false;
+
+  struct Group {
+    int captures_before;  // how many groups that capture are opened before it
+    int capture;          // its number, 0 if it captures nothing
+    bool looks_around;
+    bool has_alternatives;
+  };
+  std::vector<Group> open_{{0, 0, false, false}};  // first the whole expression
+  std::vector<bool> settled_;                      // of each group that captures: it must have taken part in a match
+  std::vector<std::pair<std::string, int>> names_;
+  int item_captures_before_ = 0;  // before what a quantifier would repeat
+  bool has_references_ = false, captures_looking_around_ = false;
+  int late_ = 0;           // referred to before it is closed
+  std::string late_name_;  // the same, by name
 };
 
 }  // namespace

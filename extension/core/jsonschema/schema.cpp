@@ -25,6 +25,7 @@ Draft parse_draft(std::string_view name) {
 Draft draft_of(const Document &schema) {
   Place at = schema.member(Document::kRoot, "$schema");
   if (at == Document::kNone) return Draft::draft2020_12;
+  if (schema[at].kind != Kind::string) throw invalid_argument("the schema's /$schema must be a string");
   std::string_view uri = schema[at].text;
   if (!uri.empty() && uri.back() == '#') uri.remove_suffix(1);
   if (uri == "http://json-schema.org/draft-07/schema" || uri == "https://json-schema.org/draft-07/schema")

@@ -1,5 +1,7 @@
 #include "core/jsonschema/validator.hpp"
 
+#include <limits>
+
 #include "core/error.hpp"
 #include "core/jsonschema/resources.hpp"
 #include "core/jsonschema/run.hpp"
@@ -219,6 +221,9 @@ bool Run::fits_contains(const Check &check, Place at, Marks *marks) {
     if (!quietly(check.schemas[0], child, nullptr)) continue;
     ++count;
     if (marks != nullptr && schema_.draft() != Draft::draft7) (*marks)[index] = true;
+    bool decided = check.upper_limit == std::numeric_limits<std::int64_t>::max() ? count >= check.limit
+                                                                                 : count > check.upper_limit;
+    if (decided && marks == nullptr && found_ == nullptr) break;
   }
   if (count >= check.limit && count <= check.upper_limit) return true;
   return fail(check, at, [&] {
