@@ -89,6 +89,7 @@ char32_t composite_of(std::string_view stretch) {
 }
 
 std::string nfc(std::string_view utf8, Interrupt interrupt, std::vector<NfcChange> *changes) {
+  if (is_ascii(utf8)) return std::string(utf8);
   // Only stretches around characters that may compose or be out of order are mapped; a stretch starts at a character
   // that neither combines nor composes with what is before it.
   std::string result;
