@@ -1,5 +1,7 @@
 // Text functions (sql/install/20-text.sql).
 #include <algorithm>
+#include <array>
+#include <optional>
 #include <unordered_set>
 
 #include "core/text/entities.hpp"
@@ -38,12 +40,18 @@ NEXUS_FUNCTION(nexus_x_length) {
 NEXUS_FUNCTION(nexus_entities) {
   text::Dialect dialect = text::parse_dialect(text_arg(fcinfo, 1));
   std::vector<text::Entity> found = text::entities(text_arg(fcinfo, 0), dialect, interrupt());
+  // There may be a row for each three bytes: what can be shared is made once.
+  std::array<std::optional<Datum>, text::kEntityKinds> kinds;
   Rows rows(fcinfo);
-  for (const text::Entity &entity : found)
-    rows.add({text_datum(text::name(entity.kind)), text_datum(entity.value), text_datum(entity.canonical),
-              Int32GetDatum(entity.start.codepoint), Int32GetDatum(entity.end.codepoint),
+  for (const text::Entity &entity : found) {
+    std::optional<Datum> &kind = kinds.at(static_cast<std::size_t>(entity.kind));
+    if (!kind) kind = text_datum(text::name(entity.kind));
+    Datum value = text_datum(entity.value);
+    Datum canonical = entity.canonical == entity.value ? value : text_datum(entity.canonical);
+    rows.add({kind, value, canonical, Int32GetDatum(entity.start.codepoint), Int32GetDatum(entity.end.codepoint),
               Int32GetDatum(entity.start.utf16), Int32GetDatum(entity.end.utf16), Int32GetDatum(entity.start.byte),
               Int32GetDatum(entity.end.byte)});
+  }
   PG_RETURN_NULL();
 }
 

@@ -3,7 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <chrono>
+#include <ctime>
 #include <string>
 
 #include "core/error.hpp"
@@ -100,18 +100,17 @@ TEST(Entities, UnknownDialects) {
 
 /// What makes regular expressions quadratic takes linear time here. (Quadratic time on 1 MB would be minutes.)
 TEST(Entities, LinearOnHostileText) {
-  using Clock = std::chrono::steady_clock;
   for (std::string piece : {"#", "@", "a.", "http://", "(((", "a_b.com.", "-a.com", "t.co/(", "#a", "@a", "co.", "@a.b",
                             "http://a.co/(", "\u0301\u0323", "\u0F73", "1.2_", "日.com", "#日", "$A "}) {
     for (Dialect dialect : {Dialect::x, Dialect::bluesky}) {
       auto seconds = [&](std::size_t size) {
         std::string text;
         while (text.size() < size) text += piece;
-        auto start = Clock::now();
+        std::clock_t start = std::clock();
         entities(text, dialect);
         nexus::text::text_stats(text);
         nexus::text::canonical_hashtag(text);
-        return std::chrono::duration<double>(Clock::now() - start).count();
+        return static_cast<double>(std::clock() - start) / CLOCKS_PER_SEC;
       };
       seconds(1000);
       double small = seconds(std::size_t{1} << 17), large = seconds(std::size_t{1} << 20);

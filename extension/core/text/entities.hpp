@@ -3,6 +3,7 @@
 #endif
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -16,6 +17,7 @@ namespace nexus::text {
 enum class Dialect { x, bluesky, mastodon };
 
 enum class EntityKind { hashtag, mention, list, url, cashtag };
+inline constexpr std::size_t kEntityKinds = 5;
 
 /// A place in a text in the three units that clients use, from 0.
 struct Position {

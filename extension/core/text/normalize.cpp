@@ -14,6 +14,9 @@ namespace nexus::text {
 namespace {
 
 constexpr int kLongestDecomposition = 64;  // of one character; the longest known has 18
+// Syllables of Hangul are computed from their two or three letters. Source: Unicode, chapter 3.12.
+constexpr char32_t kFirstL = 0x1100, kLastL = 0x1112, kFirstV = 0x1161, kLastV = 0x1175, kBeforeT = 0x11A7;
+constexpr char32_t kFirstSyllable = 0xAC00, kCountV = 21, kCountT = 28;
 constexpr int kCompose = UTF8PROC_STABLE | UTF8PROC_COMPOSE;
 
 int combining_class(utf8proc_int32_t code) {
@@ -60,14 +63,6 @@ std::string map(std::string_view utf8, int options, Interrupt &interrupt) {
   return result;
 }
 
-/// What two characters compose to, if a stretch is those two.
-char32_t composite_of(std::string_view stretch) {
-  Decoded first = decode_at(stretch, 0);
-  if (first.size == stretch.size()) return 0;
-  Decoded second = decode_at(stretch, first.size);
-  return first.size + second.size == stretch.size() ? composite(first.code, second.code) : 0;
-}
-
 }  // namespace
 
 bool nfc_may_change(char32_t before, char32_t code) {
@@ -78,7 +73,23 @@ bool nfc_may_change(char32_t before, char32_t code) {
   return utf8proc_get_property(static_cast<utf8proc_int32_t>(before))->decomp_seqindex != UINT16_MAX;
 }
 
-std::string nfc(std::string_view utf8, Interrupt interrupt) {
+char32_t composite_of(std::string_view stretch) {
+  Decoded first = decode_at(stretch, 0);
+  if (first.size == stretch.size()) return 0;
+  Decoded second = decode_at(stretch, first.size);
+  std::size_t size = first.size + second.size;
+  if (first.code >= kFirstL && first.code <= kLastL && second.code >= kFirstV && second.code <= kLastV) {
+    char32_t syllable = kFirstSyllable + ((first.code - kFirstL) * kCountV + second.code - kFirstV) * kCountT;
+    if (size == stretch.size()) return syllable;
+    Decoded third = decode_at(stretch, size);
+    if (size + third.size != stretch.size() || third.code <= kBeforeT || third.code >= kBeforeT + kCountT) return 0;
+    return syllable + third.code - kBeforeT;
+  }
+  return size == stretch.size() ? composite(first.code, second.code) : 0;
+}
+
+std::string nfc(std::string_view utf8, Interrupt interrupt, std::vector<NfcChange> *changes) {
+  if (is_ascii(utf8)) return std::string(utf8);
   // Only stretches around characters that may compose or be out of order are mapped; a stretch starts at a character
   // that neither combines nor composes with what is before it.
   std::string result;
@@ -89,10 +100,13 @@ std::string nfc(std::string_view utf8, Interrupt interrupt) {
     if (!open) return;
     std::string_view given = utf8.substr(stretch, end - stretch);
     result.append(utf8, copied, stretch - copied);
+    std::size_t start = result.size();
     if (char32_t one = composite_of(given); one != 0)
       append(result, one);
     else
       result += map(given, kCompose, interrupt);
+    if (changes != nullptr && std::string_view(result).substr(start) != given)
+      changes->push_back({stretch, end, start, result.size()});
     copied = end;
     open = false;
   };

@@ -169,4 +169,10 @@ Stats text_stats(std::string_view utf8, Interrupt interrupt) {
   return stats;
 }
 
+std::int64_t x_cluster_weight(std::string_view cluster, bool open, Interrupt interrupt) {
+  if (!open) return weigh(cluster, {}, interrupt);
+  if (char32_t one = composite_of(cluster); one != 0) return x_weight(properties(one));
+  return weigh(nfc(cluster, interrupt), {}, interrupt);
+}
+
 }  // namespace nexus::text

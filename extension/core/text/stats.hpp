@@ -27,4 +27,10 @@ struct Stats {
 ///     text_stats("Cafe\u0301 👍🏽")  // codepoints 8, utf16_units 10, graphemes 6, x_weight 7, lines 1
 Stats text_stats(std::string_view utf8, Interrupt interrupt = Interrupt());
 
+/// The weighted length of one grapheme cluster, if it is no part of a URL or of two flags; `open` if it holds a
+/// character that NFC might change.
+///
+///     x_cluster_weight("e\u0301", true)  // 1
+std::int64_t x_cluster_weight(std::string_view cluster, bool open, Interrupt interrupt = Interrupt());
+
 }  // namespace nexus::text

@@ -19,50 +19,11 @@ bool is_invalid(char32_t c) {
   return c == 0xFEFF || c == 0xFFFE || c == 0xFFFF;
 }
 
-/// The NFC of a text, with the way back: where each stretch that composition has changed stood and stands.
-struct Composed {
-  struct Change {
-    std::size_t given_start, given_end, start, end;
-  };
-  std::string text;
-  std::vector<Change> changes;
-};
-
-Composed compose(std::string_view utf8, Interrupt &interrupt) {
-  Composed result;
-  std::size_t stretch = 0;  // starts with a character that neither combines nor composes with what is before it
-  bool open = false;
-  auto close = [&](std::size_t end) {
-    std::string_view given = utf8.substr(stretch, end - stretch);
-    std::size_t start = result.text.size();
-    if (open)
-      result.text += nfc(given, interrupt);
-    else
-      result.text += given;
-    if (open && std::string_view(result.text).substr(start) != given)
-      result.changes.push_back({stretch, end, start, result.text.size()});
-    stretch = end;
-    open = false;
-  };
-  char32_t before = 0;
-  for (std::size_t at = 0; at < utf8.size();) {
-    interrupt.poll();
-    Decoded character = decode_at(utf8, at);
-    Properties p = properties(character.code);
-    if (!p.nfc_open() && !p.combining()) close(at);
-    if ((p.nfc_open() || p.combining()) && !open) open = nfc_may_change(before, character.code);
-    before = character.code;
-    at += character.size;
-  }
-  close(utf8.size());
-  return result;
-}
-
 /// The byte of the given text that a byte of its NFC stands for; the start of a stretch for what is inside of it.
-std::size_t given_byte(const Composed &composed, std::size_t at) {
-  auto next = std::upper_bound(composed.changes.begin(), composed.changes.end(), at,
+std::size_t given_byte(const std::vector<NfcChange> &changes, std::size_t at) {
+  auto next = std::upper_bound(changes.begin(), changes.end(), at,
                                [](std::size_t byte, const auto &change) { return byte < change.start; });
-  if (next == composed.changes.begin()) return at;
+  if (next == changes.begin()) return at;
   const auto &last = *std::prev(next);
   return at < last.end ? last.given_start : last.given_end + (at - last.end);
 }
@@ -92,8 +53,9 @@ Position position_of(std::string_view utf8, std::size_t byte) {
 
 XLength x_length(std::string_view utf8, XConfig config, Interrupt interrupt, std::int64_t limit) {
   XLength result;
-  Composed composed = compose(utf8, interrupt);
-  std::string_view text = composed.text;
+  std::vector<NfcChange> changes;
+  std::string composed = nfc(utf8, interrupt, &changes);
+  std::string_view text = composed;
   std::vector<Span> urls = x_url_spans(text, interrupt);
   std::size_t within = 0, fits = 0;
   bool characters_valid = true;
@@ -118,8 +80,8 @@ XLength x_length(std::string_view utf8, XConfig config, Interrupt interrupt, std
   }
   result.permillage = limit == 0 ? 0 : result.weight * 1000 / limit;
   result.valid = characters_valid && result.weight > 0 && result.weight <= limit;
-  result.within = position_of(utf8, given_byte(composed, within));
-  result.fits = position_of(utf8, given_byte(composed, fits));
+  result.within = position_of(utf8, given_byte(changes, within));
+  result.fits = position_of(utf8, given_byte(changes, fits));
   std::int64_t shortened = utf16_units(utf8) - utf16_units(text);
   result.valid_range_end = std::max<std::int64_t>(utf16_units(text.substr(0, fits)) - 1, 0) + shortened;
   return result;

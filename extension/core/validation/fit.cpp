@@ -86,7 +86,7 @@ std::optional<std::int64_t> Fit::remaining(std::string_view text) const {
   if (limits_.empty()) return std::nullopt;
   text::Stats stats = text::text_stats(text, interrupt_);
   std::optional<std::int64_t> least;
-  for (const Limit &limit : limits_) {
+  for (const PlaceLimit &limit : limits_) {
     std::int64_t length =
         limit.unit == Unit::utf8_bytes ? static_cast<std::int64_t>(text.size()) : length_in(stats, limit.unit);
     if (!least || limit.max - length < *least) least = limit.max - length;
@@ -94,9 +94,8 @@ std::optional<std::int64_t> Fit::remaining(std::string_view text) const {
   return least;
 }
 
-bool Fit::fits(std::string_view text, std::string_view suffix) const {
-  if (suffix.empty()) return remaining(text).value_or(0) >= 0;
-  return remaining(std::string(text).append(suffix)).value_or(0) >= 0;
+bool Fit::fits(std::string_view text) const {
+  return remaining(text).value_or(0) >= 0;
 }
 
 /// What X links, and on other platforms what they link; in order of their starts. X's notion of a link is the widest.
@@ -120,39 +119,48 @@ bool Fit::links_end_before(std::string_view text, std::string_view suffix) const
   });
 }
 
-/// The bytes at which the text may be cut: between grapheme clusters, outside of links, tags and mentions.
-std::vector<std::size_t> Fit::borders(std::string_view text) const {
-  std::vector<text::Span> spans = links(text);
-  std::vector<std::size_t> borders;
-  text::GraphemeBreaker breaker;
-  auto span = spans.begin();
-  std::size_t inside = 0;  // end of the links that began before
-  for (std::size_t at = 0; at < text.size();) {
-    interrupt_.poll();
-    text::Decoded character = text::decode_at(text, at);
-    for (; span != spans.end() && span->start < at; ++span) inside = std::max(inside, span->end);
-    if (breaker.starts_cluster(text::properties(character.code)) && at >= inside) borders.push_back(at);
-    at += character.size;
-  }
-  borders.push_back(text.size());
-  return borders;
+/// Where the text may be cut; if not the `whole` text, up to a place at which it is longer than any limit allows.
+Places Fit::places(std::string_view text, bool whole) const {
+  return {text, links(text), limits_, whole, interrupt_};
 }
 
-/// The number of the last border up to which the text from border `first` fits; `first` if not even the next one.
-std::size_t Fit::last_fitting(std::string_view text, const std::vector<std::size_t> &borders, std::size_t first,
+bool Fit::fits_whole(std::string_view text, const Places &places) const {
+  std::size_t last = places.count() - 1;
+  if (places.has_links(0, last) || only_space(text)) return fits(text);
+  for (std::size_t i = 0; i < limits_.size(); ++i)
+    if (places.last_within(i, 0, limits_[i].max) != last) return false;
+  return true;
+}
+
+/// The number of the last place up to which the text from place `first` fits; `first` if not even the next one.
+std::size_t Fit::last_fitting(std::string_view text, const Places &places, std::size_t first,
                               std::string_view suffix) const {
-  auto fits_to = [&](std::size_t border) {
-    std::string_view part = text.substr(borders[first], borders[border] - borders[first]);
-    return fits(suffix.empty() ? part : without_space_at_end(part), suffix);
+  text::Stats added = text::text_stats(suffix, interrupt_);
+  std::size_t last = places.count() - 1;
+  for (std::size_t i = 0; i < limits_.size(); ++i)
+    last = std::min(last, places.last_within(i, first, limits_[i].max - length_in(added, limits_[i].unit)));
+  // A numbered part loses the white space at its end.
+  auto kept = [&](std::size_t to) {
+    std::string_view part = text.substr(places[first], places[to] - places[first]);
+    return suffix.empty() ? part : without_space_at_end(part);
   };
-  // Gallop, so that the cost depends on the limit and not on the text; then halve.
-  std::size_t good = first, last = borders.size() - 1, step = 64;
-  std::size_t bad = std::min(first + step, last);
-  while (fits_to(bad)) {
-    good = bad;
-    if (good == last) return good;
-    step *= 2;
-    bad = std::min(good + step, last);
+  if (!suffix.empty())
+    while (last + 1 < places.count() && only_space(text.substr(places[last], places[last + 1] - places[last]))) ++last;
+  // Apart from the rest of the text a link may be something else: then the lengths are a guess, to be tried.
+  auto fits_to = [&](std::size_t to) { return fits(std::string(kept(to)).append(suffix)); };
+  if (last == first) {
+    bool longer = first + 1 < places.count() && places.has_links(first, first + 1) && fits_to(first + 1);
+    return longer ? first + 1 : first;
+  }
+  if (!places.has_links(first, last)) return last;
+  if (fits_to(last)) return last;
+  std::size_t good = first, bad = last;
+  for (std::size_t step = 1; bad > first + step; step *= 2) {
+    if (fits_to(bad - step)) {
+      good = bad - step;
+      break;
+    }
+    bad -= step;
   }
   while (bad - good > 1) {
     std::size_t middle = good + (bad - good) / 2;
@@ -162,10 +170,11 @@ std::size_t Fit::last_fitting(std::string_view text, const std::vector<std::size
 }
 
 std::string Fit::truncated(std::string_view text) const {
-  if (fits(text, "")) return std::string(text);
-  auto places = borders(text);
+  if (limits_.empty()) return std::string(text);
+  Places places = this->places(text, false);
+  if (fits_whole(text, places)) return std::string(text);
   std::string_view suffix = kEllipsis;
-  if (!fits("", suffix)) return "";
+  if (!fits(suffix)) return "";
   std::size_t last = last_fitting(text, places, 0, suffix);
   for (std::size_t i = last; i > last / 2; --i) {
     if (!is_space_before(text, places[i])) continue;
@@ -176,31 +185,31 @@ std::string Fit::truncated(std::string_view text) const {
   std::string_view kept = without_space_at_end(text.substr(0, places[last]));
   std::string apart = " " + std::string(kEllipsis);
   while (!links_end_before(kept, suffix)) {
-    if (fits(kept, apart)) return std::string(kept).append(apart);
+    if (fits(std::string(kept).append(apart))) return std::string(kept).append(apart);
     std::size_t start = links(kept).back().start;  // inside a cluster where a mark that joins stands before the link
-    kept = without_space_at_end(text.substr(0, *std::prev(std::upper_bound(places.begin(), places.end(), start))));
+    kept = without_space_at_end(text.substr(0, places[places.last_before(start)]));
   }
   return std::string(kept).append(suffix);
 }
 
-std::vector<std::string_view> Fit::parts(std::string_view text, const std::vector<std::size_t> &borders,
+std::vector<std::string_view> Fit::parts(std::string_view text, const Places &places,
                                          std::size_t reserved_digits) const {
   std::string number(reserved_digits, '9');
   std::string suffix = reserved_digits == 0 ? "" : " (" + number + "/" + number + ")";
   std::vector<std::string_view> parts;
-  for (std::size_t first = 0; first + 1 < borders.size();) {
-    std::size_t last = last_fitting(text, borders, first, suffix);
+  for (std::size_t first = 0; first + 1 < places.count();) {
+    std::size_t last = last_fitting(text, places, first, suffix);
     if (last == first)
       throw invalid_argument("a link, tag or character of the text is longer than a part may be")
-          .hint("Shorten what starts at byte " + std::to_string(borders[first]) + ".");
-    if (last + 1 < borders.size())
+          .hint("Shorten what starts at byte " + std::to_string(places[first]) + ".");
+    if (last + 1 < places.count())
       for (std::size_t i = last; i > first + (last - first) / 2; --i) {
-        if (!is_space_before(text, borders[i])) continue;
+        if (!is_space_before(text, places[i])) continue;
         last = i;
         break;
       }
-    std::string_view part = text.substr(borders[first], borders[last] - borders[first]);
-    if (!only_space(part) || (parts.empty() && last + 1 == borders.size())) parts.push_back(part);
+    std::string_view part = text.substr(places[first], places[last] - places[first]);
+    if (!only_space(part) || (parts.empty() && last + 1 == places.count())) parts.push_back(part);
     first = last;
   }
   return parts;
@@ -208,8 +217,9 @@ std::vector<std::string_view> Fit::parts(std::string_view text, const std::vecto
 
 std::vector<std::string> Fit::split(std::string_view text, bool numbered) const {
   if (text.size() > kMaxBytes) throw Error("54000", "the text has more than 1 MiB");
-  if (fits(text, "")) return {std::string(text)};
-  auto places = borders(text);
+  if (limits_.empty()) return {std::string(text)};
+  Places places = this->places(text, true);
+  if (fits_whole(text, places)) return {std::string(text)};
   if (!numbered) {
     auto found = parts(text, places, 0);
     return {found.begin(), found.end()};

@@ -12,6 +12,7 @@
 #include "core/interrupt.hpp"
 #include "core/text/spans.hpp"
 #include "core/validation/judge.hpp"
+#include "core/validation/places.hpp"
 #include "core/validation/rules.hpp"
 
 namespace nexus::validation {
@@ -38,22 +39,17 @@ class Fit {
   std::vector<std::string> split(std::string_view text, bool numbered) const;
 
  private:
-  struct Limit {
-    Unit unit;
-    std::int64_t max;
-  };
-
-  bool fits(std::string_view text, std::string_view suffix) const;
+  bool fits(std::string_view text) const;
   std::vector<text::Span> links(std::string_view text) const;
   bool links_end_before(std::string_view text, std::string_view suffix) const;
-  std::vector<std::size_t> borders(std::string_view text) const;
-  std::size_t last_fitting(std::string_view text, const std::vector<std::size_t> &borders, std::size_t first,
+  Places places(std::string_view text, bool whole) const;
+  bool fits_whole(std::string_view text, const Places &places) const;
+  std::size_t last_fitting(std::string_view text, const Places &places, std::size_t first,
                            std::string_view suffix) const;
-  std::vector<std::string_view> parts(std::string_view text, const std::vector<std::size_t> &borders,
-                                      std::size_t reserved_digits) const;
+  std::vector<std::string_view> parts(std::string_view text, const Places &places, std::size_t reserved_digits) const;
 
   text::Dialect dialect_;
-  std::vector<Limit> limits_;
+  std::vector<PlaceLimit> limits_;
   mutable Interrupt interrupt_;
 };
 

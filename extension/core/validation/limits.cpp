@@ -4,21 +4,12 @@
 #include <optional>
 
 #include "core/text/stats.hpp"
+#include "core/text/utf8.hpp"
 #include "core/validation/measure.hpp"
 
 namespace nexus::validation {
 
 namespace {
-
-char32_t next_character(std::string_view text, std::size_t &at) {
-  auto byte = static_cast<unsigned char>(text[at++]);
-  if (byte < 0x80) return byte;
-  int more = byte >= 0xF0 ? 3 : byte >= 0xE0 ? 2 : 1;
-  char32_t character = byte & (0x3F >> more);
-  for (; more > 0 && at < text.size(); --more)
-    character = character << 6 | (static_cast<unsigned char>(text[at++]) & 0x3F);
-  return character;
-}
 
 /// White space, control and zero-width characters: what leaves a title empty to the eye.
 bool invisible(char32_t c) {
@@ -28,8 +19,11 @@ bool invisible(char32_t c) {
 }
 
 bool has_visible(std::string_view text) {
-  for (std::size_t at = 0; at < text.size();)
-    if (!invisible(next_character(text, at))) return true;
+  for (std::size_t at = 0; at < text.size();) {
+    text::Decoded character = text::decode_at(text, at);
+    if (!invisible(character.code)) return true;
+    at += character.size;
+  }
   return false;
 }
 
@@ -91,7 +85,8 @@ void check_unseen(std::string_view field, std::string_view text, std::vector<Fin
   std::optional<std::int32_t> turning, unseen;
   std::int32_t place = 0;
   for (std::size_t at = 0; at < text.size() && !(turning && unseen); ++place) {
-    char32_t c = next_character(text, at);
+    auto [c, size] = text::decode_at(text, at);
+    at += size;
     if (!turning && ((c >= 0x202A && c <= 0x202E) || (c >= 0x2066 && c <= 0x2069))) turning = place;
     if (!unseen && (c == 0x200B || c == 0x2060 || c == 0xFEFF)) unseen = place;
   }
