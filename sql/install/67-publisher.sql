@@ -1,7 +1,7 @@
 -- What the publisher process needs besides the steps of publishing: the text as a platform shows it, the key under which a
 -- platform knows a post, and the tokens of accounts.
 
-CREATE FUNCTION nexus.publish_rendering(payload jsonb, dialect text DEFAULT 'x') RETURNS jsonb LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
+CREATE FUNCTION nexus.publish_rendering(payload jsonb, dialect text DEFAULT 'x') RETURNS jsonb LANGUAGE plpgsql STABLE PARALLEL SAFE
   SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   body text := COALESCE(payload ->> 'caption', '');
