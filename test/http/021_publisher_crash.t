@@ -61,7 +61,7 @@ sub check
 {
 	my ($what, @ids) = @_;
 	my $list = join ',', @ids;
-	my $left = wait_for($node, "SELECT count(*) FROM platform_posts WHERE id IN ($list) AND status NOT IN ('published', 'unconfirmed', 'failed')", '0', 120);
+	my $left = wait_for($node, "SELECT count(*) FROM platform_posts WHERE id IN ($list) AND status NOT IN ('published', 'unconfirmed', 'failed')", '0', 120 + @ids / 10);
 	is($left, '0', "$what: everything came to an end");
 	my %times = %{ counted() };
 	my (@lost, @twice, @silent, @doubt);
