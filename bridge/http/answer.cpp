@@ -4,6 +4,7 @@
 
 #include "bridge/http/batch.hpp"
 #include "bridge/http/json.hpp"
+#include "bridge/http/keyset.hpp"
 #include "bridge/http/openapi.hpp"
 #include "bridge/http/text.hpp"
 
@@ -60,6 +61,20 @@ void check_result(const Plan &plan, const CallResult &result) {
   }
 }
 
+void add_next_page(const Plan &plan, httplib::Response &response) {
+  if (!plan.page_end) return;
+  if (*plan.page_end == "!") {
+    throw HttpError(400, "PGRST100", "The order does not tell all rows apart: the next page would miss some")
+        .with_hint("Add a column to order that is different in each row, such as id.");
+  }
+  PageKey key;
+  for (const auto &value : nlohmann::json::parse(*plan.page_end)) {
+    key.push_back(value.is_null() ? std::nullopt : std::optional(value.get<std::string>()));
+  }
+  const std::string token = page_token(plan.function->schema + "." + plan.function->name, plan.rows.order, key);
+  response.headers.emplace("Link", "<" + next_target(plan.target, token) + ">; rel=\"next\"");
+}
+
 std::string content_range(const Plan &plan, const CallResult &result) {
   const long long first = plan.function->set ? plan.rows.offset : 0;
   std::string range = "*";
@@ -87,6 +102,7 @@ void write_answer(const Plan &plan, CallResult result, httplib::Response &respon
   }
   const std::string applied = applied_preferences(plan.preferences, plan.tx_chosen_by_client);
   if (!applied.empty()) response.set_header("Preference-Applied", applied);
+  add_next_page(plan, response);
   if (plan.replayed) response.set_header("Idempotency-Replayed", "true");
   apply_headers(headers, response);
   if (status) response.status = *status;

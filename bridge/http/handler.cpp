@@ -104,6 +104,17 @@ Next Handler::finish(const httplib::Request &request, httplib::Response &respons
   }
 }
 
+void Handler::write_stream_head(const httplib::Request &request, httplib::Response &response, const Call &call) {
+  const Settings &settings = call.policy->settings;
+  response.status = 200;
+  response.set_header("Content-Type", call.plan.media.content_type);
+  response.set_header("Cache-Control", "no-store");
+  const std::string applied = applied_preferences(call.plan.preferences, call.plan.tx_chosen_by_client);
+  if (!applied.empty()) response.set_header("Preference-Applied", applied);
+  if (settings.db_schemas.size() > 1) response.set_header("Content-Profile", call.plan.schema);
+  add_common_headers(settings, request, response);
+}
+
 void Handler::run_password(Call &call) {
   try {
     call.flow->run_password();
@@ -293,6 +304,9 @@ Next Handler::answer(const httplib::Request &request, httplib::Response &respons
       return Next::kCall;
     }
     throw from_database(*outcome.error, call.flow != nullptr || call.plan.identity.anonymous);
+  }
+  if (call.plan.keyset && !outcome.rows.empty() && !outcome.rows[0].empty()) {
+    call.plan.page_end = outcome.rows[0][0].back();
   }
   CallResult result = result_of(std::move(outcome.rows));
   if (call.flow) {

@@ -78,6 +78,9 @@ class Handler {
   /// Goes on with what became of call.script.
   Next finish(const httplib::Request &request, httplib::Response &response, Call &call, Outcome outcome) const;
 
+  /// The head of a stream whose rows come from call.script.
+  static void write_stream_head(const httplib::Request &request, httplib::Response &response, const Call &call);
+
   /// Hashes or checks the password of call.flow: about 70 ms of one processor.
   static void run_password(Call &call);
 

@@ -31,6 +31,9 @@ std::optional<Media> answer_as(const MediaType &wanted, const Function &function
   }
   if (wanted.name == "*/*" || wanted.name == "application/json") return Media{};
   if (wanted.name == "text/csv") return Media{Shape::kCsv, false, "text/csv; charset=utf-8"};
+  if (wanted.name == "application/x-ndjson") {
+    return function.returns == Returns::kVoid ? Media{} : Media{Shape::kLines, false, "application/x-ndjson"};
+  }
   return std::nullopt;
 }
 

@@ -11,7 +11,7 @@ namespace nexus::bridge {
 constexpr const char *kJsonType = "application/json; charset=utf-8";
 
 /// How the rows become the body.
-enum class Shape { kJson, kSingular, kCsv, kRaw };
+enum class Shape { kJson, kSingular, kCsv, kRaw, kLines };
 
 /// The form of the answer that a request and a function agreed on.
 struct Media {

@@ -305,6 +305,32 @@ bool ends_in_rollback(const TransactionEnd &end, const Preferences &preferences)
   return end.rollback;
 }
 
+// A page of which the last row's key leads to the next one.
+void ask_for_keyset(const httplib::Request &request, Plan &plan) {
+  if (!plan.preferences.keyset && plan.rows.page_token.empty()) return;
+  const char *missing = plan.function->returns != Returns::kRow || !plan.function->set
+                            ? "the function returns no set of rows with columns"
+                        : plan.rows.order.empty()                            ? "order is missing"
+                        : !plan.rows.limit || *plan.rows.limit < 1           ? "limit is missing"
+                        : plan.rows.offset > 0                               ? "an offset does not go with it"
+                        : !plan.read_only                                    ? "the function is volatile: ask by GET"
+                        : plan.in_batch || plan.media.shape == Shape::kLines ? "it is not for batches and streams"
+                                                                             : nullptr;
+  if (missing != nullptr) throw HttpError(400, "PGRST100", "Paging by keys is not possible").with_details(missing);
+  plan.keyset = true;
+  plan.target = request.target;
+  plan.preferences.keyset = true;
+  plan.preferences.count_exact = false;  // of all pages nobody knows
+}
+
+// Only what cannot fail any more when its first row is there may go out before its end. A count and a limit of rows are
+// known at the end, so that they are not for a stream.
+void ask_for_stream(Plan &plan) {
+  if (plan.media.shape != Shape::kLines) return;
+  plan.streamed = plan.read_only && !plan.head && !(plan.preferences.strict && plan.preferences.max_affected);
+  if (plan.streamed) plan.preferences.count_exact = false;
+}
+
 void check_preferences(const Plan &plan) {
   if (plan.preferences.strict && plan.preferences.max_affected && !plan.function->set) {
     throw HttpError(400, "PGRST128",
@@ -411,6 +437,8 @@ Plan plan_call(const Settings &settings, const CataloguePtr &catalogue, const ht
   plan.rows = std::move(query.rows);
   if (request.method == "GET") apply_range(request.get_header_value("Range"), plan.rows);
   check_preferences(plan);
+  ask_for_keyset(request, plan);
+  ask_for_stream(plan);
   plan.idempotency_key = idempotency_key(request, plan);
 
   if (choice.whole_body) {

@@ -71,7 +71,11 @@ struct Plan {
   bool replayed = false;        ///< the call is a look at a kept result
   bool in_batch = false;        ///< one of several calls: what refuses it undoes them all
   std::vector<Plan> more;       ///< of a batch: the calls behind the first one; their `call`, `media` and so on count
-  std::string server;           ///< of a document: the address before its paths
+  bool streamed = false;        ///< the rows go out as they come, one JSON text a line
+  bool keyset = false;          ///< the answer names the next page, if there is one
+  std::string target;           ///< of the request, for the next page
+  std::optional<std::string> page_end{};  ///< the key of the last row as a JSON array; nothing: no row follows
+  std::string server;                     ///< of a document: the address before its paths
 };
 
 /// Turns a request for /rpc/NAME into a plan; `name` is decoded. `in_batch`: other calls stand or fall with it. Throws

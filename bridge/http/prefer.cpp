@@ -10,6 +10,8 @@ namespace {
 bool take(Preferences &preferences, const std::string &word) {
   if (word == "count=exact") {
     preferences.count_exact = true;
+  } else if (word == "paging=keyset") {
+    preferences.keyset = true;
   } else if (word == "tx=commit" || word == "tx=rollback") {
     if (!preferences.commit) preferences.commit = word == "tx=commit";
   } else if (word == "handling=strict" || word == "handling=lenient") {
@@ -50,6 +52,7 @@ Preferences parse_preferences(const std::vector<std::string> &headers) {
 std::string applied_preferences(const Preferences &preferences, bool tx_allowed) {
   std::vector<std::string> words;
   if (preferences.count_exact) words.emplace_back("count=exact");
+  if (preferences.keyset) words.emplace_back("paging=keyset");
   if (preferences.commit && tx_allowed) words.emplace_back(*preferences.commit ? "tx=commit" : "tx=rollback");
   if (preferences.strict) words.emplace_back("handling=strict");
   if (preferences.lenient) words.emplace_back("handling=lenient");

@@ -11,6 +11,7 @@ struct Preferences {
   bool count_exact = false;
   std::optional<bool> commit;  ///< tx=commit or tx=rollback
   bool strict = false, lenient = false;
+  bool keyset = false;  ///< paging=keyset
   std::string timezone;
   std::optional<long long> max_affected;
 };

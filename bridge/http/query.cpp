@@ -198,6 +198,8 @@ bool take_reserved(const std::string &key, const std::string &value, Query &quer
   } else if (key == "limit") {
     query.rows.limit = parse_count(key, value);
     if (*query.rows.limit < 0) throw unsatisfiable("Limit should be greater than or equal to zero.");
+  } else if (key == "page-token") {
+    query.rows.page_token = value;
   } else if (key == "offset") {
     query.rows.offset = std::max(0LL, parse_count(key, value));
   } else if (key == "and" || key == "or" || key == "not.and" || key == "not.or") {

@@ -47,6 +47,7 @@ struct RowQuery {
   std::vector<Condition> where;
   std::optional<long long> limit;
   long long offset = 0;
+  std::string page_token;  ///< where a page begins: see keyset.hpp
 
   bool filters_rows() const { return !where.empty(); }
 };

@@ -53,6 +53,7 @@ Script script_of(Plan &plan) {
   if (!plan.pre_request.empty()) add({plan.pre_request, {}}, Step::kPreRequest);
   const bool checked = !plan.rollback && !plan.read_only;
   add(std::move(plan.call), Step::kCall, true);
+  script.streamed = script.stages.back().streamed = plan.streamed;
   if (checked) add({kCheck, {}}, Step::kCheck);
   for (auto &next : plan.more) {
     add({kForget, {}}, Step::kCall);

@@ -19,6 +19,7 @@ struct Stage {
   Statement statement;
   Step step = Step::kCall;
   bool wanted = false;
+  bool streamed = false;  ///< its rows are handed on one by one
 };
 
 /// A whole transaction as it goes to the server in one round trip, from BEGIN to COMMIT. The first statement that fails
@@ -26,6 +27,7 @@ struct Stage {
 struct Script {
   std::vector<Stage> stages;
   bool read_only = false;
+  bool streamed = false;                     ///< one of its stages is
   std::chrono::milliseconds timeout{30000};  ///< what one statement may take
   std::string lane;                          ///< what is called: calls of one lane take about equally long
 };

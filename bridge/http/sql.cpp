@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "bridge/http/error.hpp"
+#include "bridge/http/keyset.hpp"
 #include "bridge/http/text.hpp"
 
 namespace nexus::bridge {
@@ -26,10 +27,13 @@ class CallWriter {
   explicit CallWriter(Plan &plan) : plan_(plan), function_(*plan.function), call_(plan.call) {}
 
   void write(const std::vector<BoundArgument> &arguments, const std::string &from) {
+    if (plan_.streamed) return write_lines(arguments, from);
     const std::string page = page_sql(arguments, from);
     const bool counted = plan_.preferences.count_exact && function_.set;
     std::string sql = "WITH ";
-    if (counted) {
+    if (plan_.keyset) {
+      sql += keyset_sql(page);
+    } else if (counted) {
       sql += "pgrst_source AS MATERIALIZED (" + page + "), pgrst_page AS (SELECT * FROM pgrst_source" + paging() + ")";
     } else {
       sql += "pgrst_page AS (" + page + (function_.set ? paging() : "") + ")";
@@ -38,9 +42,9 @@ class CallWriter {
     const std::string limit = call_.bind(std::to_string(plan_.max_response), kInt8);
     const std::string size = plan_.in_batch ? "size" : "pg_catalog.octet_length(body)";
     sql += " SELECT total, amount, CASE WHEN " + size + " <= " + limit + " THEN body END, headers, status, (" + size +
-           " <= " + limit + ")::text" + sound_sql(size, limit) + keep_sql(size, limit) + " FROM " +
-           (plan_.in_batch ? kSummed : "") + "(SELECT " + total + " AS total, pg_catalog.count(*)::text AS amount, " +
-           body_sql() +
+           " <= " + limit + ")::text" + sound_sql(size, limit) + keep_sql(size, limit) +
+           (plan_.keyset ? ", " + page_end_sql() : "") + " FROM " + (plan_.in_batch ? kSummed : "") + "(SELECT " +
+           total + " AS total, pg_catalog.count(*)::text AS amount, " + body_sql() +
            " AS body, nullif(pg_catalog.current_setting('response.headers', true), '') AS headers"
            ", nullif(pg_catalog.current_setting('response.status', true), '') AS status FROM pgrst_page) pgrst_answer" +
            (plan_.in_batch ? ") pgrst_sum" : "");
@@ -48,6 +52,93 @@ class CallWriter {
   }
 
  private:
+  // One row of text for each line, none of them longer than an answer may be.
+  void write_lines(const std::vector<BoundArgument> &arguments, const std::string &from) {
+    const std::string page = page_sql(arguments, from) + (function_.set ? paging() : "");
+    const std::string limit = call_.bind(std::to_string(plan_.max_response), kInt8);
+    call_.sql = "WITH pgrst_page AS (" + page + ") SELECT CASE WHEN pg_catalog.octet_length(line) <= " + limit +
+                " THEN line END FROM (SELECT " + line_sql() + " AS line FROM pgrst_page OFFSET 0) pgrst_lines";
+  }
+
+  // White space between the tokens of a json column may hold line ends; in its strings there are none.
+  std::string line_sql() const {
+    const bool scalar = function_.returns != Returns::kRow;
+    const std::string json =
+        scalar ? std::string("coalesce(pg_catalog.to_json(pgrst_page.") + kScalarLabel + ")::text, 'null')"
+               : "pg_catalog.row_to_json(pgrst_page)::text";
+    return "pg_catalog.translate(" + json + ", pg_catalog.chr(10) || pg_catalog.chr(13), '  ')";
+  }
+
+  // The rows of a page and the one behind it, with the columns of the order beside them.
+  std::string keyset_sql(const std::string &page) {
+    std::vector<std::string> order;
+    for (std::size_t i = 0; i < plan_.rows.order.size(); ++i) {
+      order.push_back(key_name(i) + direction(plan_.rows.order[i]));
+    }
+    page_size_ = call_.bind(std::to_string(*plan_.rows.limit), kInt8);
+    return "pgrst_keyed AS (" + page + " LIMIT " + page_size_ +
+           " + 1), pgrst_numbered AS (SELECT *, pg_catalog.row_number() OVER w AS pgrst_place, pg_catalog.rank() OVER "
+           "w "
+           "AS pgrst_rank FROM pgrst_keyed WINDOW w AS (ORDER BY " +
+           joined(order, ", ") +
+           ")), pgrst_page AS (SELECT pgrst_item FROM pgrst_numbered WHERE pgrst_place <= " + page_size_ +
+           " ORDER BY pgrst_place)";
+  }
+
+  // The key of the last row where another one follows; '!' where that one has the same key, so that it would be missed.
+  std::string page_end_sql() const {
+    std::vector<std::string> keys;
+    for (std::size_t i = 0; i < plan_.rows.order.size(); ++i) keys.push_back("l." + key_name(i) + "::text");
+    return "(SELECT CASE WHEN n.pgrst_rank = l.pgrst_rank THEN '!' WHEN n.pgrst_rank IS NOT NULL THEN "
+           "pg_catalog.json_build_array(" +
+           joined(keys, ", ") +
+           ")::text END FROM pgrst_numbered l LEFT JOIN pgrst_numbered n ON n.pgrst_place = l.pgrst_place + 1 WHERE "
+           "l.pgrst_place = " +
+           page_size_ + ")";
+  }
+
+  static std::string key_name(std::size_t place) { return "pgrst_key" + std::to_string(place + 1); }
+
+  static std::string direction(const OrderItem &item) {
+    std::string sql = item.descending ? " DESC" : " ASC";
+    if (item.nulls_first) sql += *item.nulls_first ? " NULLS FIRST" : " NULLS LAST";
+    return sql;
+  }
+
+  std::string item_and_keys_sql() {
+    const std::string columns = select_sql();
+    std::string sql = columns == "pgrst_call.*"
+                          ? "pgrst_call AS pgrst_item"
+                          : "(SELECT pgrst_row FROM (SELECT " + columns + ") AS pgrst_row) AS pgrst_item";
+    for (std::size_t i = 0; i < plan_.rows.order.size(); ++i) {
+      sql += ", " + expression(plan_.rows.order[i].field).sql + " AS " + key_name(i);
+    }
+    return sql;
+  }
+
+  // What stands behind the key: it differs in the first column that does not equal, and there in the direction.
+  std::string behind_sql(const PageKey &key) {
+    std::vector<std::string> ways, equal;
+    for (std::size_t i = 0; i < key.size(); ++i) {
+      const OrderItem &item = plan_.rows.order[i];
+      const Expression column = expression(item.field);
+      const bool nulls_first = item.nulls_first.value_or(item.descending);
+      std::string value, further;
+      if (key[i]) {
+        value = call_.bind(*key[i], column.type.oid);
+        further = column.sql + (item.descending ? " < " : " > ") + value;
+        if (!nulls_first) further = "(" + further + " OR " + column.sql + " IS NULL)";
+      } else {
+        further = nulls_first ? column.sql + " IS NOT NULL" : "FALSE";
+      }
+      std::vector<std::string> way = equal;
+      way.push_back(further);
+      ways.push_back("(" + joined(way, " AND ") + ")");
+      equal.push_back(key[i] ? column.sql + " = " + value : column.sql + " IS NULL");
+    }
+    return "(" + joined(ways, " OR ") + ")";
+  }
+
   // What a check behind the call has to know about the result, where a refusal must undo what was done.
   std::string sound_sql(const std::string &size, const std::string &limit) {
     if (plan_.read_only && !plan_.in_batch) return "";
@@ -86,11 +177,15 @@ class CallWriter {
       refuse_columns();
       return "SELECT " + call_sql(arguments) + " AS " + kScalarLabel + (from.empty() ? "" : " FROM " + from);
     }
-    std::string sql = "SELECT " + select_sql() + " FROM ";
+    std::string sql = "SELECT " + (plan_.keyset ? item_and_keys_sql() : select_sql()) + " FROM ";
     if (!from.empty()) sql += from + ", LATERAL ";
     sql += call_sql(arguments) + " AS pgrst_call";
     std::vector<std::string> where;
     for (const auto &condition : plan_.rows.where) where.push_back(condition_sql(condition));
+    if (!plan_.rows.page_token.empty()) {
+      const std::string name = function_.schema + "." + function_.name;
+      where.push_back(behind_sql(page_key(plan_.rows.page_token, name, plan_.rows.order)));
+    }
     if (!where.empty()) sql += " WHERE " + joined(where, " AND ");
     return sql + order_sql();
   }
@@ -149,9 +244,7 @@ class CallWriter {
   std::string order_sql() {
     std::vector<std::string> items;
     for (const auto &item : plan_.rows.order) {
-      std::string sql = expression(item.field).sql + (item.descending ? " DESC" : " ASC");
-      if (item.nulls_first) sql += *item.nulls_first ? " NULLS FIRST" : " NULLS LAST";
-      items.push_back(std::move(sql));
+      items.push_back(expression(item.field).sql + direction(item));
     }
     return items.empty() ? "" : " ORDER BY " + joined(items, ", ");
   }
@@ -251,7 +344,7 @@ class CallWriter {
 
   std::string body_sql() const {
     const bool scalar = function_.returns != Returns::kRow;
-    std::string item = scalar ? std::string("pgrst_page.") + kScalarLabel : "pgrst_page";
+    std::string item = scalar ? std::string("pgrst_page.") + kScalarLabel : row_sql();
     switch (plan_.media.shape) {
       case Shape::kRaw: {
         const std::string base = "(pgrst_page." + std::string(kScalarLabel) + "::" + function_.media_base.sql + ")";
@@ -262,11 +355,14 @@ class CallWriter {
       }
       case Shape::kCsv:
         return csv_sql();
+      case Shape::kLines:
+        return "coalesce(pg_catalog.string_agg(" + line_sql() + " || pg_catalog.chr(10), ''), '')";
       case Shape::kSingular:
       case Shape::kJson:
         break;
     }
-    if (plan_.media.strip_nulls && !scalar) item = "pg_catalog.json_strip_nulls(pg_catalog.row_to_json(pgrst_page))";
+    if (plan_.media.strip_nulls && !scalar)
+      item = "pg_catalog.json_strip_nulls(pg_catalog.row_to_json(" + row_sql() + "))";
     const bool single = !function_.set || plan_.media.shape == Shape::kSingular;
     const std::string rows = "pg_catalog.json_agg(" + item + ")";
     return single ? "coalesce((" + rows + "->0)::text, 'null')" : "coalesce(" + rows + "::text, '[]')";
@@ -274,15 +370,22 @@ class CallWriter {
 
   // The header comes from the rows where there are any: a bare record has no columns in the catalogue.
   std::string csv_sql() const {
+    const std::string row = row_sql();
     return "coalesce((SELECT pg_catalog.string_agg(k, ',' ORDER BY o) || pg_catalog.chr(10) FROM (SELECT "
-           "pg_catalog.row_to_json(pgrst_page) AS r FROM pgrst_page LIMIT 1) f, pg_catalog.json_object_keys(f.r) WITH "
-           "ORDINALITY AS h(k, o)) || pg_catalog.string_agg(pg_catalog.substr(pgrst_page::text, 2, "
-           "pg_catalog.length(pgrst_page::text) - 2), pg_catalog.chr(10)), '')";
+           "pg_catalog.row_to_json(" +
+           row +
+           ") AS r FROM pgrst_page LIMIT 1) f, pg_catalog.json_object_keys(f.r) WITH "
+           "ORDINALITY AS h(k, o)) || pg_catalog.string_agg(pg_catalog.substr(" +
+           row + "::text, 2, pg_catalog.length(" + row + "::text) - 2), pg_catalog.chr(10)), '')";
   }
+
+  // A row of the page, without the columns that lead to the next one.
+  std::string row_sql() const { return plan_.keyset ? "pgrst_page.pgrst_item" : "pgrst_page"; }
 
   Plan &plan_;
   const Function &function_;
   Statement &call_;
+  std::string page_size_;  // the parameter that holds it
 };
 
 }  // namespace

@@ -32,8 +32,17 @@ class Exchange {
   /// More bytes of an open stream; false when the client has left, or has been cut off because it does not read.
   bool send(std::string_view bytes);
 
-  /// Ends an open stream.
+  /// Cuts an open stream off.
   void close_stream();
+
+  /// Sends the head of `response` and keeps the answer open for send_part(), whose end the client can tell from a cut.
+  void open_parts();
+
+  /// More of an answer that is open. False when the client does not keep up: `drained` is called when it has.
+  bool send_part(std::string_view bytes);
+
+  /// The answer is whole; the connection goes on with the next request.
+  void end_parts();
 
   httplib::Request request;
   httplib::Response response;
@@ -42,6 +51,9 @@ class Exchange {
 
   /// Called once when the client leaves before the answer, or leaves the stream.
   std::function<void()> abandoned;
+
+  /// Called once after a send_part() that gave false, when more can be sent.
+  std::function<void()> drained;
 
  private:
   void add_request_id();

@@ -2,6 +2,7 @@
 
 #include <array>
 #include <boost/beast/http/status.hpp>
+#include <cstdio>
 #include <ctime>
 
 namespace nexus::bridge::net {
@@ -59,11 +60,18 @@ std::string head_of(const httplib::Request &request, const httplib::Response &re
   return head.append("\r\n");
 }
 
-std::string stream_head_of(const httplib::Response &response) {
+std::string stream_head_of(const httplib::Response &response, bool chunked, bool last) {
   std::string head = start_of(response);
   for (const auto &[name, value] : response.headers) add(head, name, value);
-  add(head, "Connection", "close");
+  if (chunked) add(head, "Transfer-Encoding", "chunked");
+  if (last) add(head, "Connection", "close");
   return head.append("\r\n");
+}
+
+std::string chunk_of(std::string_view bytes) {
+  std::array<char, 24> size{};
+  std::snprintf(size.data(), size.size(), "%zx\r\n", bytes.size());
+  return std::string(size.data()).append(bytes).append("\r\n");
 }
 
 }  // namespace nexus::bridge::net

@@ -3,6 +3,7 @@
 #include <httplib.h>
 
 #include <string>
+#include <string_view>
 
 namespace nexus::bridge::net {
 
@@ -10,8 +11,11 @@ namespace nexus::bridge::net {
 /// answer of a connection, `Connection: close`.
 std::string head_of(const httplib::Request &request, const httplib::Response &response, bool last);
 
-/// The head of a stream, whose end is the end of the connection.
-std::string stream_head_of(const httplib::Response &response);
+/// The head of a stream. `chunked`: its end is marked (RFC 9112, 7.1); else it is the end of the connection.
+std::string stream_head_of(const httplib::Response &response, bool chunked, bool last);
+
+/// Bytes as one chunk.
+std::string chunk_of(std::string_view bytes);
 
 /// True when the answer has no body on the wire.
 bool without_body(const httplib::Request &request, const httplib::Response &response);

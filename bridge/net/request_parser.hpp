@@ -36,6 +36,7 @@ class RequestParser : private boost::beast::http::basic_parser<true> {
   bool done() const { return is_done(); }
   bool head_done() const { return is_header_done(); }
   bool keep_alive() const { return keep_alive_; }
+  bool http_1_1() const { return http_1_1_; }
   /// The client waits for "100 Continue" before it sends the body.
   bool expects_continue() const { return expects_continue_ && !is_done(); }
   std::size_t body_bytes() const { return request.body.size(); }

@@ -5,6 +5,7 @@
 #include <sys/socket.h>
 
 #include <boost/asio/buffer.hpp>
+#include <boost/asio/post.hpp>
 
 #include "bridge/http/answer.hpp"
 #include "bridge/http/error.hpp"
@@ -18,9 +19,10 @@ namespace asio = boost::asio;
 using boost::system::error_code;
 using tcp = asio::ip::tcp;
 
-constexpr std::size_t kMaxAhead = std::size_t{64} << 10;  // bytes of later requests that are taken before their turn
-constexpr std::size_t kSlowestBody = 10240;               // bytes a second
-constexpr std::size_t kSlowestReader = 10240;             // bytes a second
+constexpr std::size_t kMaxAhead = std::size_t{64} << 10;    // bytes of later requests that are taken before their turn
+constexpr std::size_t kSlowestBody = 10240;                 // bytes a second
+constexpr std::size_t kSlowestReader = 10240;               // bytes a second
+constexpr std::size_t kMaxBehind = std::size_t{128} << 10;  // bytes of a stream that wait for its reader
 constexpr std::size_t kMaxLinger = std::size_t{16} << 20;
 constexpr int kClientLeft = 499;  // never sent: it stands in the log for a request that nobody waited for
 constexpr auto kLinger = std::chrono::seconds(2);
@@ -101,7 +103,7 @@ void Session::arrived(std::string_view bytes) {
     if (lingered_ > kMaxLinger) return close();
     return watch();
   }
-  if (state_ != State::kStreaming) in_.append(bytes);
+  if (state_ != State::kStreaming || parts_) in_.append(bytes);
   pump();
   watch();
 }
@@ -117,6 +119,9 @@ void Session::ended() {
       return refuse(FramingError(400, "The request is incomplete"));
     case State::kWriting:
       last_ = last_ || in_.empty();
+      return;
+    case State::kStreaming:
+      if (!parts_) close();  // else what has left altogether shows when it is written to
       return;
     default:
       close();
@@ -179,6 +184,7 @@ void Session::send_continue() {
 
 void Session::dispatch() {
   keep_alive_ = parser_->keep_alive();
+  http_1_1_ = parser_->http_1_1();
   parser_->request.remote_addr = peer_;
   exchange_ = std::make_shared<Exchange>(shared_from_this(), std::move(parser_->request));
   parser_.reset();
@@ -273,7 +279,13 @@ void Session::all_sent() {
   out_ = std::string();
   out_at_ = 0;
   deadline_.reset();
-  if (state_ == State::kStreaming) return;
+  if (state_ == State::kStreaming) {
+    if (!std::exchange(behind_, false)) return;
+    return asio::post(loop_.context, [weak = std::weak_ptr<Exchange>(exchange_)] {
+      const auto exchange = weak.lock();
+      if (exchange && exchange->drained) exchange->drained();
+    });
+  }
   if (last_) return linger();
   state_ = State::kIdle;
   started_ = Clock::now();
@@ -293,13 +305,48 @@ void Session::linger() {
   watch();
 }
 
-void Session::open_stream(Exchange &exchange) {
+void Session::open_stream(Exchange &exchange, bool parts) {
   if (exchange_.get() != &exchange || state_ != State::kWorking) return;
+  grace_.reset();
+  parts_ = parts;
+  behind_ = false;
   state_ = State::kStreaming;
   streamed_ = 0;
   out_head_.clear();
-  out_ = stream_head_of(exchange.response);
-  in_ = std::string();
+  last_ = last_ || !keep_alive_ || loop_.closing || !parts || !http_1_1_;
+  out_ = stream_head_of(exchange.response, parts && http_1_1_, last_);
+  out_at_ = 0;
+  if (!parts) in_ = std::string();
+  flush();
+}
+
+// What the kernel has taken is kept no longer.
+void Session::forget_sent() {
+  if (tls_ || out_at_ < out_head_.size()) return;
+  out_.erase(0, out_at_ - out_head_.size());
+  out_head_.clear();
+  out_at_ = 0;
+}
+
+bool Session::send_part(std::string_view bytes) {
+  if (state_ != State::kStreaming || bytes.empty()) return true;
+  forget_sent();
+  out_ += http_1_1_ ? chunk_of(bytes) : std::string(bytes);
+  streamed_ += bytes.size();
+  flush();
+  const bool keeps_up = state_ != State::kStreaming || out_.size() - std::min(out_.size(), out_at_) < kMaxBehind;
+  behind_ = !keeps_up;
+  return keeps_up;
+}
+
+void Session::end_parts(Exchange &exchange) {
+  if (exchange_.get() != &exchange || state_ != State::kStreaming) return;
+  log(exchange, exchange.response.status, streamed_);
+  exchange_.reset();
+  forget_sent();
+  if (http_1_1_) out_ += "0\r\n\r\n";
+  state_ = State::kWriting;
+  last_ = last_ || loop_.closing;
   flush();
 }
 
@@ -393,7 +440,7 @@ void Exchange::answer_with(std::string bytes) {
 
 void Exchange::open_stream() {
   add_request_id();
-  session_->open_stream(*this);
+  session_->open_stream(*this, false);
 }
 
 bool Exchange::send(std::string_view bytes) {
@@ -402,6 +449,19 @@ bool Exchange::send(std::string_view bytes) {
 
 void Exchange::close_stream() {
   session_->close();
+}
+
+void Exchange::open_parts() {
+  add_request_id();
+  session_->open_stream(*this, true);
+}
+
+bool Exchange::send_part(std::string_view bytes) {
+  return session_->send_part(bytes);
+}
+
+void Exchange::end_parts() {
+  session_->end_parts(*this);
 }
 
 }  // namespace nexus::bridge::net

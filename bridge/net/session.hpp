@@ -62,7 +62,10 @@ class Session : public std::enable_shared_from_this<Session> {
   void flush_tls();
   void all_sent();
   void linger();
-  void open_stream(Exchange &exchange);
+  void open_stream(Exchange &exchange, bool parts);
+  bool send_part(std::string_view bytes);
+  void end_parts(Exchange &exchange);
+  void forget_sent();
   bool stream(std::string_view bytes);
   std::chrono::microseconds time_taken() const;
   void log(const Exchange &exchange, int status, std::size_t bytes) const;
@@ -79,6 +82,7 @@ class Session : public std::enable_shared_from_this<Session> {
   std::optional<Clock::time_point> deadline_;
   Clock::time_point started_;
   bool watching_ = false, writing_ = false, pumping_ = false, keep_alive_ = true, last_ = false, peer_done_ = false;
+  bool http_1_1_ = true, parts_ = false, behind_ = false;
 };
 
 }  // namespace nexus::bridge::net

@@ -69,7 +69,8 @@ void Executor::submit(const JobPtr &job) {
 // Calls that are slow keep to their part of the connections. Those of which nothing is known count as slow, but one of
 // them at a time may go beyond, lest they wait for slow ones without need.
 bool Executor::may_run(Job &job) {
-  const Lanes::Pace pace = lanes_.pace(job.script.lane);
+  // How long a stream takes is its reader's affair.
+  const Lanes::Pace pace = job.script.streamed ? Lanes::Pace::kSlow : lanes_.pace(job.script.lane);
   job.slow = pace != Lanes::Pace::kFast;
   job.trial = pace == Lanes::Pace::kUnknown && slow_running_ >= slow_limit();
   return !job.slow || slow_running_ < slow_limit() ||
@@ -127,7 +128,7 @@ void Executor::next() {
   }
   while (static_cast<int>(lines_.size()) == options_.size && !waiting_.empty()) {
     const JobPtr job = waiting_.front();
-    if (!job->script.read_only || lanes_.pace(job->script.lane) != Lanes::Pace::kFast) break;
+    if (!job->script.read_only || job->script.streamed || lanes_.pace(job->script.lane) != Lanes::Pace::kFast) break;
     const auto line = line_to_queue_on();
     if (!line) break;
     waiting_.pop_front();
@@ -207,7 +208,7 @@ void Executor::finished(Line &line, const JobPtr &job) {
   if (job->outcome.error && wants_another_try(line, job)) {
     again(job);
   } else {
-    lanes_.took(job->script.lane, duration_cast<Lanes::Time>(Clock::now() - job->begun));
+    if (!job->script.streamed) lanes_.took(job->script.lane, duration_cast<Lanes::Time>(Clock::now() - job->begun));
     complete(job);
   }
   if (Clock::now() - line.created() > options_.max_lifetime && line.jobs().empty()) drop(line);
@@ -217,7 +218,7 @@ void Executor::finished(Line &line, const JobPtr &job) {
 // Whether a script that failed is worth running once more. Its transaction is undone, so nothing is done twice.
 bool Executor::wants_another_try(Line &line, const JobPtr &job) {
   const DatabaseError &error = *job->outcome.error;
-  if (job->abandoned || job->tries >= kRetries) return false;
+  if (job->abandoned || job->flowing || job->tries >= kRetries) return false;
   // The script before it failed, and its end had not come yet when this one began.
   if (error.step == Step::kBegin && error.sqlstate == "25P02") {
     --job->tries;
@@ -246,7 +247,7 @@ void Executor::lost(Line &line, const std::string &reason, Loss loss) {
     const JobPtr &job = *it;
     ended(*job);
     // A farewell before any other word: it had not begun. Else the outcome is unknown.
-    const bool harmless = job->script.read_only || (!job->answered && loss == Loss::kFarewell);
+    const bool harmless = (job->script.read_only && !job->flowing) || (!job->answered && loss == Loss::kFarewell);
     if (loss != Loss::kSilent && !job->abandoned && harmless && job->tries < kRetries) {
       again(job);
     } else {
@@ -282,7 +283,18 @@ void Executor::abandon(const JobPtr &job) {
   job->done = nullptr;
   ++counters_.cancelled;
   for (const auto &line : lines_) {
-    if (!line->jobs().empty() && line->jobs().front() == job) return cancel(*line);
+    if (line->jobs().empty() || line->jobs().front() != job) continue;
+    const auto kept = line;
+    cancel(*kept);
+    return kept->resume();  // what still comes is thrown away
+  }
+}
+
+void Executor::resume(const JobPtr &job) {
+  for (const auto &line : lines_) {
+    if (line->jobs().empty() || line->jobs().front() != job) continue;
+    const auto kept = line;
+    return kept->resume();
   }
 }
 
@@ -333,7 +345,7 @@ void Executor::tick() {
     const JobPtr job = line->jobs().front();
     const auto runs = now - job->begun;
     if (runs > kTick) {
-      lanes_.took(job->script.lane, duration_cast<Lanes::Time>(runs));
+      if (!job->script.streamed) lanes_.took(job->script.lane, duration_cast<Lanes::Time>(runs));
       if (!job->slow) {
         job->slow = true;
         ++slow_running_;

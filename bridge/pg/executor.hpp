@@ -57,6 +57,9 @@ class Executor : public std::enable_shared_from_this<Executor> {
   /// Nobody waits for the answer any more: the query is cancelled.
   void abandon(const JobPtr &job);
 
+  /// The rows of a job can be taken again.
+  void resume(const JobPtr &job);
+
   /// Asks the server to stop all that runs, and closes all connections.
   void stop();
 

@@ -141,12 +141,25 @@ void Line::forget_prepared() {
   flush();
 }
 
+// While nobody takes the rows, nothing is read, so that the server waits as well.
 void Line::watch_read() {
+  if (watching_ || paused_) return;
+  watching_ = true;
   descriptor_.async_wait(stream_descriptor::wait_read, [self = shared_from_this()](const error_code &error) {
+    self->watching_ = false;
     if (error || self->closed_) return;
     self->read();
     if (!self->closed_) self->watch_read();
   });
+}
+
+void Line::resume() {
+  if (closed_ || !paused_) return;
+  paused_ = false;
+  take_results();
+  if (closed_) return;
+  flush();
+  watch_read();
 }
 
 void Line::watch_write() {
@@ -176,11 +189,26 @@ void Line::take_results() {
   if (taking_) return;
   taking_ = true;
   const auto self = shared_from_this();
-  while (!closed_ && !expected_.empty() && PQisBusy(connection_.get()) == 0) {
+  while (!closed_ && !paused_ && !expected_.empty() && PQisBusy(connection_.get()) == 0) {
     const std::unique_ptr<PGresult, Clear> result(PQgetResult(connection_.get()));
     if (!take_result(result.get())) break;
   }
+  if (!closed_ && !paused_ && !jobs_.empty()) {
+    const JobPtr job = jobs_.front();
+    if (job->flowing && !job->abandoned && !job->on_pause() && !job->abandoned) paused_ = true;
+  }
   taking_ = false;
+}
+
+void Line::take_row(const PGresult *result, Job &job) {
+  job.answered = job.flowing = true;
+  if (job.abandoned) return;
+  std::optional<std::string_view> value;
+  if (PQgetisnull(result, 0, 0) == 0) {
+    value.emplace(PQgetvalue(result, 0, 0), static_cast<std::size_t>(PQgetlength(result, 0, 0)));
+  }
+  // Whoever takes rows may also leave.
+  if (!job.on_row(value) && !job.abandoned) paused_ = true;
 }
 
 // False when there is nothing more to take.
@@ -189,6 +217,12 @@ bool Line::take_result(PGresult *result) {
   if (result == nullptr) {
     if (expected.kind == Expected::Kind::kSync) return false;
     expected_.pop_front();
+    const Expected *next = expected_.empty() ? nullptr : &expected_.front();
+    if (next != nullptr && next->kind == Expected::Kind::kRun && next->job &&
+        next->job->script.stages[next->stage].streamed && PQsetSingleRowMode(connection_.get()) == 0) {
+      fail("libpq cannot give single rows");
+      return false;
+    }
     return true;
   }
   const ExecStatusType status = PQresultStatus(result);
@@ -212,6 +246,9 @@ bool Line::take_result(PGresult *result) {
       events_.finished(*this, job);
       return true;
     }
+    case PGRES_SINGLE_TUPLE:
+      if (job) take_row(result, *job);
+      return true;
     case PGRES_PIPELINE_ABORTED:
       if (expected.kind == Expected::Kind::kPrepare) prepared_.forget(expected.prepared);
       return true;

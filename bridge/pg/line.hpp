@@ -46,6 +46,9 @@ class Line : public std::enable_shared_from_this<Line> {
   /// must be ones that only read.
   std::vector<JobPtr> take_back();
 
+  /// Goes on behind a row that could not be taken.
+  void resume();
+
   /// Drops all prepared statements: the server's idea of them differs from ours.
   void forget_prepared();
 
@@ -74,6 +77,7 @@ class Line : public std::enable_shared_from_this<Line> {
   void read();
   void take_results();
   bool take_result(PGresult *result);
+  void take_row(const PGresult *result, Job &job);
   void flush();
   void send_statement(const Statement &statement, const JobPtr &job, std::size_t stage);
   void send_own(const char *sql);
@@ -88,7 +92,7 @@ class Line : public std::enable_shared_from_this<Line> {
   std::deque<Expected> expected_;
   std::deque<JobPtr> jobs_;
   Clock::time_point created_, last_used_;
-  bool closed_ = false, rolling_back_ = false, writing_ = false, taking_ = false;
+  bool closed_ = false, rolling_back_ = false, writing_ = false, taking_ = false, watching_ = false, paused_ = false;
 };
 
 }  // namespace nexus::bridge::pg

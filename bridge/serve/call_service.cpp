@@ -5,6 +5,8 @@
 #include <atomic>
 #include <boost/asio/post.hpp>
 
+#include "bridge/serve/line_stream.hpp"
+
 namespace nexus::bridge::serve {
 
 CallService::CallService(net::Loop &loop, const Settings &settings, const Handler &handler, Gateway &gateway,
@@ -55,6 +57,7 @@ void CallService::go_on(const std::shared_ptr<net::Exchange> &exchange, const st
 }
 
 void CallService::call(const std::shared_ptr<net::Exchange> &exchange, const std::shared_ptr<Call> &call) {
+  if (call->script.streamed) return stream(exchange, call);
   auto job = std::make_shared<pg::Job>();
   job->script = std::move(call->script);
   job->done = [this, exchange, call](Outcome outcome) {
@@ -99,6 +102,45 @@ void CallService::hash_password(const std::shared_ptr<net::Exchange> &exchange, 
   exchange->abandoned = nullptr;
   handler_.fail(exchange->request, exchange->response, unavailable("HTTP503", "Too many passwords wait to be checked"));
   exchange->answer();
+}
+
+// Rows go out as they come. Where the reading ends early, the client sees the answer cut off.
+void CallService::stream(const std::shared_ptr<net::Exchange> &exchange, const std::shared_ptr<Call> &call) {
+  auto job = std::make_shared<pg::Job>();
+  job->script = std::move(call->script);
+  const auto lines = std::make_shared<LineStream>(
+      exchange, [exchange, call] { Handler::write_stream_head(exchange->request, exchange->response, *call); });
+  const auto end_early = [this, exchange, lines](const HttpError &error) {
+    exchange->abandoned = exchange->drained = nullptr;
+    if (lines->open()) {
+      spdlog::warn("a stream ends early: {}", error.message);
+      return exchange->close_stream();
+    }
+    handler_.fail(exchange->request, exchange->response, error);
+    exchange->answer();
+  };
+  job->on_row = [this, lines, end_early, weak = std::weak_ptr<pg::Job>(job)](std::optional<std::string_view> line) {
+    if (line) return lines->add(*line);
+    const auto running = weak.lock();
+    if (running) executor_->abandon(running);
+    end_early(answer_too_large());
+    return true;
+  };
+  job->on_pause = [lines] { return lines->flush(); };
+  job->done = [exchange, call, lines, end_early](const Outcome &outcome) {
+    if (outcome.error) exchange->sqlstate = outcome.error->sqlstate;
+    if (outcome.unavailable) return end_early(*outcome.unavailable);
+    if (outcome.error) return end_early(from_database(*outcome.error, call->plan.identity.anonymous));
+    exchange->abandoned = exchange->drained = nullptr;
+    lines->finish();
+  };
+  exchange->abandoned = [this, weak = std::weak_ptr<pg::Job>(job)] {
+    if (const auto running = weak.lock()) executor_->abandon(running);
+  };
+  exchange->drained = [this, weak = std::weak_ptr<pg::Job>(job)] {
+    if (const auto running = weak.lock()) executor_->resume(running);
+  };
+  executor_->submit(job);
 }
 
 // The function may be younger than the picture of the schemas.

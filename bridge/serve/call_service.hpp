@@ -26,6 +26,7 @@ class CallService : public net::Service {
   void begin(const std::shared_ptr<net::Exchange> &exchange, bool again);
   void go_on(const std::shared_ptr<net::Exchange> &exchange, const std::shared_ptr<Call> &call, Next next);
   void call(const std::shared_ptr<net::Exchange> &exchange, const std::shared_ptr<Call> &call);
+  void stream(const std::shared_ptr<net::Exchange> &exchange, const std::shared_ptr<Call> &call);
   void hash_password(const std::shared_ptr<net::Exchange> &exchange, const std::shared_ptr<Call> &call);
   void await_catalogue(const std::shared_ptr<net::Exchange> &exchange);
   void fail(net::Exchange &exchange, const std::exception &error) const;

@@ -20,18 +20,19 @@ CREATE TABLE nexus.ai_results (
   task_type text PRIMARY KEY,
   schema jsonb NOT NULL CHECK (nexus.jsonschema_valid(schema, '{}') IS NOT NULL),
   suggestion_type text,                        -- of ai_content_suggestions; NULL: the result stays with its task
-  path text NOT NULL DEFAULT ''                -- the list whose elements become suggestions
+  path text NOT NULL DEFAULT '',               -- the list whose elements become suggestions
+  custom boolean NOT NULL DEFAULT true         -- false for rows that come with the extension
 );
-INSERT INTO nexus.ai_results (task_type, suggestion_type, path, schema) VALUES
-  ('caption', 'caption', 'captions', '{"type": "object", "required": ["captions"], "additionalProperties": false, "properties": {"captions": {"type": "array", "minItems": 1, "maxItems": 20,
+INSERT INTO nexus.ai_results (task_type, suggestion_type, path, custom, schema) VALUES
+  ('caption', 'caption', 'captions', false, '{"type": "object", "required": ["captions"], "additionalProperties": false, "properties": {"captions": {"type": "array", "minItems": 1, "maxItems": 20,
     "items": {"type": "object", "required": ["text"], "additionalProperties": false, "properties": {"text": {"type": "string", "minLength": 1, "maxLength": 10000}, "confidence": {"type": "number", "minimum": 0, "maximum": 1}}}}}}'),
-  ('hashtags', 'hashtags', 'hashtags', '{"type": "object", "required": ["hashtags"], "additionalProperties": false, "properties": {"hashtags": {"type": "array", "minItems": 1, "maxItems": 20,
+  ('hashtags', 'hashtags', 'hashtags', false, '{"type": "object", "required": ["hashtags"], "additionalProperties": false, "properties": {"hashtags": {"type": "array", "minItems": 1, "maxItems": 20,
     "items": {"type": "object", "required": ["tags"], "additionalProperties": false, "properties": {"tags": {"type": "array", "minItems": 1, "maxItems": 50, "items": {"type": "string", "minLength": 1, "maxLength": 140}}, "confidence": {"type": "number", "minimum": 0, "maximum": 1}}}}}}'),
-  ('content_idea', 'content_idea', 'ideas', '{"type": "object", "required": ["ideas"], "additionalProperties": false, "properties": {"ideas": {"type": "array", "minItems": 1, "maxItems": 20,
+  ('content_idea', 'content_idea', 'ideas', false, '{"type": "object", "required": ["ideas"], "additionalProperties": false, "properties": {"ideas": {"type": "array", "minItems": 1, "maxItems": 20,
     "items": {"type": "object", "required": ["text"], "additionalProperties": false, "properties": {"text": {"type": "string", "minLength": 1, "maxLength": 10000}, "confidence": {"type": "number", "minimum": 0, "maximum": 1}}}}}}'),
-  ('script', NULL, '', '{"type": "object", "required": ["text"], "additionalProperties": false, "properties": {"text": {"type": "string", "minLength": 1, "maxLength": 200000}}}'),
-  ('translation', NULL, '', '{"type": "object", "required": ["text"], "additionalProperties": false, "properties": {"text": {"type": "string", "minLength": 1, "maxLength": 200000}}}');
-SELECT pg_catalog.pg_extension_config_dump('nexus.ai_results', '');
+  ('script', NULL, '', false, '{"type": "object", "required": ["text"], "additionalProperties": false, "properties": {"text": {"type": "string", "minLength": 1, "maxLength": 200000}}}'),
+  ('translation', NULL, '', false, '{"type": "object", "required": ["text"], "additionalProperties": false, "properties": {"text": {"type": "string", "minLength": 1, "maxLength": 200000}}}');
+SELECT pg_catalog.pg_extension_config_dump('nexus.ai_results', 'WHERE custom');
 
 CREATE FUNCTION nexus.ai_hold(task_type text) RETURNS text LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
   RETURN CASE

@@ -153,6 +153,35 @@ TEST_F(BridgeHandler, ContextIsAllParameters) {
   EXPECT_EQ(database.last.stages[1].statement.sql.find("it's"), std::string::npos);
 }
 
+TEST_F(BridgeHandler, CredentialsStayInside) {
+  send(
+      "POST", "/rpc/add", R"({"a": 1, "b": 2})",
+      {{"Authorization", "Basic c2VjcmV0"}, {"APIKEY", "c2VjcmV0"}, {"Proxy-Authorization", "c2VjcmV0"}, {"X-A", "1"}});
+  bool headers = false;
+  for (const auto &stage : database.last.stages) {
+    for (const auto &parameter : stage.statement.parameters) {
+      EXPECT_EQ(parameter.value.find("c2VjcmV0"), std::string::npos);
+      headers = headers || parameter.value == R"({"x-a":"1"})";
+    }
+  }
+  EXPECT_TRUE(headers);
+}
+
+TEST_F(BridgeHandler, OnlyWhatReadsIsStreamed) {
+  const httplib::Headers lines{{"Accept", "application/x-ndjson"}};
+  send("GET", "/rpc/posts", "", lines);
+  EXPECT_TRUE(database.last.streamed);
+  EXPECT_NE(database.call().sql.find("OFFSET 0) pgrst_lines"), std::string::npos);
+  EXPECT_NE(steps().find("COMMIT"), std::string::npos);
+  for (const char *method : {"HEAD", "POST"}) {
+    EXPECT_EQ(send(method, "/rpc/posts", "", lines).get_header_value("Content-Type"), "application/x-ndjson");
+    EXPECT_FALSE(database.last.streamed);
+  }
+  send("GET", "/rpc/posts", "", {lines.begin(), lines.end()});
+  send("GET", "/rpc/posts");
+  EXPECT_FALSE(database.last.streamed);
+}
+
 TEST_F(BridgeHandler, Paging) {
   result(10, 3, "[]");
   const auto page = send("GET", "/rpc/posts?limit=3&offset=2", "", {{"Prefer", "count=exact"}});
