@@ -7,6 +7,10 @@
 #include "core/metrics/bucket.hpp"
 #include "core/metrics/calendar.hpp"
 #include "core/metrics/counter.hpp"
+#include "core/metrics/counter_state.hpp"
+#include "core/metrics/distinct_state.hpp"
+#include "core/metrics/hash.hpp"
+#include "core/metrics/quantile_state.hpp"
 #include "core/metrics/timestamp.hpp"
 #include "core/metrics/totals.hpp"
 
@@ -42,16 +46,53 @@ void bucket(benchmark::State &state, bool sorted) {
 BENCHMARK_CAPTURE(bucket, in_order, true);
 BENCHMARK_CAPTURE(bucket, at_random, false);
 
-void totals_add(benchmark::State &state) {
-  Totals totals;
+void running_totals_add(benchmark::State &state) {
+  RunningTotals totals;
+  Totals wide;
   for (auto _ : state) {
-    for (int i = 0; i < kMetrics; ++i) totals.add(static_cast<Metric>(i), i);
+    for (int i = 0; i < kMetrics; ++i) totals.add(static_cast<Metric>(i), i, [&wide] { return &wide; });
     totals.count_sample();
     benchmark::DoNotOptimize(totals);
   }
   state.SetItemsProcessed(state.iterations());
 }
-BENCHMARK(totals_add);
+BENCHMARK(running_totals_add);
+
+// States from their first value to their stored form; the argument is the number of values.
+void distinct_state(benchmark::State &state) {
+  for (auto _ : state) {
+    DistinctState distinct;
+    distinct.use(11);
+    for (std::int64_t i = 0; i < state.range(0); ++i) distinct.add(murmur3(i));
+    benchmark::DoNotOptimize(distinct.encode());
+  }
+  state.SetItemsProcessed(state.iterations() * state.range(0));
+}
+BENCHMARK(distinct_state)->Arg(100)->Arg(10000);
+
+void quantile_state(benchmark::State &state) {
+  std::mt19937_64 random(6);
+  std::vector<double> values(static_cast<std::size_t>(state.range(0)));
+  for (double &value : values) value = std::lognormal_distribution<double>(3, 2)(random);
+  for (auto _ : state) {
+    QuantileState quantiles;
+    for (double value : values) quantiles.add(value);
+    benchmark::DoNotOptimize(quantiles.encode());
+  }
+  state.SetItemsProcessed(state.iterations() * state.range(0));
+}
+BENCHMARK(quantile_state)->Arg(100)->Arg(100000);
+
+void counter_state(benchmark::State &state) {
+  for (auto _ : state) {
+    CounterState counter;
+    counter.use(Policy(), false);
+    for (std::int64_t i = 0; i < state.range(0); ++i) counter.add(i * 1000000, {i * 977 % 100000, 0});
+    benchmark::DoNotOptimize(counter.encode());
+  }
+  state.SetItemsProcessed(state.iterations() * state.range(0));
+}
+BENCHMARK(counter_state)->Arg(100);
 
 void totals_decode(benchmark::State &state) {
   Totals totals;

@@ -65,7 +65,7 @@ def line(what, ours, theirs, floor=None, note=""):
 def make_tables():
     psql(f"""
 CREATE UNLOGGED TABLE samples AS
-SELECT abs(hashint8(g)::bigint) % {CONTENTS} AS content_id, abs(hashint8(-g)::bigint) % {BUSY} AS busy_id, g AS seq, '2025-01-01'::timestamptz + g * (interval '{DAYS} days' / {ROWS}) AS captured_at,
+SELECT (abs(hashint8(g)::bigint) % {CONTENTS})::int AS content_id, (abs(hashint8(-g)::bigint) % {BUSY})::int AS busy_id, g AS seq, '2025-01-01'::timestamptz + g * (interval '{DAYS} days' / {ROWS}) AS captured_at,
   g AS views, g / 10 AS likes, g / 90 AS comments, g / 70 AS shares, g / 80 AS saves, g / 2 AS reach, g / 20 AS clicks
 FROM generate_series(1::bigint, {ROWS}) g;
 CREATE UNLOGGED TABLE counted AS

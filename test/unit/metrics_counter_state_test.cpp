@@ -174,3 +174,45 @@ TEST(MetricsCounterState, Buckets) {
   CounterState none;
   EXPECT_TRUE(bucket_interpolation(none, Buckets(Unit::day, utc)).empty());
 }
+
+// Samples mostly in order of time, some late, some at one instant: whatever lies packed, the answer is that of all
+// samples sorted, the last one given of each instant (or the one with the largest seq) kept.
+TEST(MetricsCounterState, LateSamplesAndReadingInBetween) {
+  std::mt19937_64 random(21);
+  for (bool has_seq : {false, true})
+    for (int kind = 0; kind < 40; ++kind) {
+      CounterState state, read, parts[3];
+      for (CounterState *each : {&state, &read, &parts[0], &parts[1], &parts[2]}) each->use(Policy(), has_seq);
+      std::map<Instant, std::pair<std::int64_t, Decimal>> last;  // by instant: seq and value
+      int scale = 0;  // of the state: the largest of all samples, of those that do not count too
+      for (Instant i = 0; i < 60; ++i) {
+        Instant at = random() % 5 == 0 ? static_cast<Instant>(random() % 60) : i;
+        Decimal value{static_cast<Wide>(random()) - static_cast<Wide>(random()),
+                      kind % 4 == 3 && random() % 30 == 0 ? 2 : 0};
+        auto seq = has_seq ? static_cast<std::int64_t>(random() % 100000) * 100 + i : 0;  // all different
+        scale = std::max(scale, value.scale);
+        state.add(at, value, seq);
+        read.add(at, value, seq);
+        if (has_seq) parts[random() % 3].add(at, value, seq);
+        if (kind % 2 == 0 && random() % 7 == 0) read.summary();
+        if (random() % 9 == 0) read.encode();
+        auto [entry, fresh] = last.try_emplace(at, seq, value);
+        if (!fresh && (!has_seq || seq > entry->second.first)) entry->second = {seq, value};
+      }
+      CounterState expected;
+      expected.use(Policy(), has_seq);
+      for (auto entry = last.rbegin(); entry != last.rend(); ++entry) {
+        const auto &[at, sample] = *entry;
+        expected.add(at, {sample.second.digits * (scale > sample.second.scale ? 100 : 1), scale}, sample.first);
+      }
+      const std::string text = expected.to_text();
+      EXPECT_EQ(CounterState::decode(state.encode()).summary().delta.digits, expected.summary().delta.digits);
+      EXPECT_EQ(read.encode(), state.encode());
+      EXPECT_EQ(state.to_text(), text);
+      EXPECT_EQ(read.to_text(), text);
+      if (!has_seq) continue;
+      CounterState merged;
+      for (const CounterState &part : parts) merged.merge(part);
+      EXPECT_EQ(merged.to_text(), text);
+    }
+}

@@ -15,7 +15,7 @@ constexpr std::uint8_t kVersion = 1;
 constexpr std::string_view kTextVersion = "v1", kScale = "scale=";
 constexpr std::uint8_t kHasSeq = 4;  // flag beside the policy's kind in the stored form
 constexpr int kInterpolatedScale = 12;
-constexpr std::size_t kFirstRoom = 8;
+constexpr std::size_t kFirstRoom = 64, kMostPointBytes = 3 * kMostVarint;
 
 Wide power_of_ten(int exponent) {
   Wide power = 1;
@@ -42,6 +42,28 @@ bool parse_integer(std::string_view text, Integer &value) {
 [[noreturn]] void bad_text(std::string_view text) {
   throw Error("22P02", "invalid input syntax for type nexus.counter_state: \"" + clip(text) + "\"")
       .hint("The form is: v1 correction:0.5 scale=0 794744502000000=100 794744503000000=130");
+}
+
+/// A sample as it is stored: as differences to the one before. How many bytes it took.
+template <class Point>
+std::size_t put_point(char *to, const Point &point, const Point &before, bool first, bool has_seq) {
+  Wide elapsed = Wide(point.at) - before.at;
+  char *end = put_varint(to, first ? zigzag(elapsed) : static_cast<UnsignedWide>(elapsed));
+  end = put_varint(end, zigzag(point.value - before.value));
+  if (has_seq) end = put_varint(end, zigzag(Wide(point.seq) - before.seq));
+  return static_cast<std::size_t>(end - to);
+}
+
+/// Turns the sample before into the next one.
+template <class Point>
+void get_point(Reader &in, Point &point, bool first, bool has_seq) {
+  Wide elapsed = first ? in.signed_varint() : Wide(in.varint64());
+  Wide change = in.signed_varint(), seq_change = has_seq ? in.signed_varint() : Wide(0), value = point.value;
+  bool fits = !__builtin_add_overflow(point.at, elapsed, &point.at) && !__builtin_add_overflow(value, change, &value) &&
+              !__builtin_add_overflow(point.seq, seq_change, &point.seq);
+  if (!fits || (!first && elapsed == 0) || value < -kLargestValue || value > kLargestValue)
+    in.damaged("a sample is out of range");
+  point.value = value;
 }
 
 }  // namespace
@@ -84,7 +106,7 @@ std::optional<double> CounterSummary::rate() const {
 }
 
 void CounterState::use(const Policy &policy, bool has_seq) {
-  if (points_.empty()) {
+  if (empty()) {
     policy_ = policy;
     has_seq_ = has_seq;
   }
@@ -94,6 +116,7 @@ void CounterState::use(const Policy &policy, bool has_seq) {
 
 void CounterState::rescale(int scale) {
   if (scale <= scale_) return;
+  unpack();
   Wide factor = power_of_ten(scale - scale_);
   for (Point &point : points_) {
     point.value = times(point.value, factor);
@@ -106,28 +129,66 @@ void CounterState::add(Instant at, const Decimal &value, std::int64_t seq) {
   if (value.scale != scale_) rescale(value.scale);
   Wide digits = value.scale == scale_ ? value.digits : times(value.digits, power_of_ten(scale_ - value.scale));
   check_value(digits);
-  if (points_.empty())
-    points_.reserve(kFirstRoom);
-  else if (at <= points_.back().at)
-    settled_ = false;
-  points_.push_back({at, seq, digits});
+  const Point point{at, seq, digits};
+  if (empty() || (packed_count_ > 0 && at > last_.at)) {
+    pack(point);
+    return;
+  }
+  if (packed_count_ > 0 || at <= points_.back().at) settled_ = false;
+  points_.push_back(point);
 }
 
-void CounterState::merge(const CounterState &other) {
-  if (other.points_.empty()) return;
-  use(other.policy_, other.has_seq_);
-  rescale(other.scale_);
-  Wide factor = power_of_ten(scale_ - other.scale_);
-  if (!other.settled_ || (!points_.empty() && other.points_.front().at <= points_.back().at)) settled_ = false;
-  points_.reserve(points_.size() + other.points_.size());
-  for (const Point &point : other.points_) {
-    Wide digits = times(point.value, factor);
-    check_value(digits);
-    points_.push_back({point.at, point.seq, digits});
+void CounterState::pack(const Point &point) {
+  char bytes[kMostPointBytes];
+  auto size = put_point(bytes, point, last_, packed_count_ == 0, has_seq_);
+  if (packed_.capacity() == 0) packed_.reserve(kFirstRoom);
+  packed_.insert(packed_.end(), bytes, bytes + size);
+  last_ = point;
+  ++packed_count_;
+}
+
+template <class OnPoint>
+void CounterState::each_packed(OnPoint &&on_point) const {
+  Reader in({packed_.data(), packed_.size()}, "counter_state");
+  Point point{0, 0, 0};
+  for (std::uint64_t i = 0; i < packed_count_; ++i) {
+    get_point(in, point, i == 0, has_seq_);
+    on_point(point);
   }
 }
 
+void CounterState::unpack() {
+  if (packed_count_ == 0) return;
+  std::pmr::vector<Point> all(points_.get_allocator());
+  all.reserve(packed_count_ + points_.size());
+  each_packed([&all](const Point &point) { all.push_back(point); });
+  // A late sample came after the packed one of the same instant: later ones have later instants.
+  all.insert(all.end(), points_.begin(), points_.end());
+  points_.swap(all);
+  std::pmr::vector<char>(packed_.get_allocator()).swap(packed_);
+  packed_count_ = 0;
+  last_ = {0, 0, 0};
+}
+
+void CounterState::merge(const CounterState &other) {
+  if (other.empty()) return;
+  use(other.policy_, other.has_seq_);
+  rescale(other.scale_);
+  unpack();
+  Wide factor = power_of_ten(scale_ - other.scale_);
+  points_.reserve(points_.size() + other.packed_count_ + other.points_.size());
+  auto take = [this, factor](const Point &point) {
+    Wide digits = times(point.value, factor);
+    check_value(digits);
+    if (!points_.empty() && point.at <= points_.back().at) settled_ = false;
+    points_.push_back({point.at, point.seq, digits});
+  };
+  other.each_packed(take);
+  for (const Point &point : other.points_) take(point);
+}
+
 void CounterState::settle() {
+  unpack();
   if (settled_) return;
   auto earlier = [](const Point &a, const Point &b) { return a.at != b.at ? a.at < b.at : a.seq < b.seq; };
   // Often only a few late samples stand behind many in order.
@@ -161,24 +222,20 @@ CounterSummary CounterState::summary() {
 }
 
 std::string CounterState::encode() {
-  settle();
+  if (!points_.empty()) settle();
   Writer out;
   out.byte(kVersion);
   out.byte(static_cast<std::uint8_t>(static_cast<std::uint8_t>(policy_.kind()) | (has_seq_ ? kHasSeq : 0)));
   if (policy_.kind() == Policy::Kind::correction) out.varint(static_cast<std::uint64_t>(policy_.kept()));
   out.byte(static_cast<std::uint8_t>(scale_));
-  out.varint(points_.size());
-  out.reserve(32 + points_.size() * (has_seq_ ? 12 : 8));
-  Point before{0, 0, 0};
-  for (std::size_t i = 0; i < points_.size(); ++i) {
-    const Point &point = points_[i];
-    Wide elapsed = Wide(point.at) - before.at;
-    char bytes[3 * kMostVarint];
-    char *end = put_varint(bytes, i == 0 ? zigzag(elapsed) : static_cast<UnsignedWide>(elapsed));
-    end = put_varint(end, zigzag(point.value - before.value));
-    if (has_seq_) end = put_varint(end, zigzag(Wide(point.seq) - before.seq));
-    out.append({bytes, static_cast<std::size_t>(end - bytes)});
-    before = point;
+  out.varint(packed_count_ + points_.size());
+  out.reserve(32 + packed_.size() + points_.size() * (has_seq_ ? 12 : 8));
+  out.append({packed_.data(), packed_.size()});
+  const Point *before = &last_;  // nothing if there are points here: none is packed
+  for (const Point &point : points_) {
+    char bytes[kMostPointBytes];
+    out.append({bytes, put_point(bytes, point, *before, before == &last_, has_seq_)});
+    before = &point;
   }
   return out.take();
 }
@@ -201,16 +258,8 @@ CounterState CounterState::decode(std::string_view bytes, std::pmr::memory_resou
   if (count > in.left() / (state.has_seq_ ? 3 : 2)) in.damaged("it ends early");
   state.points_.reserve(count);
   Point point{0, 0, 0};
-  Wide value = 0;
   for (std::uint64_t i = 0; i < count; ++i) {
-    Wide elapsed = i == 0 ? in.signed_varint() : Wide(in.varint64());
-    Wide change = in.signed_varint(), seq_change = state.has_seq_ ? in.signed_varint() : Wide(0);
-    bool fits = !__builtin_add_overflow(point.at, elapsed, &point.at) &&
-                !__builtin_add_overflow(value, change, &value) &&
-                !__builtin_add_overflow(point.seq, seq_change, &point.seq);
-    if (!fits || (i > 0 && elapsed == 0) || value < -kLargestValue || value > kLargestValue)
-      in.damaged("a sample is out of range");
-    point.value = value;
+    get_point(in, point, i == 0, state.has_seq_);
     state.points_.push_back(point);
   }
   in.end();

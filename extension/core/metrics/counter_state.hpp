@@ -50,7 +50,8 @@ struct CounterSummary {
 /// Of samples at one instant the one with the largest `seq` counts, among equals and without `seq` the last one given.
 class CounterState {
  public:
-  explicit CounterState(std::pmr::memory_resource *memory = std::pmr::get_default_resource()) : points_(memory) {}
+  explicit CounterState(std::pmr::memory_resource *memory = std::pmr::get_default_resource())
+      : packed_(memory), points_(memory) {}
 
   /// Sets policy and use of `seq` before the first sample; 22023 if the state already has others.
   void use(const Policy &policy, bool has_seq);
@@ -58,7 +59,7 @@ class CounterState {
   /// Takes the samples of `other` as given after those here; 22023 if it has another policy or use of `seq`.
   void merge(const CounterState &other);
 
-  bool empty() const { return points_.empty(); }
+  bool empty() const { return packed_count_ == 0 && points_.empty(); }
   CounterSummary summary();
 
   /// Gives each sample in order of time to `on_sample(at, step)`; the first one's step is 0.
@@ -91,10 +92,19 @@ class CounterState {
     PackedWide value;
   };
 
+  template <class OnPoint>
+  void each_packed(OnPoint &&on_point) const;
+  void pack(const Point &point);
+  void unpack();
   void settle();
   void rescale(int scale);
 
+  // The samples that come in order of time lie packed as they are stored, in a fifth of the room, until something else
+  // than storing is asked for. Those that come late stand in points_ meanwhile; without packed ones all stand there.
+  std::pmr::vector<char> packed_;
   std::pmr::vector<Point> points_;
+  std::uint64_t packed_count_ = 0;
+  Point last_{0, 0, 0};  // of the packed ones
   Policy policy_;
   bool has_seq_ = false, settled_ = true;
   int scale_ = 0;
