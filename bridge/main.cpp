@@ -1,38 +1,43 @@
-#include <spdlog/sinks/stdout_color_sinks.h>
 #include <spdlog/spdlog.h>
 #include <sys/resource.h>
 #include <unistd.h>
-#include <boost/asio/ssl/context.hpp>
 
 #include <algorithm>
 #include <csignal>
+#include <iostream>
 #include <memory>
-#include <optional>
 #include <thread>
 
-#include "bridge/auth/jwt.hpp"
-#include "bridge/config/settings.hpp"
+#include "bridge/config/load.hpp"
 #include "bridge/http/handler.hpp"
+#include "bridge/net/log.hpp"
 #include "bridge/net/server.hpp"
+#include "bridge/net/tls.hpp"
 #include "bridge/serve/admin.hpp"
 #include "bridge/serve/call_service.hpp"
 #include "bridge/serve/gateway.hpp"
 #include "bridge/serve/passwords.hpp"
+#include "bridge/serve/service_manager.hpp"
 
 namespace {
 
-using nexus::bridge::Authenticator;
+using nexus::bridge::Action;
+using nexus::bridge::ConfigError;
 using nexus::bridge::Handler;
-using nexus::bridge::SessionKeys;
+using nexus::bridge::Loaded;
+using nexus::bridge::Policy;
 using nexus::bridge::Settings;
 using nexus::bridge::net::Loop;
+using nexus::bridge::net::make_tls;
 using nexus::bridge::net::Server;
 using nexus::bridge::net::SessionOptions;
+using nexus::bridge::net::start_log;
 using nexus::bridge::serve::CallService;
 using nexus::bridge::serve::Gateway;
 using nexus::bridge::serve::Passwords;
 using nexus::bridge::serve::Plain;
 using nexus::bridge::serve::PlainService;
+using nexus::bridge::serve::tell_service_manager;
 
 constexpr std::size_t kAdminThreads = 2, kAdminConnections = 64, kReservedDescriptors = 64;
 
@@ -40,7 +45,7 @@ constexpr std::size_t kAdminThreads = 2, kAdminConnections = 64, kReservedDescri
 sigset_t block_signals() {
   sigset_t signals;
   sigemptyset(&signals);
-  for (int number : {SIGTERM, SIGINT, SIGUSR1}) sigaddset(&signals, number);
+  for (int number : {SIGTERM, SIGINT, SIGUSR1, SIGHUP}) sigaddset(&signals, number);
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);
   std::signal(SIGPIPE, SIG_IGN);
   return signals;
@@ -63,106 +68,177 @@ std::size_t loops_of(const Settings &settings) {
   return std::min(loops, static_cast<std::size_t>(settings.db_pool));
 }
 
-SessionOptions session_options(const Settings &settings) {
+SessionOptions session_options(const Settings &settings, std::size_t loops) {
   SessionOptions options;
   options.max_body = settings.max_body;
   options.error_proxy = settings.server_proxy_name;
   options.log_requests = spdlog::should_log(spdlog::level::info);
+  options.max_connections = connection_limit(settings) / loops;
   return options;
 }
 
-// TLS 1.2 and later, with OpenSSL's own choice of ciphers; null without a certificate. Throws where a file does not
-// serve.
-std::shared_ptr<boost::asio::ssl::context> tls_of(const Settings &settings) {
-  if (settings.server_tls_certificate.empty()) return nullptr;
-  auto context = std::make_shared<boost::asio::ssl::context>(boost::asio::ssl::context::tls_server);
-  context->set_options(boost::asio::ssl::context::no_tlsv1 | boost::asio::ssl::context::no_tlsv1_1);
-  context->use_certificate_chain_file(settings.server_tls_certificate);
-  context->use_private_key_file(settings.server_tls_key, boost::asio::ssl::context::pem);
-  return context;
-}
-
-bool open(Server &server, const std::string &host, int port) {
-  const int bound = server.open(host, port);
-  if (bound < 0) {
-    spdlog::error("cannot listen on {}:{}", host, port);
+bool open(Server &server, const std::string &host, int port, bool share) {
+  try {
+    spdlog::info("listening on {}:{}", host, server.open(host, port, share));
+    return true;
+  } catch (const std::exception &error) {
+    spdlog::error("cannot listen on {}:{}: {}", host, port, error.what());
     return false;
   }
-  spdlog::info("listening on {}:{}", host, bound);
-  return true;
 }
 
-int run(const Settings &settings, const sigset_t &signals) {
-  const std::size_t loops = loops_of(settings);
-  const SessionKeys session_keys(settings.session_keys);
-  Authenticator authenticator(settings.jwt_secret, settings.jwt_aud, settings.db_anon_role, settings.jwt_role_claim_key,
-                              settings.jwt_cache_max_entries);
-  authenticator.take_sessions(session_keys, settings.session_role);
-  Gateway gateway(settings, loops);
-  Handler handler(settings, authenticator, session_keys, gateway);
-  Passwords passwords;
-  SessionOptions options = session_options(settings);
-  options.max_connections = connection_limit(settings) / loops;
-  Server server(options, loops,
-                [&](Loop &loop) { return std::make_unique<CallService>(loop, settings, handler, gateway, passwords); });
+// Everything that runs, and what may change while it does.
+class Bridge {
+ public:
+  Bridge(const Settings &settings, int argc, const char *const *argv)
+      : settings_(settings),
+        argc_(argc),
+        argv_(argv),
+        loops_(loops_of(settings)),
+        gateway_(settings, loops_),
+        handler_(std::make_shared<Policy>(settings), gateway_),
+        options_(session_options(settings, loops_)),
+        server_(options_, loops_,
+                [this](Loop &loop) {
+                  return std::make_unique<CallService>(loop, settings_, handler_, gateway_, passwords_);
+                }),
+        plain_(kAdminThreads),
+        admin_(admin_options(options_), 1,
+               [this](Loop &loop) { return std::make_unique<PlainService>(loop, plain_); }) {}
 
+  // Serves until SIGTERM; gives the exit code.
+  int run(const sigset_t &signals) {
+    server_.use_tls(make_tls(settings_.server_tls_certificate, settings_.server_tls_key));
+    add_admin_handlers(plain_, handler_, gateway_, server_, settings_.server_proxy_name);
+    const bool listening = open(server_, settings_.server_host, settings_.server_port, settings_.reuse_port) &&
+                           (settings_.admin_server_port == 0 ||
+                            open(admin_, settings_.admin_server_host, settings_.admin_server_port, false));
+    if (listening) {
+      server_.start();
+      admin_.start();
+      tell_service_manager("READY=1");
+      int number = 0;
+      while (sigwait(&signals, &number) == 0 && (number == SIGUSR1 || number == SIGHUP)) {
+        if (number == SIGHUP) change();
+        gateway_.reload();
+      }
+      tell_service_manager("STOPPING=1");
+      end();
+    }
+    const bool cancelled = gateway_.cancels_done(std::chrono::seconds(2));
+    plain_.join();
+    passwords_.stop();
+    spdlog::info("stopped");
+    if (!cancelled) {
+      // The server does not take cancel requests, and libpq waits for it without end.
+      spdlog::shutdown();
+      _exit(listening ? 0 : 1);
+    }
+    gateway_.close();
+    return listening ? 0 : 1;
+  }
+
+ private:
+  // Reads the settings again. Where anything is wrong with them, all of the old ones stay.
+  void change() {
+    tell_service_manager("RELOADING=1");
+    try {
+      Loaded loaded = nexus::bridge::load_settings(argc_, argv_);
+      const auto before = handler_.policy();
+      const auto kept = keep_what_needs_restart(before->settings, loaded.settings);
+      const Settings &fresh = loaded.settings;
+      const auto policy = std::make_shared<Policy>(fresh, before.get());
+      server_.use_tls(make_tls(fresh.server_tls_certificate, fresh.server_tls_key));
+      handler_.follow(policy);
+      const auto level = spdlog::level::from_str(fresh.log_level);
+      server_.change([most = fresh.max_body, log = level <= spdlog::level::info](SessionOptions &options) {
+        options.max_body = most;
+        options.log_requests = log;
+      });
+      for (const auto &name : kept) spdlog::warn("{} has changed: that needs a restart", name);
+      spdlog::info("settings read again");
+      spdlog::set_level(level);
+    } catch (const std::exception &error) {
+      spdlog::error("the settings could not be read again, the old ones stay: {}", error.what());
+    }
+    tell_service_manager("READY=1");
+  }
+
+  void end() {
+    spdlog::info("stopping");
+    handler_.drain();
+    server_.drain();
+    const int limit = handler_.policy()->settings.shutdown_timeout;
+    if (!server_.wait(std::chrono::seconds(limit))) {
+      spdlog::warn("requests still run after {} s: they are cancelled", limit);
+    }
+    server_.stop();
+    admin_.stop();
+  }
+
+  static SessionOptions admin_options(SessionOptions options) {
+    options.max_connections = kAdminConnections;
+    options.log_requests = false;
+    return options;
+  }
+
+  const Settings settings_;
+  const int argc_;
+  const char *const *const argv_;
+  const std::size_t loops_;
+  Gateway gateway_;
+  Handler handler_;
+  Passwords passwords_;
+  const SessionOptions options_;
+  Server server_;
+  Plain plain_;
+  Server admin_;
+};
+
+int say(const ConfigError &error) {
+  for (const auto &fault : error.faults) std::cerr << "error: " << fault << '\n';
+  return 1;
+}
+
+// What the command line asks for besides serving.
+int show(const Loaded &loaded) {
+  switch (loaded.action) {
+    case Action::kHelp:
+      std::cout << loaded.help;
+      break;
+    case Action::kDump:
+      std::cout << nexus::bridge::dump_settings(loaded.settings);
+      break;
+    case Action::kDocument:
+      std::cout << nexus::bridge::document_settings();
+      break;
+    case Action::kCheck:
+    case Action::kServe:
+      for (const auto &warning : loaded.warnings) std::cerr << "warning: " << warning << '\n';
+      std::cout << "the configuration is sound\n";
+  }
+  return 0;
+}
+
+int serve(const Loaded &loaded, int argc, const char *const *argv) {
+  const sigset_t signals = block_signals();
+  start_log(loaded.settings.log_format == "json", loaded.settings.log_level);
+  for (const auto &warning : loaded.warnings) spdlog::warn("{}", warning);
   try {
-    server.use_tls(tls_of(settings));
-  } catch (const boost::system::system_error &error) {
-    spdlog::error("server-tls-certificate and server-tls-key cannot be used: {}", error.what());
+    return Bridge(loaded.settings, argc, argv).run(signals);
+  } catch (const std::exception &error) {
+    spdlog::error("the bridge ends: {}", error.what());
     return 1;
   }
-
-  Plain plain(kAdminThreads);
-  add_admin_handlers(plain, handler, gateway, server, settings.server_proxy_name);
-  options.max_connections = kAdminConnections;
-  options.log_requests = false;
-  Server admin(options, 1, [&](Loop &loop) { return std::make_unique<PlainService>(loop, plain); });
-
-  const bool listening =
-      open(server, settings.server_host, settings.server_port) &&
-      (settings.admin_server_port == 0 || open(admin, settings.admin_server_host, settings.admin_server_port));
-  if (listening) {
-    server.start();
-    admin.start();
-    int number = 0;
-    while (sigwait(&signals, &number) == 0 && number == SIGUSR1) gateway.reload();
-    spdlog::info("stopping");
-    handler.drain();
-    server.drain();
-    if (!server.wait(std::chrono::seconds(settings.shutdown_timeout))) {
-      spdlog::warn("requests still run after {} s: they are cancelled", settings.shutdown_timeout);
-    }
-    server.stop();
-    admin.stop();
-  }
-  const bool cancelled = gateway.cancels_done(std::chrono::seconds(2));
-  plain.join();
-  passwords.stop();
-  spdlog::info("stopped");
-  if (!cancelled) {
-    // The server does not take cancel requests, and libpq waits for it without end.
-    spdlog::shutdown();
-    _exit(listening ? 0 : 1);
-  }
-  gateway.close();
-  return listening ? 0 : 1;
 }
 
 }  // namespace
 
 int main(int argc, char **argv) {
-  std::optional<int> exit_code;
-  const Settings settings = nexus::bridge::read_settings(argc, argv, exit_code);
-  if (exit_code) return *exit_code;
-  const sigset_t signals = block_signals();
-  spdlog::set_default_logger(spdlog::stderr_color_mt("bridge"));
-  spdlog::set_level(spdlog::level::from_str(settings.log_level));
-  spdlog::set_pattern("%Y-%m-%dT%H:%M:%S.%eZ %l %v", spdlog::pattern_time_type::utc);
   try {
-    return run(settings, signals);
-  } catch (const std::exception &error) {
-    spdlog::error("the bridge ends: {}", error.what());
-    return 1;
+    const Loaded loaded = nexus::bridge::load_settings(argc, argv);
+    return loaded.action == Action::kServe ? serve(loaded, argc, argv) : show(loaded);
+  } catch (const ConfigError &error) {
+    return say(error);
   }
 }

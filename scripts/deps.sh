@@ -7,7 +7,7 @@ packages=(
   postgresql-15 postgresql-client-15 postgresql-server-dev-15 libpq-dev
   sqitch libdbd-pg-perl libipc-run-perl
   libutf8proc-dev unicode-data
-  libcpp-httplib-dev nlohmann-json3-dev libcli11-dev libspdlog-dev libssl-dev libsodium-dev libboost1.81-dev
+  libcpp-httplib-dev nlohmann-json3-dev libcli11-dev libspdlog-dev libtomlplusplus-dev libssl-dev libsodium-dev libboost1.81-dev
   libgtest-dev libbenchmark-dev
   libical-dev libicu-dev python3-dateutil python3-icalendar
   clang clang-format clang-tidy llvm libclang-rt-14-dev shellcheck

@@ -1,10 +1,12 @@
 #!/usr/bin/env bash
-# make down: stops the bridge and the server; the data stay in .run/up (remove the folder to start anew).
+# make down: stops publisher, sink, bridge and server; the data stay in .run/up (remove the folder to start anew).
 source "$(dirname "$0")/lib.sh"
 
-if [ -f "$RUN/bridge.pid" ]; then
-  kill "$(cat "$RUN/bridge.pid")" 2>/dev/null || true
-  rm -f "$RUN/bridge.pid"
-fi
+for name in publisher sink bridge; do
+  if [ -f "$RUN/$name.pid" ]; then
+    kill "$(cat "$RUN/$name.pid")" 2>/dev/null || true
+    rm -f "$RUN/$name.pid"
+  fi
+done
 cluster_stop up
 say "stopped; the data stay in .run/up"

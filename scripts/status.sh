@@ -17,4 +17,10 @@ else
   echo "bridge: stopped"
   state=1
 fi
+if [ -f "$RUN/publisher.pid" ] && kill -0 "$(cat "$RUN/publisher.pid")" 2>/dev/null; then
+  echo "publisher: running, log in $RUN/publisher.log"
+else
+  echo "publisher: stopped"
+  state=1
+fi
 exit $state

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The six lines that "make up" prints. With --run they are run, each with its output, and must all succeed.
+# The lines that "make up" prints. With --run they are run, each with its output, and must all succeed.
 source "$(dirname "$0")/lib.sh"
 
 port=${NEXUS_SERVER_PORT:-3000}
@@ -18,6 +18,8 @@ lines=(
   "curl -s '$url/rpc/suggest_hashtags?select=hashtag,score,uses' -H 'Content-Type: application/json' -d '{\"body\": \"Three mistakes with sourdough\", \"max_count\": 10}'"
   # how did one piece of content do, day by day, asked as its author?
   "curl -s \"$url/rpc/metrics_series?content_id=\$($psql -qAtc \"$mine\")&after=\$(date -u -d '-30 days' +%F)&before=\$(date -u +%F)\" -H \"Authorization: Bearer \$(scripts/token.sh seed-1-1)\""
+  # is a post that is scheduled 20 seconds ahead published in time, and told of as an event?
+  "scripts/publish_demo.sh"
   # is everything healthy?
   "curl -s -w '%{http_code}\\n' $url/ready"
 )

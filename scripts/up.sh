@@ -1,16 +1,17 @@
 #!/usr/bin/env bash
 # make up: installs what is missing, builds, starts a private PostgreSQL with the extension, the schema and demo data,
-# starts the bridge, prints what to try. Run again, it brings up only what is not up.
+# starts the bridge, a webhook sink and the publisher, prints what to try. Run again, it brings up only what is not up.
 source "$(dirname "$0")/lib.sh"
 
 PORT=${NEXUS_SERVER_PORT:-3000}
 ADMIN_PORT=${NEXUS_ADMIN_SERVER_PORT:-3001}
+SINK_PORT=${NEXUS_SINK_PORT:-3002}
 
 scripts/deps.sh
 install_extension
-if ! { cmake --preset dev && cmake --build --preset dev --target creatornexus-bridge; } >"$RUN/cmake.log" 2>&1; then
+if ! { cmake --preset dev && cmake --build --preset dev --target creatornexus-bridge nexus-publisher nexus-webhook-sink; } >"$RUN/cmake.log" 2>&1; then
   tail -n 40 "$RUN/cmake.log" >&2
-  die "the bridge did not build"
+  die "bridge and publisher did not build"
 fi
 
 cluster_start up "random_page_cost = 1.1" # no disk of today seeks four times slower than it reads on
@@ -38,5 +39,32 @@ for _ in $(seq 100); do
   sleep 0.1
 done
 curl -sf "http://127.0.0.1:$PORT/ready" >/dev/null || { tail -n 20 "$RUN/bridge.log" >&2; die "the bridge is not ready"; }
+
+# Publishing: a demo user's account at a webhook sink, whose secret is sealed with a key of this installation.
+secret_file() { if [ ! -f "$1" ]; then (umask 077 && printf '%s%s\n' "$2" "$(head -c 32 /dev/urandom | base64)" >"$1"); fi; }
+running() { [ -f "$1" ] && kill -0 "$(cat "$1")" 2>/dev/null; }
+secret_file "$RUN/publisher-keys" 'k1 '
+secret_file "$RUN/sink-secret" ''
+sealed=$(build/dev/bridge/nexus-publisher --key-file "$RUN/publisher-keys" seal --platform webhook --account demo-sink <"$RUN/sink-secret")
+psql -XqAt -v sealed="$sealed" -v url="http://127.0.0.1:$SINK_PORT/posts" >/dev/null <<'SQL'
+INSERT INTO social_accounts (user_id, platform, account_id, account_name, instance_url, access_token, metadata)
+SELECT id, 'webhook', 'demo-sink', 'Demo sink', :'url', :'sealed', '{"webhook": {"idempotent": true, "read_back": true}}' FROM users WHERE id = 'seed-1-1'
+ON CONFLICT (user_id, platform, account_id) DO UPDATE SET instance_url = EXCLUDED.instance_url, access_token = EXCLUDED.access_token, status = 'active';
+SQL
+if ! running "$RUN/sink.pid"; then
+  NEXUS_SINK_SECRET=$(cat "$RUN/sink-secret") setsid build/dev/bridge/nexus-webhook-sink --port "$SINK_PORT" \
+    --file "$RUN/sink-posts.jsonl" >"$RUN/sink.log" 2>&1 </dev/null &
+  echo $! >"$RUN/sink.pid"
+fi
+for _ in $(seq 50); do
+  if curl -s -o /dev/null "http://127.0.0.1:$SINK_PORT/posts"; then break; fi
+  sleep 0.1
+done
+running "$RUN/sink.pid" || { tail -n 5 "$RUN/sink.log" >&2; die "the webhook sink does not run: is port $SINK_PORT taken? NEXUS_SINK_PORT names another"; }
+if ! running "$RUN/publisher.pid"; then
+  NEXUS_DB_URI="host=$socket user=nexus_bridge dbname=nexus" NEXUS_PUBLISHER_KEY_FILE=$RUN/publisher-keys \
+    NEXUS_PUBLISHER_ALLOW_NETWORK=127.0.0.0/8 setsid build/dev/bridge/nexus-publisher >"$RUN/publisher.log" 2>&1 </dev/null &
+  echo $! >"$RUN/publisher.pid"
+fi
 
 scripts/tour.sh

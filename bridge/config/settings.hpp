@@ -1,7 +1,7 @@
 #pragma once
 
 #include <cstddef>
-#include <optional>
+#include <map>
 #include <string>
 #include <utility>
 #include <vector>
@@ -14,7 +14,7 @@ struct TransactionEnd {
   bool client_chooses = false;
 };
 
-/// The settings of the bridge. Names are PostgREST's; each can be given as --db-uri or NEXUS_DB_URI.
+/// The settings of the bridge. Names are PostgREST's; setting_table() says how each is given, and what it may be.
 struct Settings {
   std::string db_uri = "postgresql://";
   std::vector<std::string> db_schemas{"nexus"};
@@ -34,6 +34,7 @@ struct Settings {
   int db_statement_timeout = 30000;                   ///< milliseconds
   std::string events_table = "public.notifications";  ///< of GET /events; empty: there are none
   std::string events_channel = "nexus_notifications";
+  int events_heartbeat = 15;  ///< seconds between signs of life of a stream
   std::vector<std::string> db_channels{"pgrst", "nexus"};
 
   std::string jwt_secret;  ///< a secret, a JWK or a JWK set
@@ -58,6 +59,7 @@ struct Settings {
 
   std::string server_host = "127.0.0.1";
   int server_port = 3000;
+  bool reuse_port = false;             ///< another bridge may have the port as well
   std::string server_tls_certificate;  ///< file with the chain in PEM; empty: plain HTTP
   std::string server_tls_key;          ///< file with the private key in PEM
   int server_threads = 0;              ///< event loops; 0: one for every two processors, at most four
@@ -74,14 +76,11 @@ struct Settings {
   std::string openapi_mode = "follow-privileges";
   std::string db_root_spec;  ///< schema.function
   std::string log_level = "info";
+  std::string log_format = "json";
 
   std::vector<std::pair<std::string, std::string>> app_settings;  ///< app.settings.* by name
-};
 
-/// Flags, then the environment (NEXUS_...), then defaults. `exit_code` is set when the program has nothing to do:
-/// --help, or a setting at fault, which is named on standard error.
-///
-///     NEXUS_DB_TX_END=rollback-allow-override creatornexus-bridge --server-port 3001
-Settings read_settings(int argc, char **argv, std::optional<int> &exit_code);
+  std::map<std::string, std::string> sources;  ///< where a setting was given: "file", "environment", "flag"
+};
 
 }  // namespace nexus::bridge

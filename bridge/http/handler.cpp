@@ -57,6 +57,13 @@ std::string address_of(const Settings &settings, const httplib::Request &request
                         settings.trusted_proxies);
 }
 
+void add_common_headers(const Settings &settings, const httplib::Request &request, httplib::Response &response) {
+  if (!response.has_header("Vary")) response.set_header("Vary", "Accept, Prefer, Range");
+  const std::string &trace = settings.server_trace_header;
+  if (!trace.empty() && request.has_header(trace)) response.set_header(trace, request.get_header_value(trace));
+  add_cors_headers(settings.server_cors_allowed_origins, request, response);
+}
+
 // The key of the request had been used for the same request.
 bool was_answered_before(const Plan &plan, const DatabaseError &error) {
   return error.sqlstate == "NX031" && error.step == Step::kContext && !plan.idempotency_key.empty();
@@ -73,23 +80,26 @@ void write_health(httplib::Response &response, bool good, const char *yes, const
 }  // namespace
 
 Next Handler::begin(const httplib::Request &request, httplib::Response &response, Call &call, bool again) const {
+  call.policy = policy();
   Next next = Next::kAnswered;
   try {
     next = route(request, response, call, again);
   } catch (const HttpError &error) {
-    write_error(error, settings_.server_proxy_name, response);
+    write_error(error, call.policy->settings.server_proxy_name, response);
   }
-  if (next == Next::kAnswered || next == Next::kEvents) add_common_headers(request, response);
+  if (next == Next::kAnswered || next == Next::kEvents) {
+    add_common_headers(call.policy->settings, request, response);
+  }
   return next;
 }
 
 Next Handler::finish(const httplib::Request &request, httplib::Response &response, Call &call, Outcome outcome) const {
   try {
     const Next next = answer(request, response, call, std::move(outcome));
-    if (next == Next::kAnswered) add_common_headers(request, response);
+    if (next == Next::kAnswered) add_common_headers(call.policy->settings, request, response);
     return next;
   } catch (const HttpError &error) {
-    fail(request, response, error);
+    refuse(call.policy->settings, request, response, error);
     return Next::kAnswered;
   }
 }
@@ -106,18 +116,23 @@ void Handler::run_password(Call &call) {
 
 Next Handler::go_on(const httplib::Request &request, httplib::Response &response, Call &call) const {
   if (call.refusal) {
-    fail(request, response, *call.refusal);
+    refuse(call.policy->settings, request, response, *call.refusal);
     return Next::kAnswered;
   }
   const Next next = advance(response, call);
-  if (next == Next::kAnswered) add_common_headers(request, response);
+  if (next == Next::kAnswered) add_common_headers(call.policy->settings, request, response);
   return next;
 }
 
 void Handler::fail(const httplib::Request &request, httplib::Response &response, const HttpError &error) const {
+  refuse(policy()->settings, request, response, error);
+}
+
+void Handler::refuse(const Settings &settings, const httplib::Request &request, httplib::Response &response,
+                     const HttpError &error) {
   response = httplib::Response();
-  write_error(error, settings_.server_proxy_name, response);
-  add_common_headers(request, response);
+  write_error(error, settings.server_proxy_name, response);
+  add_common_headers(settings, request, response);
 }
 
 bool Handler::health(const httplib::Request &request, httplib::Response &response, const std::string &path) const {
@@ -131,10 +146,12 @@ bool Handler::health(const httplib::Request &request, httplib::Response &respons
 }
 
 Next Handler::route(const httplib::Request &request, httplib::Response &response, Call &call, bool again) const {
-  const std::string_view path = without_prefix(request.path, settings_.url_prefix);
+  const Policy &policy = *call.policy;
+  const Settings &settings = policy.settings;
+  const std::string_view path = without_prefix(request.path, settings.url_prefix);
   if (health(request, response, std::string(path))) return Next::kAnswered;
-  if (settings_.rate_limit_address > 0 && !again) take_turn(address_limit_, address_of(settings_, request));
-  if (answer_preflight(settings_.server_cors_allowed_origins, request, response)) return Next::kAnswered;
+  if (settings.rate_limit_address > 0 && !again) take_turn(*policy.address_limit, address_of(settings, request));
+  if (answer_preflight(settings.server_cors_allowed_origins, request, response)) return Next::kAnswered;
   if (std::find(kMethods.begin(), kMethods.end(), request.method) == kMethods.end()) {
     throw HttpError(405, "PGRST117", "Unsupported HTTP method: " + request.method);
   }
@@ -148,12 +165,12 @@ Next Handler::route(const httplib::Request &request, httplib::Response &response
     const auto name = percent_decoded(rest, false);
     if (rest.find('/') == std::string_view::npos && name) {
       if (request.method == "OPTIONS") {
-        options(request, response, *name);
+        options(settings, request, response, *name);
         return Next::kAnswered;
       }
       if (request.method == "GET" || request.method == "HEAD" || request.method == "POST") {
         return transact(request, call, again, [&](const CataloguePtr &catalogue, const Identity &identity) {
-          return plan_call(settings_, catalogue, request, *name, identity);
+          return plan_call(settings, catalogue, request, *name, identity);
         });
       }
       throw HttpError(405, "PGRST101", "Cannot use the " + request.method + " method on RPC");
@@ -165,23 +182,19 @@ Next Handler::route(const httplib::Request &request, httplib::Response &response
       throw HttpError(405, "PGRST101", "Cannot use the " + request.method + " method on /batch");
     }
     return transact(request, call, again, [&](const CataloguePtr &catalogue, const Identity &identity) {
-      return plan_batch(settings_, catalogue, request, identity);
+      return plan_batch(settings, catalogue, request, identity);
     });
   }
   if (path.substr(0, kAuth.size()) == kAuth) {
     return authenticate(request, call, std::string(path.substr(kAuth.size())));
   }
-  if (path == "/events" && !settings_.events_table.empty()) {
+  if (path == "/events" && !settings.events_table.empty()) {
     if (request.method != "GET") {
       throw HttpError(405, "PGRST101", "Cannot use the " + request.method + " method on events");
     }
-    call.plan.identity = identify(request, again);
+    call.plan.identity = identify(policy, request, again);
     if (call.plan.identity.anonymous) {
       throw HttpError(401, "PGRST302", "Events need a token").with_header("WWW-Authenticate", "Bearer");
-    }
-    if (!call.plan.identity.session_id.empty()) {
-      throw HttpError(501, "0A000", "Events with the token of a session are not supported yet")
-          .with_hint("Use a JWT for /events.");
     }
     return Next::kEvents;
   }
@@ -189,7 +202,7 @@ Next Handler::route(const httplib::Request &request, httplib::Response &response
     if (request.method == "OPTIONS") return allow("OPTIONS,GET,HEAD");
     if (request.method == "GET" || request.method == "HEAD") {
       return transact(request, call, again, [&](const CataloguePtr &catalogue, const Identity &identity) {
-        return plan_document(settings_, catalogue, request, identity, path == "/docs");
+        return plan_document(settings, catalogue, request, identity, path == "/docs");
       });
     }
   }
@@ -203,9 +216,10 @@ CataloguePtr Handler::catalogue() const {
 }
 
 Next Handler::authenticate(const httplib::Request &request, Call &call, const std::string &action) const {
+  const Settings &settings = call.policy->settings;
   const auto catalogue = this->catalogue();
-  take_turn(sign_in_limit_, address_of(settings_, request));
-  call.flow = std::make_unique<AuthFlow>(settings_, session_keys_, catalogue, request, action);
+  take_turn(*call.policy->sign_in_limit, address_of(settings, request));
+  call.flow = std::make_unique<AuthFlow>(settings, call.policy->session_keys, catalogue, request, action);
   call.plan = call.flow->query();
   if (call.flow->wait() == AuthFlow::Wait::kPassword) return Next::kPassword;
   call.script = script_of(call.plan);
@@ -227,9 +241,10 @@ Next Handler::advance(httplib::Response &response, Call &call) {
   return Next::kAnswered;
 }
 
-void Handler::options(const httplib::Request &request, httplib::Response &response, const std::string &name) const {
+void Handler::options(const Settings &settings, const httplib::Request &request, httplib::Response &response,
+                      const std::string &name) const {
   const auto catalogue = this->catalogue();
-  const std::string schema = choose_schema(settings_, request);
+  const std::string schema = choose_schema(settings, request);
   const auto *functions = catalogue->find(schema, name);
   if (functions == nullptr) {
     choose_function(*catalogue, schema, name, {});  // throws, with the nearest name
@@ -241,19 +256,20 @@ void Handler::options(const httplib::Request &request, httplib::Response &respon
   response.set_header("Allow", reads ? "OPTIONS,GET,HEAD,POST" : "OPTIONS,POST");
 }
 
-Identity Handler::identify(const httplib::Request &request, bool again) const {
+Identity Handler::identify(const Policy &policy, const httplib::Request &request, bool again) {
   const auto authorization = header_values(request, "Authorization");
   const auto now =
       std::chrono::duration_cast<std::chrono::seconds>(std::chrono::system_clock::now().time_since_epoch());
-  Identity identity = authenticator_.authenticate(authorization.empty() ? nullptr : &authorization[0], now.count());
+  Identity identity =
+      policy.authenticator.authenticate(authorization.empty() ? nullptr : &authorization[0], now.count());
   const std::string &user = identity.session_id.empty() ? identity.subject : identity.session_id;
-  if (!user.empty() && !again) take_turn(user_limit_, user);
+  if (!user.empty() && !again) take_turn(*policy.user_limit, user);
   return identity;
 }
 
 Next Handler::transact(const httplib::Request &request, Call &call, bool again, const Planner &planner) const {
   call.start = Clock::now();
-  const Identity identity = identify(request, again);
+  const Identity identity = identify(*call.policy, request, again);
   call.authenticated = Clock::now();
   try {
     call.plan = planner(catalogue(), identity);
@@ -267,11 +283,12 @@ Next Handler::transact(const httplib::Request &request, Call &call, bool again, 
 }
 
 Next Handler::answer(const httplib::Request &request, httplib::Response &response, Call &call, Outcome outcome) const {
+  const Settings &settings = call.policy->settings;
   const auto answered = Clock::now();
   if (outcome.unavailable) throw HttpError(*outcome.unavailable);
   if (outcome.error && outcome.error->step != Step::kCheck) {
     if (was_answered_before(call.plan, *outcome.error)) {
-      call.plan = plan_replay(settings_, request, call.plan);
+      call.plan = plan_replay(settings, request, call.plan);
       call.script = script_of(call.plan);
       return Next::kCall;
     }
@@ -283,12 +300,12 @@ Next Handler::answer(const httplib::Request &request, httplib::Response &respons
     call.flow->take_result(result);
     return advance(response, call);
   }
-  if (settings_.db_schemas.size() > 1) response.set_header("Content-Profile", call.plan.schema);
+  if (settings.db_schemas.size() > 1) response.set_header("Content-Profile", call.plan.schema);
   write_answer(call.plan, std::move(result), response);
   // The check has undone the call: there is nothing to show as done.
   if (outcome.error) throw HttpError(500, "XX000", "the answer was refused by its check");
   answer_conditionally(request, response);
-  if (settings_.server_timing_enabled) {
+  if (settings.server_timing_enabled) {
     const auto end = Clock::now();
     response.set_header("Server-Timing", timing("jwt", call.start, call.authenticated) + ", " +
                                              timing("parse", call.authenticated, call.planned) + ", " +
@@ -297,13 +314,6 @@ Next Handler::answer(const httplib::Request &request, httplib::Response &respons
                                              timing("response", answered, end));
   }
   return Next::kAnswered;
-}
-
-void Handler::add_common_headers(const httplib::Request &request, httplib::Response &response) const {
-  if (!response.has_header("Vary")) response.set_header("Vary", "Accept, Prefer, Range");
-  const std::string &trace = settings_.server_trace_header;
-  if (!trace.empty() && request.has_header(trace)) response.set_header(trace, request.get_header_value(trace));
-  add_cors_headers(settings_.server_cors_allowed_origins, request, response);
 }
 
 }  // namespace nexus::bridge

@@ -4,15 +4,14 @@
 #include <chrono>
 #include <functional>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
 
 #include "bridge/auth/auth_flow.hpp"
-#include "bridge/auth/jwt.hpp"
-#include "bridge/config/settings.hpp"
 #include "bridge/http/answer.hpp"
 #include "bridge/http/plan.hpp"
-#include "bridge/http/rate_limit.hpp"
+#include "bridge/http/policy.hpp"
 #include "bridge/http/script.hpp"
 
 namespace httplib {
@@ -45,6 +44,7 @@ enum class Next {
 
 /// A request between begin() and its answer.
 struct Call {
+  PolicyPtr policy;  ///< that it began under
   Plan plan;
   Script script;
   std::chrono::steady_clock::time_point start, authenticated, planned;
@@ -59,15 +59,17 @@ struct Call {
 ///     while (next == Next::kCall) next = handler.finish(request, response, call, run(call.script));
 class Handler {
  public:
-  Handler(const Settings &settings, const Authenticator &authenticator, const SessionKeys &session_keys,
-          const Database &database)
-      : settings_(settings),
-        authenticator_(authenticator),
-        session_keys_(session_keys),
-        database_(database),
-        address_limit_({settings.rate_limit_address, settings.rate_limit_address_burst}),
-        user_limit_({settings.rate_limit_user, settings.rate_limit_user_burst}),
-        sign_in_limit_({settings.rate_limit_sign_in, settings.rate_limit_sign_in_burst}) {}
+  Handler(PolicyPtr policy, const Database &database) : policy_(std::move(policy)), database_(database) {}
+
+  /// What requests are served under, and another one for those to come. Thread safe.
+  PolicyPtr policy() const {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    return policy_;
+  }
+  void follow(PolicyPtr policy) {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    policy_ = std::move(policy);
+  }
 
   /// Takes a request of the public port (/rpc/NAME, /batch, /auth/..., /events, /, /docs, /live, /ready) as far as it
   /// goes at once. `again`: begin() has said kNewerCatalogue to this request before.
@@ -98,16 +100,16 @@ class Handler {
   Next authenticate(const httplib::Request &request, Call &call, const std::string &action) const;
   Next answer(const httplib::Request &request, httplib::Response &response, Call &call, Outcome outcome) const;
   static Next advance(httplib::Response &response, Call &call);
-  Identity identify(const httplib::Request &request, bool again) const;
+  static Identity identify(const Policy &policy, const httplib::Request &request, bool again);
   CataloguePtr catalogue() const;
-  void options(const httplib::Request &request, httplib::Response &response, const std::string &name) const;
-  void add_common_headers(const httplib::Request &request, httplib::Response &response) const;
+  void options(const Settings &settings, const httplib::Request &request, httplib::Response &response,
+               const std::string &name) const;
+  static void refuse(const Settings &settings, const httplib::Request &request, httplib::Response &response,
+                     const HttpError &error);
 
-  const Settings &settings_;
-  const Authenticator &authenticator_;
-  const SessionKeys &session_keys_;
+  mutable std::mutex mutex_;
+  PolicyPtr policy_;
   const Database &database_;
-  mutable RateLimiter address_limit_, user_limit_, sign_in_limit_;
   std::atomic<bool> draining_{false};
 };
 

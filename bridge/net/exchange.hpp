@@ -9,6 +9,8 @@
 #include <string_view>
 #include <unordered_map>
 
+#include "bridge/net/trace.hpp"
+
 namespace nexus::bridge::net {
 
 class Session;
@@ -35,11 +37,15 @@ class Exchange {
 
   httplib::Request request;
   httplib::Response response;
+  Trace trace;
+  std::string sqlstate;  ///< of the error that the database raised, for the log
 
   /// Called once when the client leaves before the answer, or leaves the stream.
   std::function<void()> abandoned;
 
  private:
+  void add_request_id();
+
   std::shared_ptr<Session> session_;
 };
 

@@ -7,6 +7,7 @@
 #include <memory>
 #include <string>
 #include <unordered_set>
+#include <utility>
 
 namespace boost::asio::ssl {
 class context;
@@ -45,9 +46,9 @@ struct SessionOptions {
 
 /// What the connections of one thread share. Nothing here is locked: all of it belongs to the loop's thread.
 struct Loop {
-  explicit Loop(const SessionOptions &options) : options(options) {}
+  explicit Loop(SessionOptions options) : options(std::move(options)) {}
 
-  const SessionOptions &options;
+  SessionOptions options;
   std::unordered_set<Session *> sessions;  // outlives the context, whose end ends the last sessions
   boost::asio::io_context context{1};
   std::unique_ptr<Service> service;

@@ -5,6 +5,7 @@
 
 #include <atomic>
 #include <boost/asio/post.hpp>
+#include <stdexcept>
 
 #include "bridge/net/session.hpp"
 
@@ -38,10 +39,9 @@ struct Server::Runner {
   std::thread thread;
 };
 
-Server::Server(SessionOptions options, std::size_t loops, const MakeService &make_service)
-    : options_(std::move(options)) {
+Server::Server(const SessionOptions &options, std::size_t loops, const MakeService &make_service) {
   for (std::size_t i = 0; i < loops; ++i) {
-    runners_.push_back(std::make_unique<Runner>(options_));
+    runners_.push_back(std::make_unique<Runner>(options));
     runners_.back()->loop.service = make_service(runners_.back()->loop);
   }
 }
@@ -59,23 +59,35 @@ void Server::use_tls(const std::shared_ptr<asio::ssl::context> &context) {
   }
 }
 
-int Server::open(const std::string &host, int port) {
+int Server::open(const std::string &host, int port, bool share) {
   error_code error;
   const auto address = asio::ip::make_address(host == "localhost" ? "127.0.0.1" : host, error);
-  if (error) return -1;
+  if (error) throw std::runtime_error("the host is no address");
   tcp::endpoint endpoint(address, static_cast<unsigned short>(port));
+  if (!share && port != 0) {
+    // Our loops share the port among each other, so the kernel would let anybody with the same wish in.
+    tcp::acceptor alone(runners_.front()->loop.context, endpoint.protocol());
+    alone.set_option(tcp::acceptor::reuse_address(true));
+    alone.bind(endpoint);
+    alone.listen(1);
+  }
   for (auto &runner : runners_) {
     tcp::acceptor &acceptor = runner->acceptor;
-    acceptor.open(endpoint.protocol(), error);
-    if (!error) acceptor.set_option(tcp::acceptor::reuse_address(true), error);
-    if (!error) acceptor.set_option(ReusePort(true), error);
-    if (!error) acceptor.bind(endpoint, error);
-    if (!error) acceptor.listen(kBacklog, error);
-    if (error) return -1;
-    acceptor.non_blocking(true, error);
-    endpoint = acceptor.local_endpoint(error);
+    acceptor.open(endpoint.protocol());
+    acceptor.set_option(tcp::acceptor::reuse_address(true));
+    acceptor.set_option(ReusePort(true));
+    acceptor.bind(endpoint);
+    acceptor.listen(kBacklog);
+    acceptor.non_blocking(true);
+    endpoint = acceptor.local_endpoint();
   }
   return endpoint.port();
+}
+
+void Server::change(const std::function<void(SessionOptions &)> &what) {
+  for (auto &runner : runners_) {
+    asio::post(runner->loop.context, [&loop = runner->loop, what] { what(loop.options); });
+  }
 }
 
 void Server::start() {
@@ -107,7 +119,7 @@ void Server::accept(Runner &runner) {
     ++runner.accepted;
     std::make_shared<Session>(runner.loop, std::move(socket))->start();
     runner.open = runner.loop.sessions.size();
-    if (runner.loop.sessions.size() >= options_.max_connections) return pause(runner);
+    if (runner.loop.sessions.size() >= runner.loop.options.max_connections) return pause(runner);
     accept(runner);
   });
 }
@@ -116,7 +128,7 @@ void Server::pause(Runner &runner) {
   runner.pauser.expires_after(kPause);
   runner.pauser.async_wait([this, &runner](const error_code &error) {
     if (error || !runner.acceptor.is_open()) return;
-    if (runner.loop.sessions.size() >= options_.max_connections) return pause(runner);
+    if (runner.loop.sessions.size() >= runner.loop.options.max_connections) return pause(runner);
     accept(runner);
   });
 }

@@ -21,7 +21,7 @@ class Server {
  public:
   using MakeService = std::function<std::unique_ptr<Service>(Loop &)>;
 
-  Server(SessionOptions options, std::size_t loops, const MakeService &make_service);
+  Server(const SessionOptions &options, std::size_t loops, const MakeService &make_service);
   ~Server();
   Server(const Server &) = delete;
   Server &operator=(const Server &) = delete;
@@ -29,8 +29,12 @@ class Server {
   /// Serves TLS from now on; with a null pointer plain connections. Connections that are open stay as they are.
   void use_tls(const std::shared_ptr<boost::asio::ssl::context> &context);
 
-  /// Binds and listens; gives the port, or -1.
-  int open(const std::string &host, int port);
+  /// Binds and listens; gives the port. `share`: beside others that listen on it, else a port that somebody listens on
+  /// is refused. Throws std::runtime_error.
+  int open(const std::string &host, int port, bool share);
+
+  /// Changes limits and deadlines for what comes from now on.
+  void change(const std::function<void(SessionOptions &)> &what);
 
   /// Starts the threads.
   void start();
@@ -55,7 +59,6 @@ class Server {
   void pause(Runner &runner);
   void tick(Runner &runner);
 
-  SessionOptions options_;
   std::vector<std::unique_ptr<Runner>> runners_;
 };
 

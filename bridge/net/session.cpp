@@ -8,6 +8,7 @@
 
 #include "bridge/http/answer.hpp"
 #include "bridge/http/error.hpp"
+#include "bridge/net/log.hpp"
 #include "bridge/net/reply.hpp"
 
 namespace nexus::bridge::net {
@@ -21,6 +22,7 @@ constexpr std::size_t kMaxAhead = std::size_t{64} << 10;  // bytes of later requ
 constexpr std::size_t kSlowestBody = 10240;               // bytes a second
 constexpr std::size_t kSlowestReader = 10240;             // bytes a second
 constexpr std::size_t kMaxLinger = std::size_t{16} << 20;
+constexpr int kClientLeft = 499;  // never sent: it stands in the log for a request that nobody waited for
 constexpr auto kLinger = std::chrono::seconds(2);
 // Many clients close only their sending side behind the request: what takes no longer than this is still answered.
 constexpr auto kGrace = std::chrono::milliseconds(50);
@@ -194,7 +196,12 @@ void Session::refuse(const FramingError &error) {
   response.status = error.status;
   response.headers.emplace("Content-Type", kJsonType);
   response.body = body;
-  log(parser_ ? parser_->request.method : "-", error.message, error.status);
+  const Trace trace = trace_of(parser_ ? parser_->request : request);
+  response.headers.emplace("X-Request-Id", trace.request_id);
+  if (loop_.options.log_requests) {
+    const std::string method = parser_ ? parser_->request.method : "", path = parser_ ? parser_->request.path : "";
+    log_request({trace, peer_, method, path, error.status, time_taken(), 0, body.size(), "", error.message});
+  }
   parser_.reset();
   in_.clear();
   keep_alive_ = false;
@@ -206,8 +213,9 @@ void Session::refuse(const FramingError &error) {
   flush();
 }
 
-void Session::respond(Exchange &exchange, std::string head, std::string body) {
+void Session::respond(Exchange &exchange, int status, std::string head, std::string body) {
   if (exchange_.get() != &exchange || state_ != State::kWorking) return;
+  log(exchange, status, body.size());
   exchange_.reset();
   grace_.reset();
   state_ = State::kWriting;
@@ -287,8 +295,8 @@ void Session::linger() {
 
 void Session::open_stream(Exchange &exchange) {
   if (exchange_.get() != &exchange || state_ != State::kWorking) return;
-  log(exchange.request.method, exchange.request.path, exchange.response.status);
   state_ = State::kStreaming;
+  streamed_ = 0;
   out_head_.clear();
   out_ = stream_head_of(exchange.response);
   in_ = std::string();
@@ -303,6 +311,7 @@ bool Session::stream(std::string_view bytes) {
     return false;
   }
   out_.append(bytes);
+  streamed_ += bytes.size();
   flush();
   return state_ == State::kStreaming;
 }
@@ -330,6 +339,7 @@ void Session::drain() {
 void Session::close() {
   if (state_ == State::kClosed) return;
   const auto self = shared_from_this();
+  const bool streaming = state_ == State::kStreaming;
   state_ = State::kClosed;
   deadline_.reset();
   grace_.reset();
@@ -338,34 +348,51 @@ void Session::close() {
   socket_.close(error);
   if (const auto left = std::move(exchange_)) {
     exchange_.reset();
+    log(*left, streaming ? left->response.status : kClientLeft, streaming ? streamed_ : 0);
     if (left->abandoned) std::exchange(left->abandoned, nullptr)();
   }
 }
 
-void Session::log(const std::string &method, const std::string &path, int status) const {
+std::chrono::microseconds Session::time_taken() const {
+  return std::chrono::duration_cast<std::chrono::microseconds>(Clock::now() - started_);
+}
+
+void Session::log(const Exchange &exchange, int status, std::size_t bytes) const {
   if (!loop_.options.log_requests) return;
-  spdlog::info("{} {} {} {} {} us", peer_, method, path, status,
-               std::chrono::duration_cast<std::chrono::microseconds>(Clock::now() - started_).count());
+  const httplib::Request &request = exchange.request;
+  log_request({exchange.trace, peer_, request.method, request.path, status, time_taken(), request.body.size(), bytes,
+               exchange.sqlstate, ""});
 }
 
 Exchange::Exchange(std::shared_ptr<Session> session, httplib::Request &&request)
-    : request(std::move(request)), session_(std::move(session)) {}
+    : request(std::move(request)), trace(trace_of(this->request)), session_(std::move(session)) {
+  // What the database and its logs see of the request is part of the trace.
+  this->request.headers.erase("traceparent");
+  this->request.headers.emplace("traceparent", trace.traceparent());
+  if (!this->request.has_header("X-Request-Id")) this->request.headers.emplace("X-Request-Id", trace.request_id);
+}
+
+void Exchange::add_request_id() {
+  if (!response.has_header("X-Request-Id")) response.headers.emplace("X-Request-Id", trace.request_id);
+}
 
 void Exchange::answer() {
   Session &session = *session_;
   session.last_ = session.last_ || !session.keep_alive_ || session.loop_.closing;
-  session.log(request.method, request.path, response.status);
+  add_request_id();
   std::string head = head_of(request, response, session.last_);
-  session.respond(*this, std::move(head), without_body(request, response) ? std::string() : std::move(response.body));
+  std::string body = without_body(request, response) ? std::string() : std::move(response.body);
+  session.respond(*this, response.status, std::move(head), std::move(body));
 }
 
 void Exchange::answer_with(std::string bytes) {
   session_->last_ = true;
-  session_->log(request.method, request.path, std::atoi(bytes.substr(0, 12).substr(9).c_str()));
-  session_->respond(*this, std::move(bytes), "");
+  const int status = std::atoi(bytes.substr(0, 12).substr(9).c_str());
+  session_->respond(*this, status, std::move(bytes), "");
 }
 
 void Exchange::open_stream() {
+  add_request_id();
   session_->open_stream(*this);
 }
 

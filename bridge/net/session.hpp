@@ -57,15 +57,15 @@ class Session : public std::enable_shared_from_this<Session> {
   void refuse(const FramingError &error);
   void give_grace();
   void send_continue();
-  void respond(Exchange &exchange, std::string head, std::string body);
+  void respond(Exchange &exchange, int status, std::string head, std::string body);
   void flush();
   void flush_tls();
-  void sent(std::size_t bytes);
   void all_sent();
   void linger();
   void open_stream(Exchange &exchange);
   bool stream(std::string_view bytes);
-  void log(const std::string &method, const std::string &path, int status) const;
+  std::chrono::microseconds time_taken() const;
+  void log(const Exchange &exchange, int status, std::size_t bytes) const;
 
   Loop &loop_;
   boost::asio::ip::tcp::socket socket_;
@@ -74,7 +74,7 @@ class Session : public std::enable_shared_from_this<Session> {
   std::shared_ptr<Exchange> exchange_;
   std::unique_ptr<boost::asio::steady_timer> grace_;
   std::string peer_, in_, out_head_, out_;
-  std::size_t out_at_ = 0, lingered_ = 0;
+  std::size_t out_at_ = 0, lingered_ = 0, streamed_ = 0;
   State state_ = State::kIdle;
   std::optional<Clock::time_point> deadline_;
   Clock::time_point started_;

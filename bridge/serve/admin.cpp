@@ -1,5 +1,7 @@
 #include "bridge/serve/admin.hpp"
 
+#include "bridge/config/load.hpp"
+
 namespace nexus::bridge::serve {
 
 namespace {
@@ -37,6 +39,9 @@ void add_admin_handlers(Plain &plain, const Handler &handler, const Gateway &gat
   plain.Get("/ready", health);
   plain.Get("/metrics", [&gateway, &server](const httplib::Request &, httplib::Response &response) {
     response.set_content(metrics_text(gateway.totals(), server), "text/plain; version=0.0.4; charset=utf-8");
+  });
+  plain.Get("/config", [&handler](const httplib::Request &, httplib::Response &response) {
+    response.set_content(dump_settings(handler.policy()->settings), "application/toml; charset=utf-8");
   });
   plain.set_error_handler([proxy_name](const httplib::Request &, httplib::Response &response) {
     if (!response.body.empty()) return;

@@ -7,7 +7,8 @@
 
 namespace nexus::bridge::serve {
 
-/// The handlers of the admin port: /live, /ready, and /metrics in the text format of Prometheus.
+/// The handlers of the admin port: /live, /ready, /metrics in the text format of Prometheus, and /config, the settings
+/// that count, without secrets.
 void add_admin_handlers(Plain &plain, const Handler &handler, const Gateway &gateway, const net::Server &server,
                         const std::string &proxy_name);
 

@@ -14,7 +14,7 @@ CallService::CallService(net::Loop &loop, const Settings &settings, const Handle
       gateway_(gateway),
       passwords_(passwords),
       executor_(gateway.make_executor(loop.context)),
-      hub_(std::make_shared<sse::Hub>(loop.context, *executor_, settings.events_table)) {
+      hub_(std::make_shared<sse::Hub>(loop.context, *executor_, settings)) {
   gateway.add_hub(loop.context, hub_);
   boost::asio::post(loop.context, [executor = executor_, hub = hub_] {
     executor->start();
@@ -59,6 +59,7 @@ void CallService::call(const std::shared_ptr<net::Exchange> &exchange, const std
   job->script = std::move(call->script);
   job->done = [this, exchange, call](Outcome outcome) {
     exchange->abandoned = nullptr;
+    if (outcome.error) exchange->sqlstate = outcome.error->sqlstate;
     Next next = Next::kAnswered;
     try {
       next = handler_.finish(exchange->request, exchange->response, *call, std::move(outcome));

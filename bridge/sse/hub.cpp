@@ -14,7 +14,6 @@ using pg::Clock;
 using std::chrono::milliseconds;
 
 constexpr auto kTick = milliseconds(10);
-constexpr auto kBeat = std::chrono::seconds(15);
 constexpr auto kPatience = std::chrono::seconds(1);
 constexpr auto kSoon = milliseconds(10), kLater = milliseconds(250), kAfterFailure = milliseconds(1000);
 constexpr std::size_t kAtOnce = 32;  // readings
@@ -32,8 +31,13 @@ std::string quoted_table(const std::string &name) {
 
 }  // namespace
 
-Hub::Hub(boost::asio::io_context &context, pg::Executor &executor, const std::string &table)
-    : context_(context), executor_(executor), table_(quoted_table(table)), ticker_(context) {}
+Hub::Hub(boost::asio::io_context &context, pg::Executor &executor, const Settings &settings)
+    : context_(context),
+      executor_(executor),
+      table_(quoted_table(settings.events_table)),
+      worker_role_(settings.session_worker_role),
+      beat_(settings.events_heartbeat),
+      ticker_(context) {}
 
 void Hub::start() {
   tick();
@@ -53,7 +57,7 @@ void Hub::subscribe(const std::shared_ptr<net::Exchange> &exchange, const Identi
   if (claims && claims->contains("exp") && (*claims)["exp"].is_number_integer()) {
     stream->expires = (*claims)["exp"].get<std::int64_t>();
   }
-  if (stream->user.empty() || draining_) {
+  if ((stream->user.empty() && identity.session_id.empty()) || draining_) {
     stream->fail(draining_ ? unavailable("PGRST001", "The bridge is about to stop.")
                            : HttpError(401, "PGRST303", "Events need a token with a sub claim"));
     return exchange->answer();
@@ -64,7 +68,7 @@ void Hub::subscribe(const std::shared_ptr<net::Exchange> &exchange, const Identi
     if (hub && left) hub->end(left);
   };
   streams_.insert(stream);
-  by_user_[stream->user].insert(stream);
+  if (!stream->user.empty()) by_user_[stream->user].insert(stream);
   want(stream);
 }
 
@@ -143,28 +147,38 @@ Script Hub::script_of(const Stream &stream) const {
   script.timeout = std::chrono::seconds(10);
   script.lane = "GET /events";
   Statement context;
-  context.sql = "SELECT ";
-  const std::vector<std::pair<const char *, std::string>> values{{"search_path", ""},
-                                                                 {"statement_timeout", "10000"},
-                                                                 {"role", stream.identity.role},
-                                                                 {"request.jwt.claims", stream.identity.claims}};
-  for (const auto &[name, value] : values) {
-    if (!context.parameters.empty()) context.sql += ", ";
-    context.sql += std::string("pg_catalog.set_config('") + name + "', " + context.bind(value, kText) + ", true)";
+  std::vector<std::string> calls;
+  const auto set = [&](const char *name, const std::string &value) {
+    calls.push_back(std::string("pg_catalog.set_config('") + name + "', " + context.bind(value, kText) + ", true)");
+  };
+  const std::string &session = stream.identity.session_id;
+  set("search_path", "");
+  set("statement_timeout", "10000");
+  if (!session.empty()) {
+    set("role", worker_role_);
+    calls.push_back("pg_catalog.set_config('request.jwt.claims', nexus.session_claims(" + context.bind(session, kText) +
+                    "), true)");
   }
+  set("role", stream.identity.role);
+  if (session.empty()) set("request.jwt.claims", stream.identity.claims);
+  context.sql = "SELECT " + joined(calls, ", ");
   Statement rows;
-  const std::string user = rows.bind(stream.user, kText);
+  const std::string user = stream.user.empty()
+                               ? "(pg_catalog.current_setting('request.jwt.claims')::pg_catalog.json ->> 'sub')"
+                               : rows.bind(stream.user, kText);
+  const std::string where = "(SELECT * FROM " + table_ + " WHERE user_id = " + user;
+  const std::string limit = " LIMIT " + std::to_string(kPage) + ")";
   if (stream.from_now && !stream.open) {
-    rows.sql = "(SELECT * FROM " + table_ + " WHERE user_id = " + user + " ORDER BY id DESC LIMIT " +
-               std::to_string(kPage) + ")";
+    rows.sql = where + " ORDER BY id DESC" + limit;
   } else {
-    const std::string behind = rows.bind(std::to_string(stream.frontier.settled()), kInt8);
-    rows.sql = "(SELECT * FROM " + table_ + " WHERE user_id = " + user + " AND id > " + behind + " ORDER BY id LIMIT " +
-               std::to_string(kPage) + ")";
+    rows.sql =
+        where + " AND id > " + rows.bind(std::to_string(stream.frontier.settled()), kInt8) + " ORDER BY id" + limit;
   }
   rows.sql =
       "SELECT r.id::text, pg_catalog.row_to_json(r)::text, pg_catalog.pg_snapshot_xmin(s)::text,"
-      " pg_catalog.pg_snapshot_xmax(s)::text FROM pg_catalog.pg_current_snapshot() AS s LEFT JOIN LATERAL " +
+      " pg_catalog.pg_snapshot_xmax(s)::text, pg_catalog.current_setting('request.jwt.claims')::pg_catalog.json ->> "
+      "'sub'"
+      " FROM pg_catalog.pg_current_snapshot() AS s LEFT JOIN LATERAL " +
       rows.sql + " AS r ON true ORDER BY r.id";
   script.stages.push_back({{"BEGIN ISOLATION LEVEL READ COMMITTED READ ONLY", {}}, Step::kBegin, false});
   script.stages.push_back({std::move(context), Step::kContext, false});
@@ -180,7 +194,11 @@ void Hub::take(const StreamPtr &stream, const Outcome &outcome) {
     return;
   }
   if (outcome.unavailable || outcome.error || outcome.rows.empty() || outcome.rows[0].empty()) {
-    if (outcome.error) spdlog::warn("events of a user cannot be read: {}", outcome.error->message);
+    // That a session has ended is nothing to warn of.
+    if (outcome.error && outcome.error->sqlstate != "PGRST") {
+      spdlog::warn("events of a user cannot be read: {}", outcome.error->message);
+    }
+    if (outcome.error) exchange->sqlstate = outcome.error->sqlstate;
     const bool open = stream->open;
     if (!open) {
       stream->fail(outcome.unavailable ? *outcome.unavailable
@@ -190,11 +208,19 @@ void Hub::take(const StreamPtr &stream, const Outcome &outcome) {
     end(stream);
     return open ? exchange->close_stream() : exchange->answer();
   }
+  if (stream->user.empty()) know_user(stream, outcome.rows[0][0][4].value_or(""));
   take_rows(stream, outcome.rows[0]);
   if (streams_.count(stream) != 0 && stream->again) {
     stream->again = false;
     want(stream);
   }
+}
+
+// What was told of the user before could not be heard here: it is looked for once more.
+void Hub::know_user(const StreamPtr &stream, const std::string &user) {
+  stream->user = user;
+  by_user_[user].insert(stream);
+  stream->again = true;
 }
 
 void Hub::take_rows(const StreamPtr &stream, const std::vector<Row> &rows) {
@@ -216,7 +242,7 @@ void Hub::take_rows(const StreamPtr &stream, const std::vector<Row> &rows) {
       stream->frontier.skip(ids, xmax);
     }
     stream->open = true;
-    stream->next_beat = now + kBeat;
+    stream->next_beat = now + beat_;
     auto &response = stream->exchange->response;
     response.status = 200;
     response.set_header("Content-Type", "text/event-stream");
@@ -257,8 +283,9 @@ void Hub::tick() {
     if (!stream->open) continue;
     if (stream->expires != 0 && seconds > stream->expires) ended.push_back(stream);
     if (now < stream->next_beat) continue;
-    stream->next_beat = now + kBeat;
+    stream->next_beat = now + beat_;
     if (!stream->exchange->send(": heartbeat\n\n")) ended.push_back(stream);
+    if (!stream->identity.session_id.empty()) due.push_back(stream);
   }
   for (const auto &stream : due) want(stream);
   for (const auto &stream : ended) {

@@ -19,11 +19,13 @@
 namespace nexus::bridge::sse {
 
 /// The open event streams of one loop: `GET /events` gives a user's notifications as they are committed. What the hub
-/// hears is ids only; each stream reads its rows under its own user's role, so that row security decides.
+/// hears is ids only; each stream reads its rows under its own user's role, so that row security decides. The stream of
+/// a token ends when the token does; that of a session when a reading finds that the session has ended, at the latest
+/// with the next sign of life.
 class Hub : public std::enable_shared_from_this<Hub> {
  public:
-  /// `table`: schema.table with the columns id and user_id.
-  Hub(boost::asio::io_context &context, pg::Executor &executor, const std::string &table);
+  /// The events_table of the settings has the columns id and user_id.
+  Hub(boost::asio::io_context &context, pg::Executor &executor, const Settings &settings);
 
   void start();
 
@@ -49,7 +51,7 @@ class Hub : public std::enable_shared_from_this<Hub> {
     std::shared_ptr<net::Exchange> exchange;
     std::function<void(const HttpError &)> fail;
     Identity identity;
-    std::string user;
+    std::string user;          ///< of a session the database names it, with the first reading
     std::int64_t expires = 0;  ///< of the token, seconds since 1970; 0: never
     Frontier frontier;
     bool open = false, from_now = false, queued = false, reading = false, again = false;
@@ -65,11 +67,13 @@ class Hub : public std::enable_shared_from_this<Hub> {
   void take(const StreamPtr &stream, const Outcome &outcome);
   void take_rows(const StreamPtr &stream, const std::vector<Row> &rows);
   void end(const StreamPtr &stream);
+  void know_user(const StreamPtr &stream, const std::string &user);
   void tick();
 
   boost::asio::io_context &context_;
   pg::Executor &executor_;
-  std::string table_;
+  const std::string table_, worker_role_;
+  const std::chrono::seconds beat_;
   boost::asio::steady_timer ticker_;
   std::unordered_map<std::string, std::unordered_set<StreamPtr>> by_user_;
   std::unordered_set<StreamPtr> streams_;

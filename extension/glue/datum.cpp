@@ -23,8 +23,8 @@ void spread(std::initializer_list<std::optional<Datum>> values, Datum *datums, b
 std::string_view text_view(Datum value) {
   // Most values are here as they are: nothing can fail, and nothing needs the border.
   const auto *stored = reinterpret_cast<const struct varlena *>(DatumGetPointer(value));
-  if (!VARATT_IS_EXTERNAL(stored) && !VARATT_IS_COMPRESSED(stored) && GetDatabaseEncoding() == PG_UTF8)
-    return {VARDATA_ANY(stored), VARSIZE_ANY_EXHDR(stored)};
+  const bool is_plain = VARATT_IS_4B_U(stored) || (VARATT_IS_SHORT(stored) && !VARATT_IS_EXTERNAL(stored));
+  if (is_plain && GetDatabaseEncoding() == PG_UTF8) return {VARDATA_ANY(stored), VARSIZE_ANY_EXHDR(stored)};
   return call([value]() -> std::string_view {
     text *packed = DatumGetTextPP(value);
     const char *data = VARDATA_ANY(packed);

@@ -1,5 +1,6 @@
 // learn_post, hashtag_terms and is_hashtag (sql/install/40-hashtags.sql), and what refreshing reads
 // (43-hashtags-refresh.sql).
+#include "core/hashtags/variants.hpp"
 #include "core/text/normalize.hpp"
 #include "glue/hashtags_settings.hpp"
 #include "glue/hashtags_store.hpp"
@@ -76,6 +77,7 @@ NEXUS_FUNCTION(nexus_learn_post) {
   for (const hashtags::Tag &tag : tags) {
     canonical.emplace_back(tag.canonical);
     spellings.emplace_back(tag.spelling);
+    hashtags::add_tag_words(terms, tag.spelling);
   }
   Datum posted_at = PG_GETARG_DATUM(2);
   if (TIMESTAMP_NOT_FINITE(DatumGetTimestampTz(posted_at))) throw invalid_argument("posted_at must be finite");

@@ -140,4 +140,10 @@ Datum bigint_array_datum(const std::vector<std::int64_t> &values) {
   return array_of(datums, values.size(), INT8OID, 8, true, TYPALIGN_DOUBLE);
 }
 
+Datum tid_array_datum(const std::vector<Datum> &places) {
+  Datum *datums = room_for(places.size());
+  for (size_t i = 0; i < places.size(); ++i) datums[i] = places[i];
+  return array_of(datums, places.size(), TIDOID, sizeof(ItemPointerData), false, TYPALIGN_SHORT);
+}
+
 }  // namespace nexus::pg

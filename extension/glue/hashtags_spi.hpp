@@ -65,5 +65,6 @@ std::string_view bytes_view(Datum value);
 Datum bytes_datum(std::string_view bytes);
 Datum bytes_array_datum(const std::vector<std::string> &values);
 Datum bigint_array_datum(const std::vector<std::int64_t> &values);
+Datum tid_array_datum(const std::vector<Datum> &places);  // of ctid columns; valid as long as their rows
 
 }  // namespace nexus::pg

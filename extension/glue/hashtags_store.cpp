@@ -582,6 +582,44 @@ std::vector<std::uint32_t> HashtagStore::known_tags(const std::vector<std::strin
   return tags;
 }
 
+std::map<std::uint32_t, std::uint32_t> HashtagStore::other_numbers(const std::vector<std::uint32_t> &tags) {
+  static SpiStatement known(
+      "SELECT k.i, t.tag_id FROM unnest($1::text[]) WITH ORDINALITY k(tag, i)"
+      "  CROSS JOIN LATERAL (SELECT tag_id FROM nexus.hashtag_tags t WHERE t.canonical = k.tag COLLATE \"C\" LIMIT 1) "
+      "t",
+      {TEXTARRAYOID});
+  std::map<std::uint32_t, std::uint32_t> found;
+  std::vector<std::string> forms;
+  std::vector<std::uint32_t> asked, others;
+  for (std::uint32_t tag : tags) {
+    StoredTag &stored = tags_.at(tag);
+    auto form = hashtags::other_number(stored.canonical);
+    if (!form) continue;
+    auto fresh = fresh_keys_.find(*form);
+    if (fresh != fresh_keys_.end()) {
+      found[tag] = fresh->second;
+    } else if (stored.number_checked == generation_) {
+      if (stored.other_number) found[tag] = *stored.other_number;
+    } else {
+      stored.number_checked = generation_;
+      stored.other_number = std::nullopt;
+      forms.push_back(std::move(*form));
+      asked.push_back(tag);
+    }
+  }
+  if (!forms.empty()) {
+    SpiRows rows = known.read({text_array_datum(std::vector<std::string_view>(forms.begin(), forms.end()))});
+    for (std::uint64_t row = 0; row < rows.size(); ++row) {
+      std::uint32_t tag = asked[static_cast<std::size_t>(rows.integer(row, 1) - 1)];
+      found[tag] = static_cast<std::uint32_t>(rows.integer(row, 2));
+      tags_.at(tag).other_number = found[tag];
+    }
+  }
+  for (const auto &entry : found) others.push_back(entry.second);
+  load_tags(others);
+  return found;
+}
+
 std::vector<std::uint32_t> HashtagStore::seeds(std::string_view niche) {
   static SpiStatement of_niche(
       "SELECT s.tag, s.display, t.tag_id FROM nexus.hashtag_seeds s"
@@ -604,7 +642,7 @@ std::vector<std::uint32_t> HashtagStore::seeds(std::string_view niche) {
 std::map<std::uint32_t, bool> HashtagStore::listed(const std::vector<std::uint32_t> &tags, std::string_view platform) {
   static SpiStatement rows_of(
       "SELECT k.i, l.status = 'banned' FROM unnest($1::text[]) WITH ORDINALITY k(tag, i)"
-      "  CROSS JOIN LATERAL (SELECT status FROM nexus.hashtag_lists l WHERE l.tag = k.tag COLLATE \"C\""
+      "  CROSS JOIN LATERAL (SELECT status FROM nexus.hashtag_listed l WHERE l.tag = k.tag COLLATE \"C\""
       "                       AND l.platform IN ('', $2) ORDER BY status LIMIT 1) l",
       {TEXTARRAYOID, TEXTOID});
   std::vector<std::string_view> names;

@@ -13,6 +13,7 @@
 #include "core/hashtags/batch.hpp"
 #include "core/hashtags/relevance.hpp"
 #include "core/hashtags/score.hpp"
+#include "core/hashtags/variants.hpp"
 #include "glue/hashtags_spi.hpp"
 
 namespace nexus::pg {
@@ -30,6 +31,8 @@ struct StoredTag {
   std::vector<std::size_t> parts;  // hashes of its words
   std::uint64_t posts = 0, authors = 0;
   std::int64_t lift_sum = 0, lift_posts = 0;
+  std::int64_t number_checked = -1;  // likewise for the tag's other number
+  std::optional<std::uint32_t> other_number;
   std::int64_t hours_checked = -1;  // likewise for the hours, which are those of weeks from first_week on
   std::int32_t first_week = 0;
   std::map<std::int32_t, std::int64_t> hours;
@@ -79,6 +82,8 @@ class HashtagStore {
 
   /// Which of the texts are tags.
   std::vector<std::uint32_t> known_tags(const std::vector<std::string> &texts);
+  /// Which of the tags are known in the other number too (see other_number), with the tag of that.
+  std::map<std::uint32_t, std::uint32_t> other_numbers(const std::vector<std::uint32_t> &tags);
   /// The seeds of a niche.
   std::vector<std::uint32_t> seeds(std::string_view niche);
   /// Which of the tags the lists keep from a platform: true banned, false under review.

@@ -5,8 +5,9 @@
 #include <set>
 
 #include "core/text/normalize.hpp"
+#include "glue/hashtags_rules.hpp"
 #include "glue/hashtags_settings.hpp"
-#include "glue/hashtags_store.hpp"
+#include "glue/hashtags_variants.hpp"
 
 namespace nexus::pg {
 
@@ -15,7 +16,6 @@ using hashtags::Feature;
 
 namespace {
 
-constexpr int kMaxCount = 200;
 constexpr std::size_t kWordsShown = 16;
 constexpr std::size_t kRanked = 100;  // candidates whose trend, engagement and competition are looked at, at least
 
@@ -42,6 +42,7 @@ struct Ranked {
   Candidate candidate;
   const std::string *canonical;
   double base = 0, affinity = 0, score = 0;
+  const std::string *rarer = nullptr;  // the form of the tag that the draft speaks for, where that is not the shown one
   hashtags::Trend trend;
   std::pair<std::int64_t, std::int64_t> lift;
   std::uint64_t authors = 0;
@@ -56,35 +57,6 @@ struct Light {
 
 bool worse(const Light &a, const Light &b) {
   return a.base != b.base ? a.base < b.base : *a.canonical > *b.canonical;
-}
-
-// History belongs to its user: others may ask for it who see all users' rows anyway.
-void check_history(std::string_view user_id) {
-  static SpiStatement allowed(
-      "SELECT nexus.current_user_id() IS NOT DISTINCT FROM $1 OR pg_has_role($2, $3, 'USAGE')"
-      "  OR EXISTS (SELECT FROM pg_roles r WHERE r.rolname IN ('nexus_owner', 'nexus_worker')"
-      "              AND pg_has_role($2, r.oid, 'USAGE'))"
-      "  OR EXISTS (SELECT FROM nexus.attachment a JOIN pg_namespace n ON n.nspname = a.schema_name"
-      "               JOIN pg_class c ON c.relnamespace = n.oid AND c.relname = 'social_posts'"
-      "              WHERE pg_has_role($2, c.relowner, 'USAGE'))",
-      {TEXTOID, OIDOID, OIDOID});
-  Oid asking = call([] { return GetOuterUserId(); }), owner = call([] { return GetUserId(); });
-  if (asking == owner) return;
-  if (allowed.read({text_datum(user_id), ObjectIdGetDatum(asking), ObjectIdGetDatum(owner)}).integer(0, 1) != 0) return;
-  throw Error("42501", "user_id is not the current user").hint("Leave user_id out, or give your own.");
-}
-
-// How many hashtags the platform's rules leave to a draft that has some already.
-std::size_t room_on(const std::string &platform, std::size_t written) {
-  static SpiStatement most(
-      "SELECT min(r.max)::bigint FROM nexus.platform_rules r WHERE r.platform = $1 AND r.field = 'hashtags'"
-      "   AND r.kind = 'entity_count' AND r.severity = 'error' AND r.content_type IS NULL AND r.when_media IS NULL"
-      "   AND coalesce(r.valid_from <= current_date, true) AND coalesce(r.valid_to >= current_date, true)",
-      {TEXTOID});
-  SpiRows rows = most.read({text_datum(platform)});
-  if (rows.is_null(0, 1)) return kMaxCount;
-  auto limit = static_cast<std::size_t>(rows.integer(0, 1));
-  return limit > written ? limit - written : 0;
 }
 
 // The median impressions of the author's latest 50 posts, or else of the latest 500 on the platform.
@@ -196,6 +168,7 @@ std::string evidence(const Ranked &entry, const Model &model, std::uint64_t post
       json += ", \"" + std::string(name) + "\": {" + field("posts", (*feature)->posts()) + ", " +
               field("with_tag", (*feature)->posts_with(candidate.tag)) + "}";
   if (candidate.seed) json += ", \"seed\": true";
+  if (entry.rarer != nullptr) json += ", \"variant\": \"" + *entry.rarer + "\"";
   json += ", \"trend\": {" + field("recent", entry.trend.recent) + ", " + field("usual", entry.trend.usual) + ", " +
           field("day_authors", entry.trend.day) + ", " + field("week_authors", entry.trend.week) + ", " +
           field("excess", hashtags::trend_excess(entry.trend, model.all)) + "}";
@@ -258,6 +231,26 @@ std::vector<Candidate> find_candidates(HashtagStore &store, const Request &reque
                               [&](std::uint32_t tag) { return store.spelt(tag, spelt); });
 }
 
+// Brings each candidate to the form in which it is shown. The user's own tags and the niche's seeds stay as they are; a
+// candidate that comes to a tag of the user's own goes, as that is a candidate itself.
+void fold_numbers(HashtagStore &store, const hashtags::Affinity &affinity, std::vector<Ranked> &candidates) {
+  std::vector<std::uint32_t> tags;
+  for (const Ranked &entry : candidates) tags.push_back(entry.candidate.tag);
+  std::map<std::uint32_t, std::uint32_t> shown = shown_forms(store, tags);
+  std::vector<Ranked> kept;
+  for (Ranked &entry : candidates) {
+    auto found = shown.find(entry.candidate.tag);
+    if (found != shown.end() && !entry.candidate.seed && affinity.use(entry.candidate.tag).uses == 0) {
+      if (affinity.use(found->second).uses > 0) continue;
+      entry.rarer = entry.canonical;
+      entry.candidate.tag = found->second;
+      entry.canonical = &store.canonical(found->second);
+    }
+    kept.push_back(std::move(entry));
+  }
+  candidates = std::move(kept);
+}
+
 // The candidates that may be shown, best first by relevance and affinity: as many as are looked at closely.
 std::vector<Ranked> rank(HashtagStore &store, const Request &request, const hashtags::Affinity &affinity,
                          const std::vector<Candidate> &candidates, std::int32_t first_hour, Interrupt &poll) {
@@ -274,18 +267,18 @@ std::vector<Ranked> rank(HashtagStore &store, const Request &request, const hash
   std::make_heap(heap.begin(), heap.end(), worse);
   std::size_t wanted = std::max(kRanked, 2 * request.count);
   auto least = static_cast<std::uint64_t>(hashtag_min_authors);
+  std::set<std::string> excluded = with_other_forms(store, request.excluded);
+  std::set<std::uint32_t> taken;  // two forms may come to one tag
   while (!heap.empty() && ranked.size() < wanted) {
     std::vector<Ranked> next;
-    std::vector<std::uint32_t> tags;
     while (!heap.empty() && next.size() < wanted - ranked.size()) {
       poll.poll();
       std::pop_heap(heap.begin(), heap.end(), worse);
       const Light &light = heap.back();
       const Candidate &candidate = *light.candidate;
       bool own = affinity.use(candidate.tag).uses > 0;
-      if (request.excluded.count(*light.canonical) == 0 &&
+      if (excluded.count(*light.canonical) == 0 &&
           (own || candidate.seed || store.most_authors(candidate.tag) >= least)) {
-        tags.push_back(candidate.tag);
         Ranked entry;
         entry.candidate = candidate;
         entry.canonical = light.canonical;
@@ -295,11 +288,15 @@ std::vector<Ranked> rank(HashtagStore &store, const Request &request, const hash
       }
       heap.pop_back();
     }
+    fold_numbers(store, affinity, next);
+    std::vector<std::uint32_t> tags;
+    for (const Ranked &entry : next) tags.push_back(entry.candidate.tag);
     store.load_uses(tags, first_hour);
     std::map<std::uint32_t, bool> listed = store.listed(tags, request.platform.value_or(""));
     for (Ranked &entry : next) {
       std::uint32_t tag = entry.candidate.tag;
       bool own = affinity.use(tag).uses > 0;
+      if (excluded.count(*entry.canonical) != 0 || !taken.insert(tag).second) continue;
       entry.authors = store.use(tag).authors;
       if (entry.authors < least && !own && !entry.candidate.seed) continue;
       auto found = listed.find(tag);
@@ -316,8 +313,8 @@ NEXUS_FUNCTION(nexus_suggest_hashtags) {
   Rows rows(fcinfo);
   require_arg(fcinfo, 4, "max_count");
   int max_count = PG_GETARG_INT32(4);
-  if (max_count < 1 || max_count > kMaxCount)
-    throw invalid_argument("max_count must be between 1 and " + std::to_string(kMaxCount));
+  if (max_count < 1 || max_count > kMaxHashtags)
+    throw invalid_argument("max_count must be between 1 and " + std::to_string(kMaxHashtags));
   Interrupt poll = interrupt();
   Request request;
   request.draft = hashtags::tokenize(optional_text_arg(fcinfo, 0).value_or(""), poll, true);
@@ -332,13 +329,15 @@ NEXUS_FUNCTION(nexus_suggest_hashtags) {
   MemoryContext caller = CurrentMemoryContext;
   Spi spi;
   if (user_id) {
-    check_history(*user_id);
+    check_hashtag_history(*user_id);
     request.author = author_of(*user_id);
   }
   request.count = static_cast<std::size_t>(max_count);
-  if (request.platform) request.count = std::min(request.count, room_on(*request.platform, request.draft.tags.size()));
+  if (request.platform)
+    request.count = std::min(request.count, hashtag_room(*request.platform, request.draft.tags.size()));
   HashtagStore &store = HashtagStore::get();
   store.open();
+  add_known_words(store, request.draft);
   Model model;
   model.corpus = store.corpus();
   model.reach = reach_of(request);

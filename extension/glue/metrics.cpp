@@ -15,6 +15,7 @@ extern "C" {
 
 namespace nexus::pg {
 
+using metrics::RunningTotals;
 using metrics::Totals;
 using metrics::Wide;
 
@@ -36,9 +37,19 @@ Datum numeric_datum(const std::string &digits) {
 namespace {
 
 /// The running state in argument 0, or a new one.
-Totals *running(FunctionCallInfo fcinfo) {
-  if (!PG_ARGISNULL(0)) return reinterpret_cast<Totals *>(PG_GETARG_POINTER(0));
-  return place_in<Totals>(aggregate_context(fcinfo));
+RunningTotals *running(FunctionCallInfo fcinfo) {
+  if (!PG_ARGISNULL(0)) return reinterpret_cast<RunningTotals *>(PG_GETARG_POINTER(0));
+  return place_in<RunningTotals>(aggregate_context(fcinfo));
+}
+
+/// Where a running state puts the sums that leave 64 bits.
+auto totals_maker(FunctionCallInfo fcinfo) {
+  return [fcinfo] { return place_in<Totals>(aggregate_context(fcinfo)); };
+}
+
+Datum stored(const RunningTotals &running) {
+  char bytes[Totals::kMostBytes];
+  return bytes_datum({bytes, running.encode(bytes)});
 }
 
 metrics::Weights weights_arg(FunctionCallInfo fcinfo, int index) {
@@ -98,39 +109,42 @@ metrics::Weights weights_arg(FunctionCallInfo fcinfo, int index) {
 }  // namespace
 
 NEXUS_FUNCTION(nexus_metrics_agg_step) {
-  Totals *totals = running(fcinfo);
+  RunningTotals *totals = running(fcinfo);
   for (int i = 0; i < metrics::kMetrics; ++i)
-    if (!PG_ARGISNULL(i + 1)) totals->add(static_cast<metrics::Metric>(i), PG_GETARG_INT64(i + 1));
+    if (!PG_ARGISNULL(i + 1))
+      totals->add(static_cast<metrics::Metric>(i), PG_GETARG_INT64(i + 1), totals_maker(fcinfo));
   totals->count_sample();
   PG_RETURN_POINTER(totals);
 }
 
 NEXUS_FUNCTION(nexus_metrics_state_step) {
   if (PG_ARGISNULL(1) && PG_ARGISNULL(0)) PG_RETURN_NULL();
-  Totals *totals = running(fcinfo);
-  if (!PG_ARGISNULL(1)) totals->merge(Totals::decode(bytes_arg(fcinfo, 1)));
+  RunningTotals *totals = running(fcinfo);
+  if (!PG_ARGISNULL(1)) totals->merge(Totals::decode(bytes_arg(fcinfo, 1)), totals_maker(fcinfo));
   PG_RETURN_POINTER(totals);
 }
 
 NEXUS_FUNCTION(nexus_metrics_agg_combine) {
   if (PG_ARGISNULL(1) && PG_ARGISNULL(0)) PG_RETURN_NULL();
-  Totals *totals = running(fcinfo);
-  if (!PG_ARGISNULL(1)) totals->merge(*reinterpret_cast<Totals *>(PG_GETARG_POINTER(1)));
+  RunningTotals *totals = running(fcinfo);
+  if (!PG_ARGISNULL(1)) totals->merge(*reinterpret_cast<RunningTotals *>(PG_GETARG_POINTER(1)), totals_maker(fcinfo));
   PG_RETURN_POINTER(totals);
 }
 
 NEXUS_FUNCTION(nexus_metrics_agg_serialize) {
   aggregate_context(fcinfo);
-  return bytes_datum(reinterpret_cast<Totals *>(PG_GETARG_POINTER(0))->encode());
+  return stored(*reinterpret_cast<RunningTotals *>(PG_GETARG_POINTER(0)));
 }
 
 NEXUS_FUNCTION(nexus_metrics_agg_deserialize) {
-  PG_RETURN_POINTER(place_in<Totals>(aggregate_context(fcinfo), Totals::decode(bytes_arg(fcinfo, 0))));
+  auto *totals = place_in<RunningTotals>(aggregate_context(fcinfo));
+  totals->merge(Totals::decode(bytes_arg(fcinfo, 0)), totals_maker(fcinfo));
+  PG_RETURN_POINTER(totals);
 }
 
 NEXUS_FUNCTION(nexus_metrics_agg_final) {
   if (PG_ARGISNULL(0)) PG_RETURN_NULL();
-  return bytes_datum(reinterpret_cast<Totals *>(PG_GETARG_POINTER(0))->encode());
+  return stored(*reinterpret_cast<RunningTotals *>(PG_GETARG_POINTER(0)));
 }
 
 NEXUS_FUNCTION(nexus_metrics_state_in) {

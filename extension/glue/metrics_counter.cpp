@@ -2,10 +2,9 @@
 #include "core/metrics/counter_state.hpp"
 
 #include "glue/datum.hpp"
-#include "glue/memory.hpp"
 #include "glue/metrics_arrays.hpp"
 #include "glue/metrics_numeric.hpp"
-#include "glue/metrics_state.hpp"
+#include "glue/metrics_running.hpp"
 #include "glue/metrics_zone.hpp"
 
 extern "C" {
@@ -21,22 +20,6 @@ using metrics::Policy;
 
 namespace {
 
-/// The state of a running aggregate; its samples lie in the aggregate's memory and end with it.
-struct Running {
-  ContextResource memory;
-  CounterState state;
-
-  explicit Running(MemoryContext context) : memory(context), state(&memory) {}
-  Running(MemoryContext context, std::string_view bytes)
-      : memory(context), state(CounterState::decode(bytes, &memory)) {}
-};
-
-Running *running(FunctionCallInfo fcinfo) {
-  if (!PG_ARGISNULL(0)) return reinterpret_cast<Running *>(PG_GETARG_POINTER(0));
-  MemoryContext context = aggregate_context(fcinfo);
-  return place_in<Running>(context, context);
-}
-
 /// Argument 3, parsed once for as long as it stays the same.
 const Policy &policy_of_call(FunctionCallInfo fcinfo) {
   struct Kept {
@@ -44,7 +27,7 @@ const Policy &policy_of_call(FunctionCallInfo fcinfo) {
     size_t size;
     char text[32];
   };
-  std::string_view text = text_arg(fcinfo, 3);
+  std::string_view text = plain_text_arg(fcinfo, 3);
   auto *kept = static_cast<Kept *>(fcinfo->flinfo->fn_extra);
   if (kept != nullptr && text == std::string_view(kept->text, kept->size)) return kept->policy;
   Policy policy = Policy::parse(text);
@@ -56,20 +39,20 @@ const Policy &policy_of_call(FunctionCallInfo fcinfo) {
 
 template <class Value>
 Datum step(FunctionCallInfo fcinfo, Value &&value) {
-  Running *state = running(fcinfo);
+  auto *running = Running<CounterState>::of(fcinfo);
   Policy policy;
   if (PG_NARGS() > 3) {
     require_arg(fcinfo, 3, "policy");
     policy = policy_of_call(fcinfo);
   }
-  state->state.use(policy, PG_NARGS() > 4);
+  running->state.use(policy, PG_NARGS() > 4);
   if (!PG_ARGISNULL(1) && !PG_ARGISNULL(2)) {
     if (PG_NARGS() > 4) require_arg(fcinfo, 4, "seq");
     TimestampTz at = PG_GETARG_TIMESTAMPTZ(1);
     if (TIMESTAMP_NOT_FINITE(at)) throw Error("22008", "the time of a sample must be finite");
-    state->state.add(at, value(), PG_NARGS() > 4 ? PG_GETARG_INT64(4) : 0);
+    running->state.add(at, value(), PG_NARGS() > 4 ? PG_GETARG_INT64(4) : 0);
   }
-  PG_RETURN_POINTER(state);
+  PG_RETURN_POINTER(running);
 }
 
 Decimal decimal_of(Datum numeric) {
@@ -98,30 +81,19 @@ NEXUS_FUNCTION(nexus_counter_agg_step_numeric) {
 }
 
 NEXUS_FUNCTION(nexus_counter_state_step) {
-  Running *state = running(fcinfo);
-  if (!PG_ARGISNULL(1)) state->state.merge(CounterState::decode(bytes_arg(fcinfo, 1)));
-  PG_RETURN_POINTER(state);
+  return rollup_step<CounterState>(fcinfo);
 }
-
 NEXUS_FUNCTION(nexus_counter_agg_combine) {
-  Running *state = running(fcinfo);
-  if (!PG_ARGISNULL(1)) state->state.merge(reinterpret_cast<Running *>(PG_GETARG_POINTER(1))->state);
-  PG_RETURN_POINTER(state);
+  return combine_states<CounterState>(fcinfo);
 }
-
 NEXUS_FUNCTION(nexus_counter_agg_serialize) {
-  aggregate_context(fcinfo);
-  return bytes_datum(reinterpret_cast<Running *>(PG_GETARG_POINTER(0))->state.encode());
+  return serialize_state<CounterState>(fcinfo);
 }
-
 NEXUS_FUNCTION(nexus_counter_agg_deserialize) {
-  MemoryContext context = aggregate_context(fcinfo);
-  PG_RETURN_POINTER(place_in<Running>(context, context, bytes_arg(fcinfo, 0)));
+  return deserialize_state<CounterState>(fcinfo);
 }
-
 NEXUS_FUNCTION(nexus_counter_agg_final) {
-  if (PG_ARGISNULL(0)) return bytes_datum(CounterState().encode());
-  return bytes_datum(reinterpret_cast<Running *>(PG_GETARG_POINTER(0))->state.encode());
+  return final_state<CounterState>(fcinfo);
 }
 
 NEXUS_FUNCTION(nexus_counter_state_in) {

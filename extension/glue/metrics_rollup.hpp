@@ -11,27 +11,10 @@
 
 #include "core/metrics/series_patch.hpp"
 
+#include "glue/metrics_rollup_delta.hpp"
 #include "glue/metrics_rollup_store.hpp"
 
 namespace nexus::pg {
-
-/// A sample that a statement added or took away.
-struct SampleChange {
-  int32 content_id;
-  uint16 platform;  // of the statement's Names
-  bool added;
-  int32 id;
-  int32 post_id;  // platform_posts.id, 0 without one
-  Timestamp at;
-  metrics::Values values;  // of an added one
-};
-
-/// What must be read again of one series.
-struct SeriesTouch {
-  SeriesKey key;
-  std::vector<std::pair<int32, Timestamp>> posts;       // platform posts that were measured, and when
-  std::vector<std::pair<Timestamp, Timestamp>> ranges;  // from first to last instant
-};
 
 /// Collects what changes in the rollups and writes it. All rows of an author belong to the transaction that holds the
 /// author's lock. A writer never waits for one: what it finds locked it appends to metric_delta, as hot mode does, and
@@ -45,19 +28,17 @@ class Rollup {
   const Store &store() const { return store_; }
   /// Samples that this transaction has written, in any order. `names` are the platforms they speak of.
   void apply(std::vector<SampleChange> &changes, const Names &names);
-  /// Remembers what was touched and nothing more.
-  void append_touched(std::vector<SampleChange> &changes, const Names &names);
   /// Series to be brought up to date with their samples, ordered by key. Returns how many could be; the others are
   /// appended to metric_delta again.
   int64 refresh(const std::vector<SeriesTouch> &touched);
   /// Takes all series of these contents away.
   void forget(const Column &contents, const std::set<std::string> &owners);
-  /// Makes all series anew, for which writers of content_metrics must be locked out; returns their number.
+  /// Makes all series anew, while writers of content_metrics are locked out; returns their number.
   int64 rebuild_all();
   /// Gives an author's series another zone; the same is true.
   int64 change_zone(const std::string &user, const std::string &zone);
   /// Gives a content's series to another owner.
-  void change_owner(int32 content_id, const std::string &user);
+  void change_owner(int32 content_id, const std::string &before, const std::string &after);
 
  private:
   struct Author {
@@ -75,15 +56,19 @@ class Rollup {
   };
 
   metrics::LocalDays &days_of(const std::string &zone);
-  int32 first_open_day(metrics::LocalDays &days) const;
+  bool lock(uint32 number, bool wait);
   bool lock_author(const std::string &user, bool wait);
-  void lock_owners(const std::string &condition, std::span<const Oid> types, const Datum *parameters);
+  void lock_authors(const std::set<std::string> &users);
+  void lock_everybody();
+  std::vector<SeriesHead> lock_series(std::set<std::string> users, const std::string &condition,
+                                      std::span<const Oid> types, const Datum *parameters);
+  /// Of series whose heads are written. Rows that another transaction holds are not waited for, but put off.
+  void measure(const std::vector<const SeriesTouch *> &done, std::vector<SeriesTouch> &later);
   void measure_accounts(const Datum *posts_and_times);
   std::unordered_map<int32, std::string> owners_of(const Column &contents);
-  void append_delta(const std::vector<SeriesTouch> &touched);
   std::vector<SeriesTouch> keep_last_measured(const std::vector<SampleChange> &changes, const Names &names);
   void append(SeriesHead &head, std::span<const SampleChange> samples, const metrics::DayState *stored);
-  void patch(SeriesHead &head, const std::vector<metrics::DaySpan> &spans);
+  void patch(SeriesHead &head, std::vector<metrics::DaySpan> spans);
   void rebuild(SeriesHead &head, const std::string &user, const std::string &zone, bool counted);
   void count(const SeriesHead &head, int32 day, const metrics::DayState &state, int sign);
   void put_day(const SeriesHead &head, int32 day, const metrics::DayState &state, bool is_new);
@@ -97,7 +82,7 @@ class Rollup {
   Store store_;
   MemoryContext scratch_;
   std::unordered_map<std::string, metrics::LocalDays> zones_;
-  std::unordered_map<std::string, bool> locked_;  // authors asked for, and whether they are ours
+  std::unordered_map<uint32, bool> locked_;  // locks asked for, and whether they are ours
   std::map<Author, AuthorCells> authors_;
   AuthorCells *author_ = nullptr;  // of the head last counted for
   const SeriesHead *author_of_ = nullptr;

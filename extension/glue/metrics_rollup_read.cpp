@@ -17,12 +17,6 @@ using metrics::DayRow;
 using metrics::DaySpan;
 using metrics::LocalDays;
 
-namespace {
-
-constexpr DaySpan kAllDays = {-2451545, 100000000};
-
-}  // namespace
-
 std::string author_zone(const Store &store, const std::string &user) {
   std::string zone = "UTC";
   constexpr Oid kTypes[] = {TEXTOID};
@@ -125,7 +119,12 @@ void RollupReader::add_not_folded(const std::vector<int32> &contents, const std:
     TableSource source(store_, found->head);
     found->not_folded = metrics::patch_series(source, days_of(found->head.zone),
                                               spans_of(entry.second, days_of(found->head.zone)), found->head.latest);
-    found->head.last_at = std::max(found->head.last_at, source.last_at());
+    // Also earlier than in the head: the last sample may be gone.
+    Timestamp last = source.last_at();
+    if (last == DT_NOBEGIN && store_.raw_from() != DT_NOBEGIN &&
+        !source.days_before(store_.first_open_day(days_of(found->head.zone))).empty())
+      last = std::min(found->head.last_at, store_.raw_from());
+    found->head.last_at = last;
     std::map<std::int32_t, metrics::DayState> days;
     for (DayRow &row : found->days) days[row.day] = std::move(row.state);
     for (const metrics::DayChange &change : found->not_folded) {

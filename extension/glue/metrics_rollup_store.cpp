@@ -2,6 +2,7 @@
 
 #include "glue/metrics_rollup_store.hpp"
 #include "glue/metrics_state.hpp"
+#include "glue/table_cache.hpp"
 
 extern "C" {
 #include "utils/array.h"
@@ -46,6 +47,11 @@ Oid Column::array_type() const {
                              : TIMESTAMPARRAYOID;
 }
 
+Datum text_of(const std::string &text) {
+  return call(
+      [&text] { return PointerGetDatum(cstring_to_text_with_len(text.data(), static_cast<int>(text.size()))); });
+}
+
 std::string_view stored_bytes(Datum value) {
   auto *packed = reinterpret_cast<struct varlena *>(DatumGetPointer(value));
   if (VARATT_IS_COMPRESSED(packed) || VARATT_IS_EXTERNAL(packed))
@@ -78,19 +84,35 @@ std::vector<metrics::DaySpan> spans_of(const std::vector<std::pair<Timestamp, Ti
   return joined;
 }
 
-Store::Store(bool read_only) : read_only_(read_only) {
-  static const std::string kSettings =
-      "SELECT pg_catalog.quote_ident(a.schema_name), s.mode = 'hot', s.raw_from FROM nexus.attachment a"
-      " LEFT JOIN nexus.metric_rollup_settings s ON true";
-  for_rows(plan(kSettings, {}), nullptr, read_only, false, [this](HeapTuple row, TupleDesc descriptor) {
-    bool null;
-    schema_ = stored_bytes(column(row, descriptor, 1));
-    Datum hot = column(row, descriptor, 2, &null);
-    hot_ = !null && DatumGetBool(hot);
-    Datum from = column(row, descriptor, 3, &null);
-    if (!null) raw_from_ = DatumGetTimestamp(from);
+const RollupSettings &rollup_settings() {
+  static RollupSettings settings;
+  static TableWatch watch({"attachment", "metric_rollup_settings"});
+  watch.rebuild([] {
+    settings = {};
+    TableRows attached = read_own_table("attachment"), set = read_own_table("metric_rollup_settings");
+    if (attached.count > 0) {
+      Datum name = *attached.value(0, 2);
+      settings.schema = call([name] { return quote_identifier(NameStr(*DatumGetName(name))); });
+    }
+    if (set.count > 0) {
+      settings.hot = stored_bytes(*set.value(0, 2)) == "hot";
+      if (auto from = set.value(0, 3)) settings.raw_from = DatumGetTimestamp(*from);
+    }
   });
-  if (schema_.empty()) schema_ = attached_schema();  // 55000: nothing is attached
+  return settings;
+}
+
+Store::Store(bool read_only) : read_only_(read_only) {
+  const RollupSettings &settings = rollup_settings();
+  schema_ = settings.schema.empty() ? attached_schema() : settings.schema;  // 55000: nothing is attached
+  hot_ = settings.hot;
+  raw_from_ = settings.raw_from;
+}
+
+std::int32_t Store::first_open_day(metrics::LocalDays &days) const {
+  if (raw_from_ == DT_NOBEGIN) return kAllDays.first;
+  std::int32_t day = days.at(raw_from_).day;
+  return days.start(day) < raw_from_ ? day + 1 : day;
 }
 
 uint64 Store::run(const std::string &statement, std::span<const Oid> types, const Datum *parameters) const {
@@ -124,28 +146,32 @@ std::vector<SeriesHead> Store::heads(const std::string &condition, std::span<con
   return found;
 }
 
-std::vector<SeriesHead> Store::make_heads(const std::vector<SeriesKey> &keys) const {
-  Column contents(INT4OID), platforms(TEXTOID);
+std::vector<SeriesHead> Store::make_heads(const std::vector<SeriesKey> &keys,
+                                          const std::vector<std::string> &owners) const {
+  Column contents(INT4OID), platforms(TEXTOID), users(TEXTOID);
   for (const SeriesKey &key : keys) {
     contents.add(Int32GetDatum(key.content_id));
     platforms.add_text(key.platform);
   }
-  constexpr Oid kTypes[] = {INT4ARRAYOID, TEXTARRAYOID};
-  Datum parameters[] = {contents.array(), platforms.array()};
+  for (const std::string &owner : owners) users.add_text(owner);
+  constexpr Oid kTypes[] = {INT4ARRAYOID, TEXTARRAYOID, TEXTARRAYOID};
+  Datum parameters[] = {contents.array(), platforms.array(), users.array()};
   run("INSERT INTO nexus.metric_series (content_id, platform, user_id, tz, latest)"
-      " SELECT k.id, k.platform, coalesce(c.user_id, ''), coalesce((SELECT z.tz FROM nexus.metric_zones z"
-      " WHERE z.user_id = c.user_id COLLATE \"C\"), 'UTC'), '\\x0100'"
-      " FROM unnest($1, $2) k(id, platform) JOIN " +
+      " SELECT k.id, k.platform, k.owner, coalesce((SELECT z.tz FROM nexus.metric_zones z"
+      " WHERE z.user_id = k.owner COLLATE \"C\"), 'UTC'), '\\x0100'"
+      " FROM unnest($1, $2, $3) k(id, platform, owner) JOIN " +
           schema_ +
-          ".content c ON c.id = k.id WHERE NOT EXISTS (SELECT FROM nexus.metric_series s WHERE s.content_id = k.id"
+          ".content c ON c.id = k.id AND coalesce(c.user_id, '') = k.owner"
+          " WHERE NOT EXISTS (SELECT FROM nexus.metric_series s WHERE s.content_id = k.id"
           " AND s.platform = k.platform COLLATE \"C\") ORDER BY k.id, k.platform COLLATE \"C\""
           " ON CONFLICT DO NOTHING",
       kTypes, parameters);
   return heads(" JOIN unnest($1, $2) k(id, platform) ON s.content_id = k.id AND s.platform = k.platform COLLATE \"C\"",
-               kTypes, parameters);
+               std::span(kTypes).first(2), parameters);
 }
 
-TableSource::TableSource(const Store &store, const SeriesHead &head) : store_(&store), head_(&head) {}
+TableSource::TableSource(const Store &store, const SeriesHead &head, bool one_snapshot)
+    : store_(&store), head_(&head), read_only_(one_snapshot || store.read_only()) {}
 
 std::vector<metrics::DayRow> TableSource::read_days(const char *condition, int32 a, int32 b) const {
   std::vector<metrics::DayRow> rows;
@@ -153,7 +179,7 @@ std::vector<metrics::DayRow> TableSource::read_days(const char *condition, int32
   constexpr Oid kTypes[] = {INT4OID, DATEOID, DATEOID};
   Datum parameters[] = {Int32GetDatum(head_->series), DateADTGetDatum(a), DateADTGetDatum(b)};
   std::string statement = std::string("SELECT day, state FROM nexus.metric_days WHERE series = $1 AND ") + condition;
-  for_rows(store_->plan(statement, kTypes), parameters, store_->read_only(), false,
+  for_rows(store_->plan(statement, kTypes), parameters, read_only_, false,
            [&rows](HeapTuple row, TupleDesc descriptor) {
              rows.push_back({DatumGetDateADT(column(row, descriptor, 1)),
                              metrics::DayState::decode(stored_bytes(column(row, descriptor, 2)))});
@@ -182,7 +208,7 @@ void TableSource::samples(metrics::Instant from, metrics::Instant to,
   std::string statement = "SELECT captured_at, id" + counters_of("") + " FROM " + store_->schema() +
                           ".content_metrics WHERE content_id = $1 AND platform = $2 AND captured_at >= $3 AND "
                           "captured_at < $4 ORDER BY captured_at, id";
-  for_rows(store_->plan(statement, kTypes), parameters, store_->read_only(), true,
+  for_rows(store_->plan(statement, kTypes), parameters, read_only_, true,
            [&on_sample](HeapTuple row, TupleDesc descriptor) {
              on_sample(DatumGetTimestamp(column(row, descriptor, 1)), values_of(row, descriptor, 3));
            });
@@ -198,7 +224,7 @@ Timestamp TableSource::last_at() const {
   Timestamp last = DT_NOBEGIN;
   std::string statement = "SELECT captured_at FROM " + store_->schema() +
                           ".content_metrics WHERE content_id = $1 AND platform = $2 ORDER BY captured_at DESC LIMIT 1";
-  for_rows(store_->plan(statement, kTypes), parameters, store_->read_only(), false,
+  for_rows(store_->plan(statement, kTypes), parameters, read_only_, false,
            [&last](HeapTuple row, TupleDesc descriptor) { last = DatumGetTimestamp(column(row, descriptor, 1)); });
   return last;
 }

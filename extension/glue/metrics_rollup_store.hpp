@@ -12,8 +12,10 @@
 #include "glue/metrics_samples.hpp"
 
 extern "C" {
+#include "access/xact.h"
 #include "catalog/pg_type_d.h"
 #include "utils/date.h"
+#include "utils/snapmgr.h"
 }
 
 namespace nexus::pg {
@@ -66,6 +68,7 @@ class Column {
 };
 
 std::string_view stored_bytes(Datum value);
+Datum text_of(const std::string &text);
 
 /// Runs a kept plan; `on_row(row, descriptor)` gets each row. A thousand rows at a time if `many`.
 template <class OnRow>
@@ -97,6 +100,15 @@ inline Datum column(HeapTuple row, TupleDesc descriptor, int number, bool *null 
   return heap_getattr(row, number, descriptor, null != nullptr ? null : &unused);
 }
 
+/// What all statements over rollups need to know. This backend's copy, as committed when the statement locked its
+/// tables.
+struct RollupSettings {
+  std::string schema;  // of the 16 tables, quoted; empty if none is attached
+  bool hot = false;
+  Timestamp raw_from = DT_NOBEGIN;
+};
+const RollupSettings &rollup_settings();
+
 /// SPI for as long as it lives, where nobody has connected; every exception ends in an error of the transaction, which
 /// closes SPI too.
 class Store {
@@ -108,6 +120,8 @@ class Store {
   bool read_only() const { return read_only_; }
   Timestamp raw_from() const { return raw_from_; }  ///< DT_NOBEGIN: nothing is frozen
   bool hot() const { return hot_; }
+  /// The first day whose samples are all there.
+  std::int32_t first_open_day(metrics::LocalDays &days) const;
 
   SPIPlanPtr plan(const std::string &statement, std::span<const Oid> parameters) const {
     return kept_plan(statement, parameters);
@@ -115,8 +129,9 @@ class Store {
   /// Runs a statement for its effect; returns the number of rows.
   uint64 run(const std::string &statement, std::span<const Oid> types, const Datum *parameters) const;
 
-  /// The heads of these series, made where they are missing and the content is there; ordered by key.
-  std::vector<SeriesHead> make_heads(const std::vector<SeriesKey> &keys) const;
+  /// The heads of these series, made where they are missing and `owners` (one for each key) still own the content;
+  /// ordered by key. The owners must be locked: a head that is made otherwise could miss a change of owner or zone.
+  std::vector<SeriesHead> make_heads(const std::vector<SeriesKey> &keys, const std::vector<std::string> &owners) const;
   /// The heads for which `condition` holds, over `s`, ordered by key.
   std::vector<SeriesHead> heads(const std::string &condition, std::span<const Oid> types,
                                 const Datum *parameters) const;
@@ -127,10 +142,25 @@ class Store {
   Timestamp raw_from_ = DT_NOBEGIN;
 };
 
+/// Runs `body`, whose statements all read with one snapshot. In a read committed transaction it is new, so whoever held
+/// a lock before has committed in it. What a rollup is told of samples, last instants and days must be true at one
+/// moment: a sample that a writer commits between two statements would be counted, and counted again when its entry in
+/// metric_delta is folded.
+template <class Body>
+void with_one_snapshot(Body &&body) {
+  call([] {
+    CommandCounterIncrement();  // what this transaction has written is seen too
+    PushActiveSnapshot(GetTransactionSnapshot());
+  });
+  body();
+  call([] { PopActiveSnapshot(); });  // after an error the transaction takes it away
+}
+
 /// One series in the tables.
 class TableSource final : public metrics::SeriesSource {
  public:
-  TableSource(const Store &store, const SeriesHead &head);
+  /// `one_snapshot`: reads with the active snapshot; otherwise as the store does.
+  TableSource(const Store &store, const SeriesHead &head, bool one_snapshot = false);
 
   std::vector<metrics::DayRow> days(metrics::DaySpan span) override;
   std::vector<metrics::DayRow> days_after(std::int32_t day) override;
@@ -145,7 +175,11 @@ class TableSource final : public metrics::SeriesSource {
 
   const Store *store_;
   const SeriesHead *head_;
+  bool read_only_;
 };
+
+/// More than any sample may fall on.
+constexpr metrics::DaySpan kAllDays = {-2451545, 100000000};
 
 /// The counters of a row, from that column on.
 metrics::Values values_of(HeapTuple row, TupleDesc descriptor, int first);

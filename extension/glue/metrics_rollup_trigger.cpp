@@ -19,6 +19,7 @@ extern "C" {
 #include "storage/lock.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
+#include "utils/guc.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 #include "utils/tuplestore.h"
@@ -126,6 +127,25 @@ SampleChange read_change(TupleTableSlot *slot, const SampleColumns &columns, boo
   return change;
 }
 
+/// The settings that its statements are planned and run with, until AtEOXact_GUC. Hot mode runs none, and a writer need
+/// not wait for the settings of SQL's CREATE FUNCTION to be made and unmade.
+int begin_settings() {
+  return call([] {
+    int level = NewGUCNestLevel();
+    constexpr const char *kSettings[][2] = {
+        {"search_path", "pg_catalog, pg_temp"}, {"enable_seqscan", "off"}, {"jit", "off"}};
+    for (const auto &[name, value] : kSettings)
+      (void)set_config_option(name, value, PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
+    return level;
+  });
+}
+
+/// What waits for a lock must then see what its holder has committed.
+void require_read_committed(const char *message) {
+  if (call([] { return IsolationUsesXactSnapshot(); }))
+    throw Error("25001", message).hint("Call it outside a transaction, or after BEGIN ISOLATION LEVEL READ COMMITTED.");
+}
+
 }  // namespace
 
 NEXUS_FUNCTION(nexus_roll_up_metrics) {
@@ -133,18 +153,24 @@ NEXUS_FUNCTION(nexus_roll_up_metrics) {
   if (!TRIGGER_FIRED_AFTER(trigger->tg_event) || !TRIGGER_FIRED_FOR_STATEMENT(trigger->tg_event) ||
       (trigger->tg_newtable == nullptr && trigger->tg_oldtable == nullptr))
     throw Error("39P01", "this function is called AFTER a statement, REFERENCING its rows");
-  call([] { SPI_connect(); });
-  Rollup rollup;
-  if (is_attached(trigger, rollup.store().schema(), "content_metrics")) {
+  if (is_attached(trigger, rollup_settings().schema, "content_metrics")) {
+    bool hot = rollup_settings().hot;
+    int settings = 0;
+    std::optional<Rollup> rollup;
+    if (!hot) {
+      settings = begin_settings();
+      call([] { SPI_connect(); });
+      rollup.emplace();
+    }
     SampleColumns columns = sample_columns(trigger->tg_relation);
     Names names;
     std::vector<SampleChange> changes;
     auto write = [&] {
       if (changes.empty()) return;
-      if (rollup.store().hot())
-        rollup.append_touched(changes, names);
+      if (hot)
+        append_touched(changes, names, rollup_settings().raw_from);
       else
-        rollup.apply(changes, names);
+        rollup->apply(changes, names);
       changes.clear();
     };
     for (bool added : {false, true}) {
@@ -159,8 +185,14 @@ NEXUS_FUNCTION(nexus_roll_up_metrics) {
       table.close();
     }
     write();
+    if (!hot) {
+      rollup.reset();
+      call([settings] {
+        SPI_finish();
+        AtEOXact_GUC(true, settings);
+      });
+    }
   }
-  call([] { SPI_finish(); });
   return PointerGetDatum(nullptr);
 }
 
@@ -198,16 +230,18 @@ NEXUS_FUNCTION(nexus_move_metrics) {
   if (is_attached(trigger, rollup.store().schema(), "content")) {
     struct Moved {
       int32 id;
-      const char *user;
+      const char *before, *after;
     };
     auto moved = call([trigger]() -> Moved {
       TupleDesc descriptor = RelationGetDescr(trigger->tg_relation);
       bool null;
       Datum id = heap_getattr(trigger->tg_newtuple, SPI_fnumber(descriptor, "id"), descriptor, &null);
-      char *user = SPI_getvalue(trigger->tg_newtuple, descriptor, SPI_fnumber(descriptor, "user_id"));
-      return {DatumGetInt32(id), user == nullptr ? "" : user};
+      int number = SPI_fnumber(descriptor, "user_id");
+      char *before = SPI_getvalue(trigger->tg_trigtuple, descriptor, number);
+      char *after = SPI_getvalue(trigger->tg_newtuple, descriptor, number);
+      return {DatumGetInt32(id), before == nullptr ? "" : before, after == nullptr ? "" : after};
     });
-    rollup.change_owner(moved.id, moved.user);
+    rollup.change_owner(moved.id, moved.before, moved.after);
   }
   call([] { SPI_finish(); });
   return PointerGetDatum(nullptr);
@@ -216,7 +250,7 @@ NEXUS_FUNCTION(nexus_move_metrics) {
 NEXUS_FUNCTION(nexus_fold_metrics) {
   int32 most = PG_ARGISNULL(0) ? 10000 : PG_GETARG_INT32(0);
   if (most < 1) throw invalid_argument("max_series must be above 0");
-  if (IsolationUsesXactSnapshot()) throw Error("25001", "rollups are folded in read committed transactions only");
+  require_read_committed("rollups are folded in read committed transactions only");
   call([] { SPI_connect(); });
   int64 taken = 0;
   {
@@ -254,6 +288,7 @@ NEXUS_FUNCTION(nexus_fold_metrics) {
 }
 
 NEXUS_FUNCTION(nexus_rebuild_metrics) {
+  require_read_committed("rollups are rebuilt in read committed transactions only");
   call([] { SPI_connect(); });
   int64 series = Rollup().rebuild_all();
   call([] { SPI_finish(); });
@@ -263,6 +298,7 @@ NEXUS_FUNCTION(nexus_rebuild_metrics) {
 NEXUS_FUNCTION(nexus_set_metrics_zone) {
   require_arg(fcinfo, 0, "user_id");
   require_arg(fcinfo, 1, "tz");
+  require_read_committed("the zone of rollups is set in read committed transactions only");
   call([] { SPI_connect(); });
   constexpr Oid kTypes[] = {TEXTOID};
   Datum parameters[] = {PG_GETARG_DATUM(0)};

@@ -30,10 +30,14 @@ inline std::string_view message_arg(FunctionCallInfo fcinfo) {
   });
 }
 
+/// The bytes as a varlena. Once for each group of an aggregate: an allocation that cannot raise needs no call().
 inline Datum bytes_datum(std::string_view bytes) {
   if (bytes.size() > MaxAllocSize - VARHDRSZ) throw Error("54000", "state is too large to be stored");
-  return call(
-      [bytes] { return PointerGetDatum(cstring_to_text_with_len(bytes.data(), static_cast<int>(bytes.size()))); });
+  void *memory = MemoryContextAllocExtended(CurrentMemoryContext, VARHDRSZ + bytes.size(), MCXT_ALLOC_NO_OOM);
+  if (memory == nullptr) throw std::bad_alloc();
+  SET_VARSIZE(memory, VARHDRSZ + bytes.size());
+  std::memcpy(VARDATA(memory), bytes.data(), bytes.size());
+  return PointerGetDatum(memory);
 }
 
 inline Datum cstring_datum(const std::string &text) {

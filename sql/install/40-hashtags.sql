@@ -124,9 +124,15 @@ CREATE FUNCTION nexus.hashtag_cache_bytes() RETURNS bigint LANGUAGE c VOLATILE P
 COMMENT ON FUNCTION nexus.hashtag_cache_bytes() IS
   'About how many bytes of the hashtag model this session keeps in memory; see nexus.hashtag_cache_size.';
 
--- The queues are emptied all the time: vacuum by rows gone, not by a share of what was there once.
-ALTER TABLE nexus.hashtag_retractions SET (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 5000);
-ALTER TABLE nexus.hashtag_delta SET (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 5000);
+-- The queues are emptied all the time: vacuum by rows gone, not by a share of what was there once, and without giving the
+-- end of the file back, for which writers would wait.
+ALTER TABLE nexus.hashtag_retractions SET (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 5000, vacuum_truncate = off);
+ALTER TABLE nexus.hashtag_delta SET (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 5000, vacuum_truncate = off,
+  toast.vacuum_truncate = off);
+-- What a fold changes again and again finds room on its page.
+ALTER TABLE nexus.hashtag_features SET (fillfactor = 80);
+ALTER TABLE nexus.hashtag_postings SET (fillfactor = 80);
+ALTER TABLE nexus.hashtag_authors SET (fillfactor = 80);
 
 SELECT pg_catalog.pg_extension_config_dump('nexus.hashtag_generation', '');
 SELECT pg_catalog.pg_extension_config_dump('nexus.hashtag_model', '');
@@ -146,7 +152,7 @@ SELECT pg_catalog.pg_extension_config_dump(pg_get_serial_sequence('nexus.hashtag
 CREATE FUNCTION nexus.hashtag_terms(body text) RETURNS TABLE (term text, uses integer)
   LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'nexus_hashtag_terms';
 COMMENT ON FUNCTION nexus.hashtag_terms(text) IS
-  'The words that suggest_hashtags and learn_post see in a text, ordered by bytes: runs of letters, marks and digits of two or more characters, NFKC and case folded; URLs, e-mail addresses and mentions left out; Han, Kana, Hangul, Thai, Lao and Khmer as overlapping pairs of characters. 54000 for more than 262144 bytes.';
+  'The words that suggest_hashtags and learn_post see in a text, ordered by bytes: runs of letters, marks and digits of two or more characters, NFKC and case folded; the words that a hashtag is written of too (#ClimateAction: climate, action); URLs, e-mail addresses and mentions left out; Han, Kana, Hangul, Thai, Lao and Khmer as overlapping pairs of characters. 54000 for more than 262144 bytes.';
 
 CREATE FUNCTION nexus.learn_post(body text, hashtags text[], posted_at timestamptz DEFAULT now(),
   platform text DEFAULT NULL, user_id text DEFAULT NULL, niche text DEFAULT NULL,
@@ -154,7 +160,7 @@ CREATE FUNCTION nexus.learn_post(body text, hashtags text[], posted_at timestamp
   LANGUAGE c VOLATILE PARALLEL UNSAFE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
   AS 'MODULE_PATHNAME', 'nexus_learn_post';
 COMMENT ON FUNCTION nexus.learn_post(text, text[], timestamptz, text, text, text, bigint, bigint) IS
-  'Teaches the hashtag model one published post: appends one row in the caller''s transaction, waits for nobody. Its tags are those of hashtags and the #tags of body; each counts once per post in its canonical form; a post without user_id counts as an author of its own. body NULL is an empty text. 22023 for what is no hashtag or a negative number, 54000 for more than 262144 bytes or 100 hashtags. Not for PUBLIC: who may teach decides what others are shown.';
+  'Teaches the hashtag model one published post: appends one row in the caller''s transaction, waits for nobody. Its tags are those of hashtags and the #tags of body; each counts once per post in its canonical form, and its words (ClimateAction: climate, action) are words of the post; a post without user_id counts as an author of its own. body NULL is an empty text. 22023 for what is no hashtag or a negative number, 54000 for more than 262144 bytes or 100 hashtags. Not for PUBLIC: who may teach decides what others are shown.';
 REVOKE EXECUTE ON FUNCTION nexus.learn_post(text, text[], timestamptz, text, text, text, bigint, bigint) FROM PUBLIC;
 
 -- With the row that the post comes from, so that it can be taken back.
@@ -222,7 +228,7 @@ niche, platform: n / (posts of the niche or platform + 5), a seed of the niche w
 affinity (-1 to 1, NULL without user_id) = h / (|h| + 2), h = sum of 2^(-age / 30 days) over the user's posts with the tag, of the last 1000, and suggestions of it accepted less those dismissed; age at nexus.as_of, or now().
 trend = m / (m + 10) ln((S + e) / (L + e)), 0 for m < 3: m authors who used the tag within 24 hours, S and L authors an hour, decayed with half-lives of 6 hours and 7 days (each author counts once, at the hour of the last use, of the last 28 days), e one author a week. What counts in the score is the same with the ratio of all posts subtracted from the logarithm.
 engagement = sum of lifts / (posts with a lift + 10), see hashtag_lift; NULL where no lift is known. competition = r / (r + reach / 1000), r authors an hour of the last 168 hours, reach the median impressions of the user's last 50 posts, or else of the last 500 on the platform; NULL without any.
-uses: learned posts with the tag. evidence: the raw counts of each part. With a platform whose rules limit hashtags no more are returned than it takes beside those in the text.
+uses: learned posts with the tag. evidence: the raw counts of each part. Where a tag is the rarer number of another (flood, floods; a quarter of its posts or fewer) the other is shown for it, once, and variant in the evidence names it; not the user's own tags, and not seeds. With a platform whose rules limit hashtags no more are returned than it takes beside those in the text.
 22023 for max_count outside 1 to 200, 42501 for another user's user_id unless the caller may see all users' rows, 54000 when more than nexus.hashtag_max_unfolded posts wait for fold_hashtag_stats().$$;
 
 -- It reads the model with its owner's rights and gives only what min_authors lets through: open to the application's roles.
@@ -231,14 +237,14 @@ INSERT INTO nexus.attached_functions (function_name, role_name)
 SELECT 'suggest_hashtags', r FROM pg_catalog.unnest(ARRAY['nexus_anon', 'nexus_app', 'nexus_worker', 'nexus_owner']) AS r;
 
 CREATE FUNCTION nexus.fold_hashtag_stats() RETURNS bigint
-  LANGUAGE c VOLATILE PARALLEL UNSAFE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET jit = off
+  LANGUAGE c VOLATILE PARALLEL UNSAFE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET jit = off SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off
   AS 'MODULE_PATHNAME', 'nexus_fold_hashtag_stats';
 COMMENT ON FUNCTION nexus.fold_hashtag_stats() IS
   'Adds the learned posts that wait in nexus.hashtag_delta to the packed counts and returns how many; 0 while another session folds. Answers do not depend on it, their speed does: call it every few seconds while posts are learned.';
 REVOKE EXECUTE ON FUNCTION nexus.fold_hashtag_stats() FROM PUBLIC;
 
 CREATE FUNCTION nexus.rebuild_hashtag_model() RETURNS bigint
-  LANGUAGE c VOLATILE PARALLEL UNSAFE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET jit = off
+  LANGUAGE c VOLATILE PARALLEL UNSAFE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET jit = off SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off
   AS 'MODULE_PATHNAME', 'nexus_rebuild_hashtag_model';
 COMMENT ON FUNCTION nexus.rebuild_hashtag_model() IS
   'Counts all folded posts again from nexus.hashtag_posts, and returns how many; waits for a running fold. For damaged blocks, and to prove that counts are exact.';

@@ -11,13 +11,16 @@ BEGIN
       THEN substr(NEW.tag, 2) ELSE NEW.tag END);
     NEW.niche := nexus.canonical_hashtag(NEW.niche);
   END IF;
+  IF TG_TABLE_NAME = 'hashtag_lists' THEN
+    NEW.platform := nexus.canonical_hashtag(NEW.platform);
+  END IF;
   NEW.tag := nexus.canonical_hashtag(NEW.tag);
   RETURN NEW;
 END $$;
 
 CREATE TABLE nexus.hashtag_lists (
   tag text COLLATE "C" NOT NULL,            -- in canonical form, whatever is inserted
-  platform text NOT NULL DEFAULT '',        -- '' for all
+  platform text NOT NULL DEFAULT '',        -- folded likewise; '' for all
   status text NOT NULL CHECK (status IN ('banned', 'review')),
   reason text,
   PRIMARY KEY (tag, platform)
@@ -27,6 +30,45 @@ COMMENT ON TABLE nexus.hashtag_lists IS
 CREATE TRIGGER fold BEFORE INSERT OR UPDATE ON nexus.hashtag_lists FOR EACH ROW EXECUTE FUNCTION nexus.fold_hashtag_trigger();
 SELECT pg_catalog.pg_extension_config_dump('nexus.hashtag_lists', '');
 GRANT SELECT ON nexus.hashtag_lists TO PUBLIC;
+
+-- Rows of hashtag_suggestions that the application has banned, by the row's id.
+CREATE TABLE nexus.hashtag_bans (
+  suggestion integer PRIMARY KEY,
+  tag text COLLATE "C" NOT NULL,
+  platform text COLLATE "C" NOT NULL
+);
+CREATE INDEX hashtag_bans_tag_idx ON nexus.hashtag_bans (tag, platform);
+SELECT pg_catalog.pg_extension_config_dump('nexus.hashtag_bans', '');
+
+CREATE VIEW nexus.hashtag_listed AS
+  SELECT l.tag, l.platform, l.status FROM nexus.hashtag_lists l
+  UNION ALL SELECT b.tag, b.platform, 'banned' FROM nexus.hashtag_bans b;
+COMMENT ON VIEW nexus.hashtag_listed IS
+  'Hashtags that are not suggested: those of hashtag_lists, and the banned rows of hashtag_suggestions.';
+
+CREATE FUNCTION nexus.ban_hashtag_trigger() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
+  SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  IF TG_TABLE_SCHEMA IS DISTINCT FROM (SELECT schema_name FROM nexus.attachment) OR TG_TABLE_NAME <> 'hashtag_suggestions' THEN
+    RETURN NULL;
+  END IF;
+  IF TG_OP <> 'INSERT' THEN
+    DELETE FROM nexus.hashtag_bans WHERE suggestion = OLD.id;
+  END IF;
+  IF TG_OP <> 'DELETE' AND NEW.is_banned AND nexus.is_hashtag(NEW.hashtag) THEN
+    INSERT INTO nexus.hashtag_bans (suggestion, tag, platform)
+    VALUES (NEW.id, nexus.canonical_hashtag(NEW.hashtag), nexus.canonical_hashtag(NEW.platform))
+    ON CONFLICT (suggestion) DO UPDATE SET tag = EXCLUDED.tag, platform = EXCLUDED.platform;
+  END IF;
+  RETURN NULL;
+END $$;
+COMMENT ON FUNCTION nexus.ban_hashtag_trigger() IS
+  'Keeps what is_banned says in hashtag_suggestions: a banned hashtag is suggested to nobody on its platform, whatever the category.';
+INSERT INTO nexus.attached_triggers (table_name, trigger_name, definition, function_name) VALUES
+  ('hashtag_suggestions', 'ban_inserted', 'AFTER INSERT ON %1$s FOR EACH ROW WHEN (NEW.is_banned)', 'nexus.ban_hashtag_trigger()'),
+  ('hashtag_suggestions', 'ban_changed', 'AFTER UPDATE OF is_banned, hashtag, platform, id ON %1$s FOR EACH ROW WHEN (NEW.is_banned OR OLD.is_banned)',
+   'nexus.ban_hashtag_trigger()'),
+  ('hashtag_suggestions', 'ban_deleted', 'AFTER DELETE ON %1$s FOR EACH ROW WHEN (OLD.is_banned)', 'nexus.ban_hashtag_trigger()');
 
 CREATE TABLE nexus.hashtag_seeds (
   niche text COLLATE "C" NOT NULL,
@@ -93,6 +135,27 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION nexus.learn_feedback_trigger() IS
   'Remembers the hashtags of a suggestion (ai_content_suggestions of type hashtags, its content a list of them) that its user accepted or dismissed.';
+
+CREATE FUNCTION nexus.forget_hashtag_author_trigger() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
+  SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  gone bigint := nexus.hashtag_author(OLD.id);
+BEGIN
+  IF TG_TABLE_SCHEMA IS DISTINCT FROM (SELECT schema_name FROM nexus.attachment) OR TG_TABLE_NAME <> 'users' THEN
+    RETURN NULL;
+  END IF;
+  DELETE FROM nexus.hashtag_feedback WHERE author = gone;
+  INSERT INTO nexus.hashtag_retractions (post)
+  SELECT l.post FROM (
+    SELECT p.post FROM nexus.hashtag_posts p WHERE p.author = gone
+    UNION ALL SELECT d.post FROM nexus.hashtag_delta d WHERE d.author = gone) l
+  WHERE NOT EXISTS (SELECT FROM nexus.hashtag_retractions r WHERE r.post = l.post)
+  ON CONFLICT DO NOTHING;
+  RETURN NULL;
+END $$;
+COMMENT ON FUNCTION nexus.forget_hashtag_author_trigger() IS
+  'Takes back all that a deleted user has taught the hashtag model, by rows or by learn_post, and forgets what the user decided about suggestions.';
 INSERT INTO nexus.attached_triggers (table_name, trigger_name, definition, function_name) VALUES
-  ('ai_content_suggestions', 'learn_feedback', 'AFTER INSERT OR DELETE OR UPDATE OF status, content, suggestion_type ON %1$s FOR EACH ROW',
+  ('users', 'forget_hashtags', 'AFTER DELETE ON %1$s FOR EACH ROW', 'nexus.forget_hashtag_author_trigger()'),
+  ('ai_content_suggestions', 'learn_feedback', 'AFTER INSERT OR DELETE OR UPDATE OF status, content, suggestion_type, user_id ON %1$s FOR EACH ROW',
    'nexus.learn_feedback_trigger()');

@@ -32,11 +32,20 @@ BEGIN
   IF NOT pg_try_advisory_xact_lock(20051, 'nexus.hashtag_refreshes'::regclass::oid::integer) THEN
     RETURN 0;
   END IF;
+  -- Rows that were banned before the triggers were there, or while they were switched off.
+  EXECUTE format(
+    'DELETE FROM nexus.hashtag_bans b WHERE NOT EXISTS (SELECT FROM %I.hashtag_suggestions h WHERE h.id = b.suggestion AND h.is_banned
+       AND nexus.canonical_hashtag(h.hashtag) = b.tag AND nexus.canonical_hashtag(h.platform) = b.platform)', app);
+  EXECUTE format(
+    'INSERT INTO nexus.hashtag_bans (suggestion, tag, platform)
+     SELECT h.id, nexus.canonical_hashtag(h.hashtag), nexus.canonical_hashtag(h.platform) FROM %I.hashtag_suggestions h
+      WHERE h.is_banned AND nexus.is_hashtag(h.hashtag) ON CONFLICT DO NOTHING', app);
   FOR due IN
     SELECT f.feature, f.posts, f.generation, split_part(substr(f.feature, 2), E'\n', 1) AS on_platform,
            CASE WHEN left(f.feature, 1) = 'p' THEN 'general' ELSE split_part(f.feature, E'\n', 2) END AS category
       FROM nexus.hashtag_features f LEFT JOIN nexus.hashtag_refreshes r ON r.feature = f.feature
      WHERE left(f.feature, 1) IN ('p', 'c')
+       AND (left(f.feature, 1) = 'p' OR split_part(f.feature, E'\n', 2) <> 'general')   -- the name of all niches together
        AND (refresh_hashtag_suggestions.platform IS NULL
             OR split_part(substr(f.feature, 2), E'\n', 1) = nexus.canonical_hashtag(refresh_hashtag_suggestions.platform))
        AND (r.feature IS NULL OR r.generation <> f.generation OR r.refreshed_at < now() - interval '1 hour')
@@ -50,7 +59,8 @@ BEGIN
                         AND NOT EXISTS (SELECT FROM nexus.hashtag_lists l WHERE l.tag = t.canonical AND l.platform IN ('''', $2))),
         shown AS (SELECT u.*, s.id FROM used u
                     LEFT JOIN %1$I.hashtag_suggestions s ON s.platform = $2 AND s.category = $3 AND lower(s.hashtag) = lower(u.display)
-                   WHERE u.place <= 200 OR s.id IS NOT NULL),
+                   WHERE s.id IS NOT NULL OR u.place <= 200
+                     AND NOT EXISTS (SELECT FROM nexus.hashtag_bans b WHERE b.tag = u.canonical AND b.platform = $2)),
         rated AS (SELECT s.*, r.trend, round(100 * (1 - exp(-greatest(r.trend, 0))))::integer AS trend_score
                     FROM shown s JOIN nexus.hashtag_trends(ARRAY(SELECT tag_id FROM shown)) r USING (tag_id)
                    WHERE r.authors >= $5 OR s.id IS NOT NULL),
@@ -81,7 +91,7 @@ BEGIN
   RETURN total;
 END $$;
 COMMENT ON FUNCTION nexus.refresh_hashtag_suggestions(text) IS
-  'Keeps the table hashtag_suggestions of the attached schema: for a platform (all where NULL) the 200 most used hashtags of category general and of each niche, with usage_count, trend_score (0 to 100: 100 (1 - e^-trend)), score (share of the posts + 0.05 trend) and computed_at; and niches.trend_score, the mean over the tags of the niche. Looks only at what has been folded since the last call, or an hour ago, and returns the rows written; 0 while another session is at it. Rows that the application made, is_active and is_banned stay. 55000 when nothing is attached.';
+  'Keeps the table hashtag_suggestions of the attached schema: for a platform (all where NULL) the 200 most used hashtags of category general and of each niche, with usage_count, trend_score (0 to 100: 100 (1 - e^-trend)), score (share of the posts + 0.05 trend) and computed_at; and niches.trend_score, the mean over the tags of the niche. Looks only at what has been folded since the last call, or an hour ago, and returns the rows written; 0 while another session is at it. Rows that the application made, is_active and is_banned stay; a hashtag banned on a platform comes into no other category of it. 55000 when nothing is attached.';
 REVOKE EXECUTE ON FUNCTION nexus.refresh_hashtag_suggestions(text) FROM PUBLIC;
 INSERT INTO nexus.attached_functions (function_name, role_name)
 SELECT 'refresh_hashtag_suggestions', r FROM pg_catalog.unnest(ARRAY['nexus_worker', 'nexus_owner']) AS r;
@@ -126,7 +136,7 @@ BEGIN
         LEFT JOIN change c USING (tag))
     SELECT t.display, t.posts FROM total t
      WHERE t.posts > 0 AND t.authors >= least
-       AND NOT EXISTS (SELECT FROM nexus.hashtag_lists l WHERE l.tag = t.tag
+       AND NOT EXISTS (SELECT FROM nexus.hashtag_listed l WHERE l.tag = t.tag
                         AND l.platform IN ('', nexus.canonical_hashtag(complete_hashtag.platform)))
      ORDER BY t.posts DESC, t.tag LIMIT max_count;
 END $$;

@@ -14,6 +14,9 @@ CREATE TABLE nexus.metric_rollup_settings (
   raw_from timestamp                -- days that began before keep their rollups: their samples may be gone
 );
 
+CREATE TRIGGER invalidate AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON nexus.metric_rollup_settings
+  FOR EACH STATEMENT EXECUTE FUNCTION nexus.invalidate_trigger();
+
 CREATE TABLE nexus.metric_zones (
   user_id text COLLATE "C" PRIMARY KEY,
   tz text NOT NULL
@@ -85,8 +88,9 @@ COMMENT ON FUNCTION nexus.add_metric_cells(bytea, bytea) IS 'The sum of two stat
 COMMENT ON FUNCTION nexus.metric_values(bytea) IS
   'metric_series.latest as an array: views, likes, comments, shares, saves, reach, clicks, watch_time_seconds; NULL for a counter that was never known.';
 
+-- Makes the settings of the others itself, where it runs a statement at all.
 CREATE FUNCTION nexus.roll_up_metrics_trigger() RETURNS trigger LANGUAGE c SECURITY DEFINER
-  SET search_path = pg_catalog, pg_temp SET enable_seqscan = off SET jit = off AS 'MODULE_PATHNAME', 'nexus_roll_up_metrics';
+  AS 'MODULE_PATHNAME', 'nexus_roll_up_metrics';
 CREATE FUNCTION nexus.forget_metrics_trigger() RETURNS trigger LANGUAGE c SECURITY DEFINER
   SET search_path = pg_catalog, pg_temp SET enable_seqscan = off SET jit = off AS 'MODULE_PATHNAME', 'nexus_forget_metrics';
 CREATE FUNCTION nexus.move_metrics_trigger() RETURNS trigger LANGUAGE c SECURITY DEFINER
@@ -138,7 +142,7 @@ COMMENT ON FUNCTION nexus.fold_metrics(integer) IS
 CREATE FUNCTION nexus.rebuild_metrics_rollups() RETURNS bigint LANGUAGE c VOLATILE SECURITY DEFINER
   SET search_path = pg_catalog, pg_temp SET enable_seqscan = off SET jit = off AS 'MODULE_PATHNAME', 'nexus_rebuild_metrics';
 COMMENT ON FUNCTION nexus.rebuild_metrics_rollups() IS
-  'Makes all rollups anew from the samples, and returns the number of series. Writers of content_metrics wait meanwhile. Days before the instant of freeze_metrics() are kept as they are.';
+  'Makes all rollups anew from the samples, and returns the number of series. Writers of content_metrics wait meanwhile. Days before the instant of freeze_metrics() are kept as they are. 25001 in a transaction of a higher isolation level than read committed.';
 
 CREATE FUNCTION nexus.set_metrics_rollup(mode text) RETURNS void LANGUAGE plpgsql SECURITY DEFINER
   SET search_path = pg_catalog, pg_temp AS $$
@@ -155,7 +159,7 @@ COMMENT ON FUNCTION nexus.set_metrics_rollup(text) IS
 CREATE FUNCTION nexus.set_metrics_zone(user_id text, tz text) RETURNS bigint LANGUAGE c VOLATILE
   SET search_path = pg_catalog, pg_temp SET enable_seqscan = off SET jit = off AS 'MODULE_PATHNAME', 'nexus_set_metrics_zone';
 COMMENT ON FUNCTION nexus.set_metrics_zone(text, text) IS
-  'In which zone of pg_timezone_names the days of an author are counted; UTC until it is set. Makes the author''s rollups anew and returns the number of series; writers of content_metrics wait meanwhile. NX003 for a user whose row the caller may not update, 22023 for an unknown zone.';
+  'In which zone of pg_timezone_names the days of an author are counted; UTC until it is set. Makes the author''s rollups anew and returns the number of series; writers of content_metrics wait meanwhile. NX003 for a user whose row the caller may not update, 22023 for an unknown zone, 25001 in a transaction of a higher isolation level than read committed.';
 
 CREATE FUNCTION nexus.freeze_metrics(before timestamptz) RETURNS void LANGUAGE plpgsql SECURITY DEFINER
   SET search_path = pg_catalog, pg_temp AS $$

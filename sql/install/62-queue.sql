@@ -97,18 +97,13 @@ CREATE FUNCTION nexus.claim_jobs(
   lanes text[] DEFAULT NULL, max_jobs integer DEFAULT 1, lease interval DEFAULT '30 s', worker text DEFAULT NULL,
   kinds text[] DEFAULT NULL)
   RETURNS SETOF nexus.job LANGUAGE plpgsql VOLATILE SECURITY DEFINER ROWS 10
-  SET search_path = pg_catalog, pg_temp
-  -- A LIMIT that is a parameter is taken for a tenth of the table: without these the plans would read all of it.
-  SET enable_hashjoin = off SET enable_mergejoin = off SET enable_seqscan = off SET enable_bitmapscan = off SET jit = off
-  SET plan_cache_mode = force_generic_plan AS $$
+  SET search_path = pg_catalog, pg_temp SET enable_seqscan = off SET enable_bitmapscan = off SET plan_cache_mode = force_generic_plan AS $$
 #variable_conflict use_variable
 DECLARE
   due timestamptz := clock_timestamp();    -- a parameter of the scans: a volatile call would be no index condition
-  one_lane text := '';
-  level integer;
-  need integer := max_jobs;
-  rows_found tid[];
-  picked tid[] := '{}';
+  has_lapsed boolean;
+  is_limited boolean;
+  picked tid[];
 BEGIN
   IF max_jobs IS NULL OR max_jobs NOT BETWEEN 1 AND 10000 THEN
     RAISE EXCEPTION 'max_jobs must be from 1 to 10000' USING ERRCODE = '22023';
@@ -117,32 +112,13 @@ BEGIN
     RAISE EXCEPTION 'lease must be from one second to one day' USING ERRCODE = '22023';
   END IF;
   -- The order names the index: among leases that the statistics do not know of yet any other would look as good.
-  IF (SELECT j.lease_until FROM nexus.jobs j WHERE j.state = 'leased' ORDER BY j.lease_until LIMIT 1) < due THEN
+  SELECT (SELECT j.lease_until FROM nexus.jobs j WHERE j.state = 'leased' ORDER BY j.lease_until LIMIT 1) < due,
+    EXISTS (SELECT FROM nexus.rate_buckets) INTO has_lapsed, is_limited;
+  IF has_lapsed THEN
     PERFORM nexus.reap_leases();
   END IF;
-
-  FOR lane_number IN 1 .. COALESCE(cardinality(lanes), 1000) LOOP
-    EXIT WHEN need = 0;
-    IF lanes IS NOT NULL THEN
-      one_lane := lanes[lane_number];
-    ELSE
-      SELECT j.lane INTO one_lane FROM nexus.jobs j WHERE j.state = 'ready' AND j.parked IS NULL AND j.lane > one_lane
-        ORDER BY j.lane LIMIT 1;
-      EXIT WHEN one_lane IS NULL;
-    END IF;
-    CONTINUE WHEN EXISTS (SELECT FROM nexus.paused_lanes p WHERE p.lane = one_lane);
-    level := -1;
-    WHILE need > 0 LOOP
-      SELECT j.priority INTO level FROM nexus.jobs j
-        WHERE j.state = 'ready' AND j.parked IS NULL AND j.lane = one_lane AND j.priority > level ORDER BY j.priority LIMIT 1;
-      EXIT WHEN level IS NULL;
-      rows_found := nexus.pick_jobs(one_lane, level, need, due, kinds);
-      picked := picked || rows_found;
-      need := need - cardinality(rows_found);
-    END LOOP;
-  END LOOP;
-
-  IF EXISTS (SELECT FROM nexus.rate_buckets) AND picked <> '{}' THEN
+  picked := nexus.pick_jobs(lanes, max_jobs, due, kinds);
+  IF is_limited AND picked <> '{}' THEN
     picked := nexus.take_tokens(picked, due);
   END IF;
   IF picked = '{}' THEN
@@ -158,98 +134,10 @@ COMMENT ON FUNCTION nexus.claim_jobs(text[], integer, interval, text, text[]) IS
 $$Leases up to max_jobs due jobs (1 to 10000) to a worker: of the named lanes in that order, or of all; the smallest priority first; within a priority fairly over accounts while more is due than is asked for, each session going round. kinds leaves other kinds where they are.
 Each job carries a lease_token that completing or failing it must show; it is lost when the lease (1 second to 1 day) ends without a heartbeat. Jobs of an account or app whose rate bucket is empty move on to when it has refilled. READ COMMITTED only.$$;
 
--- Locks and returns up to need due jobs of one lane and priority. Where more is due, accounts take turns: a loose scan of
--- the index over accounts goes on from where this session stopped, and looks at a bounded number of them.
-CREATE FUNCTION nexus.pick_jobs(one_lane text, level integer, need integer, due timestamptz, kinds text[]) RETURNS tid[]
-  LANGUAGE plpgsql VOLATILE
-  SET search_path = pg_catalog, pg_temp AS $$    -- the plans are pinned by claim_jobs
-DECLARE
-  cursors jsonb;
-  cursor_key text;
-  start integer;
-  accounts integer[];
-  one_account integer;
-  first_at timestamptz;
-  one tid;
-  chosen tid[] := '{}';
-  rest tid[];
-BEGIN
-  PERFORM FROM nexus.jobs j WHERE j.state = 'ready' AND j.parked IS NULL AND j.lane = one_lane AND j.priority = level
-    AND j.run_at <= due ORDER BY j.run_at OFFSET need LIMIT 1;
-  IF FOUND THEN
-    cursor_key := level || ' ' || one_lane;
-    cursors := COALESCE(NULLIF(current_setting('creatornexus.claim_cursors', true), ''), '{}')::jsonb;
-    start := COALESCE((cursors ->> cursor_key)::integer, -1);
-    IF need <= 4 THEN
-      -- the same by single look-ups, which is quicker for a few
-      FOR step IN 1 .. 64 LOOP
-        SELECT COALESCE(j.account_id, 0), j.run_at INTO one_account, first_at FROM nexus.jobs j
-          WHERE j.state = 'ready' AND j.parked IS NULL AND j.lane = one_lane AND j.priority = level AND COALESCE(j.account_id, 0) > start
-          ORDER BY COALESCE(j.account_id, 0), j.run_at LIMIT 1;
-        IF one_account IS NULL THEN
-          EXIT WHEN start = -1;
-          start := -1;
-          CONTINUE;
-        END IF;
-        start := one_account;
-        CONTINUE WHEN first_at > due;
-        SELECT j.ctid INTO one FROM nexus.jobs j
-          WHERE j.state = 'ready' AND j.parked IS NULL AND j.lane = one_lane AND j.priority = level
-            AND COALESCE(j.account_id, 0) = one_account AND j.run_at <= due AND (kinds IS NULL OR j.kind = ANY (kinds)) AND j.ctid <> ALL (chosen)
-          ORDER BY j.run_at, j.id LIMIT 1 FOR UPDATE SKIP LOCKED;
-        CONTINUE WHEN one IS NULL;
-        chosen := chosen || one;
-        accounts := ARRAY[one_account];
-        EXIT WHEN cardinality(chosen) = need;
-      END LOOP;
-    ELSE
-      FOR pass IN 1 .. 2 LOOP
-        WITH RECURSIVE a(account, first_at, n) AS (
-          (SELECT COALESCE(j.account_id, 0), j.run_at, 1 FROM nexus.jobs j
-            WHERE j.state = 'ready' AND j.parked IS NULL AND j.lane = one_lane AND j.priority = level
-              AND COALESCE(j.account_id, 0) > start
-            ORDER BY COALESCE(j.account_id, 0), j.run_at LIMIT 1)
-          UNION ALL
-          SELECT next.account, next.run_at, a.n + 1 FROM a, LATERAL (
-            SELECT COALESCE(j.account_id, 0) AS account, j.run_at FROM nexus.jobs j
-            WHERE j.state = 'ready' AND j.parked IS NULL AND j.lane = one_lane AND j.priority = level
-              AND COALESCE(j.account_id, 0) > a.account
-            ORDER BY COALESCE(j.account_id, 0), j.run_at LIMIT 1) AS next
-          WHERE a.n < need + 64)
-        SELECT array_agg(due_ones.account) INTO accounts
-          FROM (SELECT a.account FROM a WHERE a.first_at <= due LIMIT need - cardinality(chosen)) AS due_ones;    -- in the order of accounts, and the scan stops there
-        IF accounts IS NOT NULL THEN
-          SELECT chosen || COALESCE(array_agg(got.ctid), '{}') INTO chosen FROM (
-            SELECT p.ctid FROM unnest(accounts) AS u(account) CROSS JOIN LATERAL (
-              SELECT j.ctid FROM nexus.jobs j
-              WHERE j.state = 'ready' AND j.parked IS NULL AND j.lane = one_lane AND j.priority = level
-                AND COALESCE(j.account_id, 0) = u.account AND j.run_at <= due AND (kinds IS NULL OR j.kind = ANY (kinds))
-                AND j.ctid <> ALL (chosen)
-              ORDER BY j.run_at, j.id LIMIT GREATEST(1, (need - cardinality(chosen)) / cardinality(accounts))
-              FOR UPDATE SKIP LOCKED) AS p) AS got;
-          start := accounts[cardinality(accounts)];
-        END IF;
-        EXIT WHEN cardinality(chosen) >= need OR start = -1;
-        start := -1;
-      END LOOP;
-    END IF;
-    IF accounts IS NOT NULL THEN
-      PERFORM set_config('creatornexus.claim_cursors',
-        (cursors || jsonb_build_object(cursor_key, accounts[cardinality(accounts)]))::text, false);
-    END IF;
-    IF cardinality(chosen) >= need THEN
-      RETURN chosen;
-    END IF;
-  END IF;
-  -- Nothing to share out, or not enough found in the part that was looked at: the oldest ones.
-  SELECT array_agg(got.ctid) INTO rest FROM (
-    SELECT j.ctid FROM nexus.jobs j
-    WHERE j.state = 'ready' AND j.parked IS NULL AND j.lane = one_lane AND j.priority = level AND j.run_at <= due
-      AND (kinds IS NULL OR j.kind = ANY (kinds)) AND (chosen = '{}' OR j.ctid <> ALL (chosen))
-    ORDER BY j.run_at, j.id LIMIT need - cardinality(chosen) FOR UPDATE SKIP LOCKED) AS got;
-  RETURN chosen || COALESCE(rest, '{}');
-END $$;
-COMMENT ON FUNCTION nexus.pick_jobs(text, integer, integer, timestamptz, text[]) IS 'Part of claim_jobs: the rows it will lease, locked.';
+CREATE FUNCTION nexus.pick_jobs(lanes text[], need integer, due timestamptz, kinds text[]) RETURNS tid[] LANGUAGE c VOLATILE
+  AS 'MODULE_PATHNAME', 'nexus_pick_jobs';
+COMMENT ON FUNCTION nexus.pick_jobs(text[], integer, timestamptz, text[]) IS
+  'Part of claim_jobs: the rows it will lease, locked. Where more is due than is needed, accounts take turns from where this session stopped.';
 
 -- Of the picked rows those that may run now; the others move on to when their bucket will have a token for them.
 CREATE FUNCTION nexus.take_tokens(picked tid[], due timestamptz) RETURNS tid[] LANGUAGE plpgsql VOLATILE

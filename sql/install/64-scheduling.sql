@@ -301,6 +301,7 @@ DECLARE
   replies integer[];
   waiting integer;
 BEGIN
+  PERFORM nexus.own_post(social_post_id);
   EXECUTE format($sql$
     WITH again AS (
       UPDATE %1$I.platform_posts SET status = 'scheduled', next_attempt_at = clock_timestamp() AT TIME ZONE 'UTC',
@@ -337,7 +338,7 @@ BEGIN
   RETURN COALESCE(cardinality(retried), 0) + waiting;
 END $$;
 COMMENT ON FUNCTION nexus.retry_post(integer, integer, boolean) IS
-  'Sends again what failed of a post, or one platform post of it; returns how many. An unconfirmed one may have arrived: it is sent again only with verified_absent, by one who has looked. NX002 where there is nothing to retry.';
+  'Sends again what failed of a post, or one platform post of it; returns how many. An unconfirmed one may have arrived: it is sent again only with verified_absent, by one who has looked. P0002 for a post that is not the caller''s, NX002 where there is nothing to retry.';
 
 CREATE FUNCTION nexus.review_post(social_post_id integer, decision text, note text) RETURNS void LANGUAGE plpgsql VOLATILE
   SET search_path = pg_catalog, pg_temp AS $$

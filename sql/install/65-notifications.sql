@@ -99,6 +99,7 @@ BEGIN
             format('platform_posts:%%s:%%s:%%s', n.id, n.status, n.attempt_count), jsonb_strip_nulls(jsonb_build_object('url', n.platform_url, 'error_class', n.error_class)))
         FROM new_rows n JOIN old_rows o USING (id) JOIN %I.social_posts p ON p.id = n.social_post_id
         WHERE n.status <> o.status AND n.status IN ('published', 'failed', 'unconfirmed')
+        ORDER BY n.id
       $sql$, TG_TABLE_SCHEMA);
     WHEN 'ai_generation_tasks' THEN
       PERFORM nexus.notify_user(NEW.user_id, CASE NEW.status WHEN 'completed' THEN 'ai_complete' ELSE 'ai_failed' END,

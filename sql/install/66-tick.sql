@@ -190,7 +190,7 @@ INSERT INTO nexus.tick_tasks (name, function_name, every, needs_attachment, posi
   ('missed', 'expire_missed', '30 s', true, 40),
   ('settle', 'settle_schedules', '30 s', true, 50),
   ('tokens', 'watch_tokens', '1 minute', true, 60),
-  ('hashtags_fold', 'fold_hashtag_stats', '10 s', false, 70),
+  ('hashtags_fold', 'fold_hashtag_stats', '5 s', false, 70),
   ('metrics_fold', 'fold_metrics', '10 s', true, 71),
   ('hashtag_suggestions', 'refresh_hashtag_suggestions', '1 hour', true, 80),
   ('purge_jobs', 'purge_jobs', '1 minute', false, 90),

@@ -116,7 +116,36 @@ END $$;
 COMMENT ON FUNCTION nexus.end_sessions(text) IS
   'Ends all sessions of the user whose session this is. Sessions of a session library are not touched. For the bridge.';
 
+CREATE FUNCTION nexus.end_sessions_trigger() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
+  SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  EXECUTE format('DELETE FROM %I.sessions s WHERE s.user_id = $1 AND s.sess ->> ''kind'' = ''nexus''', TG_TABLE_SCHEMA) USING NEW.id;
+  RETURN NULL;
+END $$;
+COMMENT ON FUNCTION nexus.end_sessions_trigger() IS
+  'A user whose password changes or who is no longer active is signed out everywhere: whoever knew the old password too.';
+INSERT INTO nexus.attached_triggers (table_name, trigger_name, definition, function_name) VALUES
+  ('users', 'end_sessions', 'AFTER UPDATE OF password, is_active ON %1$s FOR EACH ROW WHEN (NEW.password IS DISTINCT FROM OLD.password OR OLD.is_active AND NEW.is_active IS NOT TRUE)',
+    'nexus.end_sessions_trigger()');
+
+CREATE FUNCTION nexus.purge_sessions(max_sessions integer DEFAULT 10000) RETURNS bigint LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+  SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  purged bigint;
+BEGIN
+  EXECUTE format('DELETE FROM %1$I.sessions WHERE sid IN (SELECT sid FROM %1$I.sessions WHERE expire < nexus.utcnow() ORDER BY expire LIMIT $1)',
+    nexus.attached_schema()) USING max_sessions;
+  GET DIAGNOSTICS purged = ROW_COUNT;
+  RETURN purged;
+END $$;
+COMMENT ON FUNCTION nexus.purge_sessions(integer) IS
+  'A task of tick(): deletes sessions that have ended, those of a session library too, at most max_sessions at a time. Returns how many.';
+
+REVOKE EXECUTE ON FUNCTION nexus.end_sessions_trigger(), nexus.purge_sessions(integer) FROM PUBLIC;
 REVOKE EXECUTE ON FUNCTION nexus.refuse_session(), nexus.sign_in_user(text), nexus.sign_up(text, text, text, text),
   nexus.start_session(text, text, interval, interval), nexus.session_claims(text), nexus.rotate_session(text, text),
   nexus.end_session(text), nexus.end_sessions(text) FROM PUBLIC;
 INSERT INTO nexus.attached_functions (function_name, role_name) VALUES ('refuse_session', 'nexus_worker');
+INSERT INTO nexus.attached_functions (function_name, role_name) VALUES ('purge_sessions', 'nexus_worker');
+INSERT INTO nexus.tick_tasks (name, function_name, every, needs_attachment, position) VALUES
+  ('purge_sessions', 'purge_sessions', '10 minutes', true, 92);

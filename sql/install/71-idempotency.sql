@@ -73,10 +73,12 @@ BEGIN ATOMIC
   SELECT count(*) FROM gone;
 END;
 COMMENT ON FUNCTION nexus.forget_idempotency_keys() IS
-  'Deletes the keys that are older than a day and returns how many. For the background worker.';
+  'Deletes the keys that are older than a day and returns how many. A task of tick().';
 
 REVOKE EXECUTE ON FUNCTION nexus.claim_idempotency_key(text, text, text), nexus.keep_idempotent_result(text, text, text[]),
   nexus.idempotent_result(text, text), nexus.forget_idempotency_keys() FROM PUBLIC;
 INSERT INTO nexus.attached_functions (function_name, role_name) VALUES
   ('claim_idempotency_key', 'nexus_bridge'), ('claim_idempotency_key', 'nexus_worker'), ('keep_idempotent_result', 'nexus_app'),
   ('idempotent_result', 'nexus_worker'), ('forget_idempotency_keys', 'nexus_worker');
+INSERT INTO nexus.tick_tasks (name, function_name, every, needs_attachment, position) VALUES
+  ('forget_idempotency_keys', 'forget_idempotency_keys', '10 minutes', false, 93);

@@ -2,7 +2,8 @@
 
 Prints for each number of posts (HASHTAG_POSTS="10000 100000", add 1000000 for the long form): posts learned and folded a
 second, the latency of a suggestion as the client sees it and as the server's CPU does (warm: the same drafts were asked
-before), the size of the model, and eight clients that publish with one common tag while a ninth folds.
+before), the size of the model, and eight clients that publish with one common tag while a ninth folds, with what it has
+not got to. Waits for locks are looked for in test/t/042_hashtags_writers.t.
 """
 import os
 import pathlib
@@ -99,8 +100,9 @@ SELECT percentile_cont(0.5) WITHIN GROUP (ORDER BY ms) || ' ' || percentile_cont
                          8, "-T", "10")
     folder.kill()
     folder.wait()
+    waiting = int(psql("SELECT count(*) FROM nexus.hashtag_delta"))
     print(f"          8 clients on one common tag, folded each second: {tps:.0f} posts/s, median {times[len(times) // 2]:.2f} ms, "
-          f"p99 {times[len(times) * 99 // 100]:.2f} ms, longest {times[-1]:.1f} ms", flush=True)
+          f"p99 {times[len(times) * 99 // 100]:.2f} ms, longest {times[-1]:.1f} ms; {waiting} posts wait for the next fold", flush=True)
     psql(f"DROP DATABASE {DATABASE} (FORCE);", "postgres") if not os.environ.get("KEEP") else None
 
 

@@ -1,5 +1,5 @@
--- Metrics beside plain SQL, as ratios from one run: psql -f test/bench/metrics.sql on a database with the extension and the
--- 16 tables. Works in temporary tables and a transaction that is rolled back.
+-- Buckets beside date_trunc, ingestion and questions: psql -f test/bench/metrics.sql on a database with the extension and the
+-- 16 tables. The aggregates are in metrics_peers.py. Works in temporary tables and a transaction that is rolled back.
 \set ON_ERROR_STOP on
 \set QUIET on
 \pset footer off
@@ -32,10 +32,7 @@ BEGIN
 END $$;
 
 CREATE TEMP TABLE samples AS
-SELECT 1 + g % 2000 AS content_id, '2025-01-01'::timestamptz + (g / 2000) * interval '35 minutes' AS ts,
-  g::bigint AS views, g::bigint / 10 AS likes, g::bigint / 90 AS comments, g::bigint / 70 AS shares, g::bigint / 80 AS saves,
-  g::bigint / 2 AS reach, g::bigint / 20 AS clicks, g::bigint * 30 AS watch_time_seconds
-FROM generate_series(1, 500000) g;
+SELECT '2025-01-01'::timestamptz + (g / 2000) * interval '35 minutes' AS ts FROM generate_series(1, 500000) g;
 ANALYZE samples;
 
 \echo 'local_bucket, 500,000 rows, beside date_trunc in UTC (with and without naming the zone); ratio below 1: faster'
@@ -44,52 +41,6 @@ SELECT unit, tz, replace(beside, '%L', 'unit') AS beside, c.* FROM unnest(ARRAY[
   LATERAL pg_temp.compare(
     format('SELECT max(nexus.local_bucket(%L, ts, %L)) FROM samples', unit, tz),
     format('SELECT max(' || beside || ') FROM samples', unit)) c;
-
-\echo 'metrics_agg against seven sums, 500,000 rows; ratio below 1: faster'
-SELECT what, c.* FROM (VALUES
-  ('per content', 'GROUP BY content_id'),
-  ('per content and day', 'GROUP BY content_id, ts::date')) t(what, grouping),
-  LATERAL pg_temp.compare(
-    format('SELECT count(t) FROM (SELECT nexus.metrics_agg(views, likes, comments, shares, saves, reach, clicks, NULL) FROM samples %s) t', grouping),
-    format('SELECT count(t) FROM (SELECT sum(views), sum(likes), sum(comments), sum(shares), sum(saves), sum(reach), sum(clicks) FROM samples %s) t', grouping)) c;
-
-\echo 'increments per content, 500,000 samples: counter_agg against dedup, lag and sum; ratio below 1: faster'
-CREATE TEMP TABLE counted AS SELECT content_id, ts, views, row_number() OVER () AS seq FROM samples ORDER BY ts;
-ANALYZE counted;
-SELECT c.* FROM pg_temp.compare(
-  'SELECT count(t) FROM (SELECT content_id, nexus.delta(nexus.counter_agg(ts, views, ''reset'', seq)) FROM counted GROUP BY 1) t',
-  'SELECT count(t) FROM (SELECT content_id, sum(CASE WHEN before IS NULL THEN 0 WHEN views >= before THEN views - before ELSE views END)
-     FROM (SELECT content_id, views, lag(views) OVER (PARTITION BY content_id ORDER BY ts) AS before
-       FROM (SELECT DISTINCT ON (content_id, ts) * FROM counted ORDER BY content_id, ts, seq DESC) d) l GROUP BY 1) t') c;
-
-\echo 'sketches, 500,000 rows, beside the tdigest and hll packages (left out where they are not installed); ratio below 1: faster'
-CREATE TEMP TABLE viewers AS
-SELECT 1 + g % 5000 AS content_id, g % 6 AS platform, (g::bigint * 7919) % 200003 AS viewer, (g::bigint * 104729 % 1000003)::float8 AS seconds
-FROM generate_series(1, 500000) g;
-ANALYZE viewers;
-CREATE TEMP TABLE peers (peer text, what text, ours text, theirs text);
-INSERT INTO peers VALUES
-  ('tdigest', 'quantile_agg, 6 groups, tdigest(100)', 'nexus.quantile(nexus.quantile_agg(seconds), 0.95) FROM viewers GROUP BY platform',
-    'tdigest_percentile(seconds, 100, 0.95) FROM viewers GROUP BY platform'),
-  ('tdigest', 'quantile_agg, 5,000 groups, tdigest(100)', 'nexus.quantile(nexus.quantile_agg(seconds), 0.95) FROM viewers GROUP BY content_id',
-    'tdigest_percentile(seconds, 100, 0.95) FROM viewers GROUP BY content_id'),
-  ('hll', 'distinct_agg, 6 groups, log2m 14', 'nexus.distinct_count(nexus.distinct_agg(viewer, 14)) FROM viewers GROUP BY platform',
-    'hll_cardinality(hll_add_agg(hll_hash_bigint(viewer), 14)) FROM viewers GROUP BY platform'),
-  ('hll', 'distinct_agg, 5,000 groups, log2m 11', 'nexus.distinct_count(nexus.distinct_agg(viewer, 11)) FROM viewers GROUP BY content_id',
-    'hll_cardinality(hll_add_agg(hll_hash_bigint(viewer), 11)) FROM viewers GROUP BY content_id');
-DO $$
-DECLARE extension text;
-BEGIN
-  FOREACH extension IN ARRAY ARRAY['tdigest', 'hll'] LOOP
-    IF EXISTS (SELECT FROM pg_available_extensions a WHERE a.name = extension) THEN
-      EXECUTE format('CREATE EXTENSION IF NOT EXISTS %I SCHEMA public', extension);
-    ELSE
-      DELETE FROM peers WHERE peer = extension;
-    END IF;
-  END LOOP;
-END $$;
-SELECT what, c.* FROM peers, LATERAL pg_temp.compare(
-  format('SELECT count(t) FROM (SELECT %s) t', ours), format('SELECT count(t) FROM (SELECT %s) t', theirs)) c;
 
 INSERT INTO nexus.attachment (schema_name) SELECT 'public' WHERE NOT EXISTS (SELECT FROM nexus.attachment);
 INSERT INTO users (id, email, password, first_name, last_name) VALUES ('bench', 'bench@example.org',

@@ -106,7 +106,7 @@ SELECT nexus.fold_hashtag_stats() > 0 AS folded;
 SELECT (SELECT count(*) FROM nexus.hashtag_features) + (SELECT count(*) FROM nexus.hashtag_postings)
   + (SELECT count(*) FROM nexus.hashtag_authors) + (SELECT count(*) FROM nexus.hashtag_hours) + (SELECT count(*) FROM nexus.hashtag_spellings)
   + (SELECT count(*) FROM nexus.hashtag_posts) AS rows_left, (SELECT posts + length_sum FROM nexus.hashtag_model) AS posts_left,
-  (SELECT sum(posts + authors + lift_sum + lift_posts) FROM nexus.hashtag_tags) AS uses_left;
+  (SELECT count(*) FROM nexus.hashtag_tags) AS tags_left;
 ROLLBACK;
 
 -- Marginal relevance: each place by its own rule, from the overlaps of the tags' posts.

@@ -29,6 +29,7 @@ SELECT 9600 + c, p, '2025-03-07 02:00'::timestamp + h * interval '5 hours', 'api
 FROM generate_series(1, 6) c, unnest(ARRAY['x', 'tiktok']) p, generate_series(0, 30) h;
 SELECT what, count(*) FROM pg_temp.stored() GROUP BY 1 ORDER BY 1;
 SELECT * FROM pg_temp.differences();
+SELECT current_setting('enable_seqscan') AS seqscan, current_setting('search_path') <> 'pg_catalog, pg_temp' AS own_path;
 
 -- A revision, a late row, an audit, a reset, a second source at the same instant, a row that moves, rows that go.
 UPDATE content_metrics SET views = 2000 WHERE content_id = 9601 AND platform = 'x' AND captured_at = '2025-03-08 03:00';
@@ -83,6 +84,21 @@ SELECT count(*) AS changed_by_fold FROM (TABLE unfolded EXCEPT (SELECT 'c' || c 
 SELECT * FROM pg_temp.differences();
 SELECT nexus.set_metrics_rollup('exact');
 SELECT id, last_measured_at FROM content WHERE id BETWEEN 9601 AND 9606 ORDER BY id;
+
+-- The last sample goes in hot mode: until the fold its day is stored, and what comes after other days does not build on it.
+INSERT INTO content_metrics (content_id, platform, captured_at, source, views) VALUES
+  (9601, 'mastodon', '2025-04-01 10:00', 'api', 10), (9601, 'mastodon', '2025-04-03 10:00', 'api', 40), (9601, 'mastodon', '2025-04-03 15:00', 'api', 50);
+SELECT nexus.set_metrics_rollup('hot');
+DELETE FROM content_metrics WHERE content_id = 9601 AND platform = 'mastodon' AND captured_at >= '2025-04-03';
+SELECT captured_at, views FROM nexus.metrics_latest(9601) WHERE platform = 'mastodon';
+SELECT nexus.set_metrics_rollup('exact');
+UPDATE content_metrics SET views = 11 WHERE content_id = 9601 AND platform = 'mastodon';
+INSERT INTO content_metrics (content_id, platform, captured_at, source, views) VALUES (9601, 'mastodon', '2025-04-02 10:00', 'api', 20);
+INSERT INTO content_metrics (content_id, platform, captured_at, source, views) VALUES (9601, 'mastodon', '2025-04-03 12:00', 'api', 30);
+SELECT bucket, views FROM nexus.metrics_series(9601, '2025-04-01');
+SELECT nexus.fold_metrics() > 0 AS folded;
+SELECT bucket, views FROM nexus.metrics_series(9601, '2025-04-01');
+SELECT * FROM pg_temp.differences();
 
 -- Pages of top_content: the second begins where the first ended.
 SELECT content_id, platform, value FROM nexus.top_content('r1', '2025-03-08', '2025-03-12', max_count => 3);

@@ -108,4 +108,31 @@ SET LOCAL max_parallel_workers_per_gather = 0;
 SELECT d::text = :'two_d' AS distinct_same, t::text = :'two_t' AS topk_same, nexus.num_values(q) = :two_n AS counts,
   abs(nexus.quantile(q, 0.5) - :two_median) < 0.01 * 30011 AS median
 FROM public.sketch_whole;
+
+-- By group too, and as a window: the state goes on after it was read.
+CREATE VIEW public.sketch_groups AS
+  SELECT part, nexus.quantile_agg(v)::text AS q, nexus.distinct_agg(id, 11)::text AS d, nexus.topk_agg(tag, w, 10)::text AS t,
+    nexus.metrics_agg(id, w, NULL, tag, part, NULL, w * 90000000000000000, NULL)::text AS m,
+    nexus.counter_agg('2025-01-01'::timestamptz + v::bigint * interval '1 s', id, 'reset', w)::text AS c
+  FROM public.sketch_rows g WHERE v < 700 GROUP BY part;
+SET LOCAL max_parallel_workers_per_gather = 2;
+EXPLAIN (COSTS OFF) SELECT * FROM public.sketch_groups;
+CREATE TEMP TABLE by_two AS SELECT * FROM public.sketch_groups;
+SET LOCAL max_parallel_workers_per_gather = 0;
+SELECT count(*) AS groups, count(*) FILTER (WHERE a.q = b.q) AS quantiles, count(*) FILTER (WHERE a.d = b.d) AS distinct_counts,
+  count(*) FILTER (WHERE a.t = b.t) AS rankings, count(*) FILTER (WHERE a.m = b.m) AS sums, count(*) FILTER (WHERE a.c = b.c) AS counters
+FROM public.sketch_groups a JOIN by_two b USING (part);
+WITH few AS (SELECT row_number() OVER (ORDER BY v) AS n, v, id, w FROM public.sketch_rows ORDER BY v LIMIT 200), running AS (
+  SELECT n, nexus.quantile_agg(v) OVER so_far AS q, nexus.distinct_agg(id % 90, 4) OVER so_far AS d,
+    nexus.topk_agg(id % 90, w, 3) OVER so_far AS t, nexus.metrics_agg(id, 9223372036854775807, w, 0, 0, 0, 0, NULL) OVER so_far AS m,
+    nexus.counter_agg('2025-01-01'::timestamptz - n * interval '1 s', id, 'nonneg', n) OVER so_far AS c
+  FROM few WINDOW so_far AS (ORDER BY n))
+SELECT count(*) AS rows, count(*) FILTER (WHERE r.q::text = f.q::text) AS quantiles, count(*) FILTER (WHERE r.d::text = f.d::text) AS distinct_counts,
+  count(*) FILTER (WHERE r.t::text = f.t::text) AS rankings, count(*) FILTER (WHERE r.m::text = f.m::text) AS sums,
+  count(*) FILTER (WHERE r.c::text = f.c::text) AS counters
+FROM running r, LATERAL (
+  SELECT nexus.quantile_agg(v) AS q, nexus.distinct_agg(id % 90, 4) AS d, nexus.topk_agg(id % 90, w, 3) AS t,
+    nexus.metrics_agg(id, 9223372036854775807, w, 0, 0, 0, 0, NULL) AS m,
+    nexus.counter_agg('2025-01-01'::timestamptz - n * interval '1 s', id, 'nonneg', n) AS c
+  FROM few WHERE few.n <= r.n) f;
 ROLLBACK;

@@ -58,6 +58,24 @@ SELECT pg_temp.try($$SELECT nexus.session_claims('library')$$);
 SELECT nexus.end_sessions('nexus:2');
 SELECT sid FROM sessions WHERE user_id = :'ann';
 
+-- Whoever changes the password, or is no longer active, is signed out; other changes of the row leave sessions alone.
+SAVEPOINT s;
+SELECT FROM nexus.start_session(:'ann', 'nexus:6', '1 day', '2 days');
+UPDATE users SET first_name = 'Anna' WHERE id = :'ann';
+SELECT sid FROM sessions WHERE user_id = :'ann' ORDER BY sid;
+SAVEPOINT t;
+UPDATE users SET password = '$argon2id$v=19$m=19456,t=2,p=1$b3RoZXJzYWx0b3RoZXI$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA' WHERE id = :'ann';
+SELECT sid FROM sessions WHERE user_id = :'ann' ORDER BY sid;
+ROLLBACK TO t;
+UPDATE users SET is_active = false WHERE id = :'ann';
+SELECT sid FROM sessions WHERE user_id = :'ann' ORDER BY sid;
+ROLLBACK TO s;
+-- What has ended is swept away.
+INSERT INTO sessions (sid, sess, expire) SELECT 'ended' || i, '{}', nexus.utcnow() - i * interval '1 second' FROM generate_series(1, 3) i;
+SELECT nexus.purge_sessions(2) AS purged;
+SELECT sid FROM sessions WHERE sid LIKE 'ended%';
+ROLLBACK TO s;
+
 -- Nobody else may ask.
 SET ROLE nexus_app;
 SELECT s, pg_temp.try(s) FROM unnest(ARRAY['SELECT nexus.session_claims(''x'')', 'SELECT nexus.sign_in_user(''x'')',

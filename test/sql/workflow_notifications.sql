@@ -61,7 +61,7 @@ SELECT nexus.set_notification_preference('chatter', true);
 \set QUIET on
 DELETE FROM users WHERE id IN ('ann', 'b"ob');
 DELETE FROM nexus.jobs WHERE kind = 'token_refresh' AND ref_id = 900001;
-DELETE FROM nexus.jobs WHERE kind = 'publish' AND ref_id BETWEEN 900001 AND 900003;
+DELETE FROM nexus.jobs WHERE kind IN ('publish', 'ai_task') AND ref_id BETWEEN 900001 AND 900003;
 DELETE FROM nexus.notification_preferences;
 DELETE FROM nexus.login_users WHERE login_role = 'nexus_test_ann';
 REVOKE USAGE ON SCHEMA public FROM nexus_test_ann;

@@ -120,8 +120,9 @@ UPDATE nexus.jobs SET state = 'cancelled', lease_token = NULL, lease_until = NUL
 SELECT nexus.set_rate_limit('account:7', 3, 1), nexus.set_rate_limit('app:x', 4, 0.5);
 SELECT pg_temp.try('SELECT nexus.set_rate_limit(''user:7'', 3, 1)');
 INSERT INTO nexus.jobs (kind, ref_id, lane, account_id, payload) SELECT 'publish', i, 'limit', 7 + i / 6, '{"platform": "x"}' FROM generate_series(1, 10) i;
+SELECT clock_timestamp() AS claimed \gset
 SELECT account_id, count(*) FROM nexus.claim_jobs('{limit}', 20) GROUP BY 1 ORDER BY 1;
-SELECT account_id, count(*) AS waiting, round(extract(epoch FROM min(run_at) - now())) AS first, round(extract(epoch FROM max(run_at) - now())) AS last, max(attempts) AS attempts
+SELECT account_id, count(*) AS waiting, round(extract(epoch FROM min(run_at) - :'claimed')) AS first, round(extract(epoch FROM max(run_at) - :'claimed')) AS last, max(attempts) AS attempts
   FROM nexus.jobs WHERE lane = 'limit' AND state = 'ready' GROUP BY 1 ORDER BY 1;
 UPDATE nexus.rate_buckets SET blocked_until = now() + interval '1 hour', tokens = 3, updated_at = clock_timestamp() WHERE scope = 'account:7';
 UPDATE nexus.jobs SET run_at = now() WHERE state = 'ready' AND account_id = 7;

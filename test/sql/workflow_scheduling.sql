@@ -137,6 +137,9 @@ SELECT row_number, social_post_id IS NOT NULL AS post, schedule_id IS NOT NULL A
   jsonb_build_object('user_id', 'ann', 'caption', repeat('too long ', 100), 'at', pg_temp.day(70), 'account_ids', '[900001]'::jsonb),
   jsonb_build_object('social_post_id', 'x'), jsonb_build_object('social_post_id', 900017), 7,
   jsonb_build_object('social_post_id', 900018, 'at', 'tomorrow-ish')));
+SELECT row_number, social_post_id IS NOT NULL AS post, schedule_id IS NOT NULL AS schedule, error ->> 'code' AS code, error ->> 'message' AS message FROM nexus.schedule_posts_csv(
+  format(E'at,user_id,caption,hashtags,account_ids\n%1$s,ann,"made by bulk\nin CSV","#c d, #e",900001\n%1$s,ann,one field more,,900001,\nsoon,ann,x,,900001\n%1$s,ann,made by bulk again,,"900001,900002"\n', pg_temp.day(71)));
+SELECT pg_temp.try(s) FROM unnest(ARRAY['SELECT nexus.schedule_posts_csv(''caption'')', 'SELECT nexus.schedule_posts_csv(''at,mood'')', 'SELECT nexus.schedule_posts_csv(E''at\n"'')']) s;
 SELECT left(caption, 20) AS caption, hashtags, status FROM social_posts WHERE caption LIKE 'made by bulk%' OR caption LIKE 'too long%';
 
 -- Row security: another user's posts are not there.

@@ -83,13 +83,20 @@ is( $node->safe_psql('source', q{
 		 WHERE e.extname = 'creatornexus' AND s.oid <> ALL (e.extconfig)}),
 	'', 'where a table is dumped, so is its sequence');
 
+# States of aggregates in a table of the user's.
+$node->safe_psql('source', q{
+	CREATE TABLE states AS SELECT g % 3 AS id, nexus.metrics_agg(g, 9223372036854775807, NULL, g, g, g, g, NULL) AS sums,
+	  nexus.counter_agg('2026-01-01'::timestamptz + g * interval '1 h', g % 7 + 0.5, 'correction', g) AS counter,
+	  nexus.quantile_agg(g / 7.0) AS quantiles, nexus.distinct_agg(g, 11) AS viewers, nexus.topk_agg('tag ' || g % 20, g, 5) AS tags
+	FROM generate_series(1::bigint, 2000) g GROUP BY 1});
+
 # Transaction numbers are the server's own: what waits to be folded gets new ones.
 sub contents
 {
 	my ($db) = @_;
 	my %shown = map { $_ => q{to_jsonb(t) - 'xact'} } qw(nexus.hashtag_delta nexus.hashtag_retractions);
 	return join "\n", map { my $t = $shown{$_} // 't'; $node->safe_psql($db, "SELECT '$_', $t FROM $_ t ORDER BY t::text") } @tables,
-	  qw(users social_accounts social_posts platform_posts content);
+	  qw(users social_accounts social_posts platform_posts content states);
 }
 
 for my $format ('plain', 'custom')

@@ -93,7 +93,7 @@ class BridgeHandler : public testing::Test {
     request.body = body;
     request.headers = headers;
     httplib::Response response;
-    serve(Handler(settings, authenticator, session_keys, database), request, response);
+    serve(Handler(std::make_shared<Policy>(settings), database), request, response);
     return response;
   }
 
@@ -113,8 +113,6 @@ class BridgeHandler : public testing::Test {
   }
 
   Settings settings;
-  Authenticator authenticator{"", "", "visitor"};
-  SessionKeys session_keys{""};
   Remembering database;
 };
 
@@ -237,7 +235,7 @@ TEST_F(BridgeHandler, PathsAndMethods) {
 TEST_F(BridgeHandler, TooManyRequests) {
   settings.rate_limit_address = 0.1;
   settings.rate_limit_address_burst = 2;
-  Handler handler(settings, authenticator, session_keys, database);
+  Handler handler(std::make_shared<Policy>(settings), database);
   std::vector<int> statuses;
   httplib::Response last;
   for (const char *address : {"192.0.2.1", "192.0.2.1", "192.0.2.1", "192.0.2.2"}) {
@@ -346,7 +344,7 @@ TEST_F(BridgeHandler, WhatTheCheckUndidIsNoSuccess) {
 }
 
 TEST_F(BridgeHandler, WithoutADatabase) {
-  const Handler handler(settings, authenticator, session_keys, database);
+  const Handler handler(std::make_shared<Policy>(settings), database);
   httplib::Request request;
   request.method = "GET";
   request.path = request.target = "/rpc/add";

@@ -94,8 +94,8 @@ TEST(HashtagBatch, CountsAuthorsByTheirLastHour) {
   EXPECT_EQ(batch.tag(kAnyTag)->authors.at(8), (AuthorUse{1, 3}));
   EXPECT_EQ(batch.tag(2)->lift_sum, 700);
   EXPECT_EQ(batch.tag(2)->lift_posts, 2);
-  EXPECT_EQ(batch.feature(tag_key(1))->tags.at(2), 4u);
-  EXPECT_EQ(batch.feature(tag_key(1))->tags.count(1), 0u);
+  EXPECT_EQ(batch.feature(tag_key(1))->posts_with(2), 4u);
+  EXPECT_EQ(batch.feature(tag_key(1))->posts_with(1), 0u);
 }
 
 TEST(HashtagRelevance, PostsTakenBackDoNotCount) {

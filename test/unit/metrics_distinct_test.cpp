@@ -94,6 +94,33 @@ TEST(MetricsDistinct, EstimatesWithinItsError) {
   }
 }
 
+TEST(MetricsDistinct, RepeatedAndChosenHashes) {
+  for (int log2m : {11, 14}) {
+    DistinctState repeated, close, once;
+    repeated.use(log2m);
+    close.use(log2m);
+    once.use(log2m);
+    for (int round = 0; round < 50; ++round)
+      for (std::int64_t i = 0; i < 120; ++i) {
+        repeated.add(murmur3(i));
+        close.add(std::uint64_t{0x7fffffff00000000} - static_cast<std::uint64_t>(i));
+      }
+    for (std::int64_t i = 119; i >= 0; --i) once.add(murmur3(i));
+    EXPECT_EQ(repeated.count(), 120U);
+    EXPECT_EQ(close.count(), 120U);
+    EXPECT_EQ(repeated.encode(), once.encode());
+    EXPECT_EQ(DistinctState::decode(close.encode()).encode(), close.encode());
+    // Reading a state in between changes nothing.
+    DistinctState read = state_of(0, 0, log2m), unread = read;
+    for (std::int64_t i = 0; i < 2000; ++i) {
+      read.add(murmur3(i % 1500));
+      unread.add(murmur3(i % 1500));
+      if (i % 97 == 0) read.count();
+    }
+    EXPECT_EQ(read.encode(), unread.encode());
+  }
+}
+
 TEST(MetricsDistinct, MergesToTheWhole) {
   for (int log2m : {4, 11, 14})
     for (std::int64_t count : {0, 10, 150, 3000, 50000}) {

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
 #include <limits>
 #include <random>
@@ -158,4 +159,14 @@ TEST(MetricsQuantile, StoredAndReadableForms) {
         "v1 digest 1 2 1*100 2*100", "v1 digest 1 2 2*300 1*300", "v1 digest 1 2 3*300", "v1 digest 1 2 1*-1"})
     EXPECT_EQ(sqlstate([&] { QuantileState::from_text(bad); }), "22P02") << bad;
   EXPECT_EQ(sqlstate([&] { QuantileState::from_text("v1 digest 1 2 1*9223372036854775807 2*1"); }), "22003");
+  // Counts that together leave a bigint: no state of ours has them.
+  nexus::metrics::Writer out;
+  for (std::uint8_t byte : {1, 1, 2}) out.byte(byte);
+  for (double value : {1.0, 2.0}) out.fixed64(std::bit_cast<std::uint64_t>(value));
+  for (double mean : {1.0, 2.0}) {
+    out.varint(std::uint64_t{1} << 62);
+    out.fixed64(std::bit_cast<std::uint64_t>(mean));
+  }
+  std::string many = out.take();
+  EXPECT_EQ(sqlstate([&] { QuantileState::decode(many); }), "XX001");
 }

@@ -157,3 +157,87 @@ TEST(MetricsTotals, Names) {
   EXPECT_EQ(sqlstate([] { parse_metric("Views"); }), "22023");
   EXPECT_EQ(sqlstate([] { parse_denominator("impressions"); }), "22023");
 }
+
+TEST(MetricsRunningTotals, EqualTotals) {
+  std::mt19937_64 random(12);
+  for (bool large : {false, true}) {
+    Totals whole, wide[3];
+    RunningTotals running, parts[2];
+    auto into = [&wide](int index) { return [&wide, index] { return &wide[index]; }; };
+    for (int row = 0; row < 500; ++row) {
+      auto part = static_cast<int>(random() % 2);
+      for (int i = 0; i < kMetrics - 1; ++i) {
+        if (random() % 4 == 0) continue;
+        auto value = static_cast<std::int64_t>(random());
+        if (!large) value /= 1000000;
+        if (row % 2 == 0 && large) value = i % 2 == 0 ? INT64_MAX : INT64_MIN;
+        auto metric = static_cast<Metric>(i);
+        whole.add(metric, value);
+        running.add(metric, value, into(2));
+        parts[part].add(metric, value, into(part));
+      }
+      whole.count_sample();
+      running.count_sample();
+      parts[part].count_sample();
+      EXPECT_EQ(running.totals(), whole);
+    }
+    char bytes[Totals::kMostBytes];
+    EXPECT_EQ(std::string(bytes, running.encode(bytes)), whole.encode());
+    Totals merged_wide, stored_wide;
+    RunningTotals merged, stored;
+    for (const RunningTotals &part : parts) {
+      merged.merge(part, [&] { return &merged_wide; });
+      stored.merge(Totals::decode({bytes, part.encode(bytes)}), [&] { return &stored_wide; });
+    }
+    EXPECT_EQ(merged.totals(), whole);
+    EXPECT_EQ(stored.totals(), whole);
+    EXPECT_EQ(whole.knows(Metric::watch_time_seconds), false);
+  }
+}
+
+TEST(MetricsRunningTotals, NeverWraps) {
+  const Wide largest = static_cast<Wide>(~UnsignedWide(0) >> 1);
+  Totals full, place;
+  full.add(Metric::views, largest);
+  RunningTotals running;
+  auto make_totals = [&place] { return &place; };
+  running.add(Metric::views, 1, make_totals);
+  running.merge(full, make_totals);
+  EXPECT_EQ(sqlstate([&] { running.totals(); }), "22003");
+  char bytes[Totals::kMostBytes];
+  EXPECT_EQ(sqlstate([&] { running.encode(bytes); }), "22003");
+  EXPECT_EQ(sqlstate([&] { running.merge(full, make_totals); }), "22003");
+}
+
+TEST(MetricsCodec, OneFormOfEachNumber) {
+  const Wide largest = static_cast<Wide>(~UnsignedWide(0) >> 1);
+  for (std::int64_t value :
+       {std::int64_t{0}, std::int64_t{-1}, std::int64_t{63}, std::int64_t{64}, INT64_MAX, INT64_MIN}) {
+    EXPECT_TRUE(zigzag(value) == zigzag(Wide(value))) << value;
+    char narrow[kMostVarint], wide[kMostVarint];
+    std::string one(narrow, put_varint(narrow, zigzag(value))), other(wide, put_varint(wide, zigzag(Wide(value))));
+    EXPECT_EQ(one, other) << value;
+  }
+  for (Wide value : {Wide(INT64_MAX) + 1, Wide(INT64_MIN) - 1, largest, -largest - 1}) {
+    Writer out;
+    out.signed_varint(value);
+    out.fixed64(0x0102030405060708);
+    out.fixed64_reversed(0x0102030405060708);
+    std::string bytes = out.take();
+    EXPECT_EQ(bytes.substr(bytes.size() - 8), "\x01\x02\x03\x04\x05\x06\x07\x08");
+    Reader in(bytes, "number");
+    EXPECT_TRUE(in.signed_varint() == value);
+    EXPECT_EQ(in.fixed64(), 0x0102030405060708U);
+    EXPECT_EQ(in.fixed64_reversed(), 0x0102030405060708U);
+    in.end();
+  }
+  // Nine bytes of seven bits are 63: the next ones are read as the wider number, by the same rules.
+  for (const char *zeros : {"\x80", "\x80\x80\x80\x80\x80\x80\x80\x80\x80\x80"}) {
+    std::string bytes(zeros);
+    bytes += '\0';
+    EXPECT_EQ(sqlstate([&] { Reader(bytes, "number").varint(); }), "XX001");
+    EXPECT_EQ(sqlstate([&] { Reader(zeros, "number").varint(); }), "XX001");
+  }
+  EXPECT_EQ(sqlstate([&] { Reader(std::string(18, '\xff') + '\x04', "number").varint(); }), "XX001");
+  EXPECT_EQ(sqlstate([&] { Reader(std::string(18, '\xff') + '\x03', "number").varint(); }), "none");
+}

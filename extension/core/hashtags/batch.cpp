@@ -97,11 +97,32 @@ std::string category_key(std::string_view platform, std::string_view niche) {
   return feature_key(kCategory, std::string(platform) + "\n" + std::string(niche));
 }
 
+namespace {
+
+template <class Counts>  // a list that may be changed, or not
+auto place_of(Counts &counts, std::uint32_t tag) {
+  return std::lower_bound(counts.begin(), counts.end(), tag,
+                          [](const TagCount &entry, std::uint32_t wanted) { return entry.tag < wanted; });
+}
+
+void count_tag(std::vector<TagCount> &counts, std::uint32_t tag) {
+  auto place = place_of(counts, tag);
+  if (place == counts.end() || place->tag != tag) place = counts.insert(place, {tag, 0});
+  ++place->posts;
+}
+
+}  // namespace
+
+std::uint32_t FeatureCounts::posts_with(std::uint32_t tag) const {
+  auto place = place_of(tags, tag);
+  return place == tags.end() || place->tag != tag ? 0 : place->posts;
+}
+
 void Batch::add(LearnedPost post) {
   auto count = [&](const std::string &key, const Term *term) {
     FeatureCounts &feature = features_[key];
     ++feature.posts;
-    for (std::uint32_t tag : post.tags) ++feature.tags[tag];
+    for (std::uint32_t tag : post.tags) count_tag(feature.tags, tag);
     if (term == nullptr) return;
     // Posts mostly arrive in order; one that committed late finds its place.
     Posting posting{post.post, term->count, post.length};
@@ -138,13 +159,21 @@ void Batch::add(LearnedPost post) {
     FeatureCounts &others = features_[tag_key(post.tags[i])];
     ++others.posts;
     for (std::uint32_t other : post.tags)
-      if (other != post.tags[i]) ++others.tags[other];
+      if (other != post.tags[i]) count_tag(others.tags, other);
   }
   length_sum_ += post.length;
   posts_.emplace(post.post, std::move(post));
 }
 
-const FeatureCounts *Batch::feature(std::string_view key) const {
+std::vector<const Batch::Features::value_type *> Batch::sorted_features() const {
+  std::vector<const Features::value_type *> sorted;
+  sorted.reserve(features_.size());
+  for (const auto &entry : features_) sorted.push_back(&entry);
+  std::sort(sorted.begin(), sorted.end(), [](const auto *a, const auto *b) { return a->first < b->first; });
+  return sorted;
+}
+
+const FeatureCounts *Batch::feature(const std::string &key) const {
   auto found = features_.find(key);
   return found == features_.end() ? nullptr : &found->second;
 }

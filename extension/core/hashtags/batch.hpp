@@ -8,6 +8,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 #include <vector>
 
 #include "core/hashtags/blocks.hpp"
@@ -39,8 +40,11 @@ std::vector<Tag> check_tags(const std::vector<std::string_view> &tags);
 /// What the posts of a word or of a niche have in common.
 struct FeatureCounts {
   std::uint64_t posts = 0;
-  std::map<std::uint32_t, std::uint32_t> tags;  // posts with both
-  std::vector<Posting> postings;                // empty for a niche
+  std::vector<TagCount> tags;     // posts with both, ascending by tag
+  std::vector<Posting> postings;  // empty for a niche
+
+  /// The posts with both, 0 for a tag that is not there.
+  std::uint32_t posts_with(std::uint32_t tag) const;
 };
 
 /// The hour of a time in microseconds, counted like it; a week is 168 of them.
@@ -105,8 +109,12 @@ class Batch {
   std::uint64_t posts() const { return posts_.size(); }
   std::uint64_t length_sum() const { return length_sum_; }
 
-  const std::map<std::string, FeatureCounts, std::less<>> &features() const { return features_; }
-  const FeatureCounts *feature(std::string_view key) const;
+  using Features = std::unordered_map<std::string, FeatureCounts>;
+  /// In no order.
+  const Features &features() const { return features_; }
+  /// The same, ascending by the bytes of their keys.
+  std::vector<const Features::value_type *> sorted_features() const;
+  const FeatureCounts *feature(const std::string &key) const;
   const std::map<std::uint32_t, TagCounts> &tags() const { return tags_; }
   const TagCounts *tag(std::uint32_t key) const;
   const std::map<std::uint64_t, LearnedPost> &all_posts() const { return posts_; }
@@ -114,7 +122,7 @@ class Batch {
 
  private:
   std::uint64_t length_sum_ = 0;
-  std::map<std::string, FeatureCounts, std::less<>> features_;
+  Features features_;
   std::map<std::uint32_t, TagCounts> tags_;
   std::map<std::uint64_t, LearnedPost> posts_;
 };

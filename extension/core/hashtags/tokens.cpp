@@ -6,6 +6,7 @@
 #include <map>
 
 #include "core/error.hpp"
+#include "core/hashtags/variants.hpp"
 #include "core/text/normalize.hpp"
 
 namespace nexus::hashtags {
@@ -254,6 +255,7 @@ Terms tokenize(std::string_view utf8, Interrupt interrupt, bool join) {
   std::sort(result.joined.begin(), result.joined.end());
   result.joined.erase(std::unique(result.joined.begin(), result.joined.end()), result.joined.end());
   if (!result.tags.empty()) result.written = written_tags(utf8, interrupt);
+  for (const std::string &tag : result.written) add_tag_words(result, tag);
   return result;
 }
 

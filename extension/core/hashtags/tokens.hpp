@@ -38,8 +38,9 @@ constexpr std::size_t kMaxJoined = 2000;
 /// The words of a text, folded (see text/normalize.hpp).
 ///
 /// A word is a run of letters, marks and digits of two or more characters. URLs, e-mail addresses and mentions are
-/// left out; a hashtag counts as the word it is. Runs of Han, Kana, Hangul, Thai, Lao and Khmer, which are written
-/// without spaces, give overlapping pairs of characters (a lone character gives itself).
+/// left out; a hashtag counts as the word it is, and as the words that it is written of (see tag_words). Runs of Han,
+/// Kana, Hangul, Thai, Lao and Khmer, which are written without spaces, give overlapping pairs of characters (a lone
+/// character gives itself).
 ///
 ///     tokenize("Flood in #Venezia, see https://x.y @me") -> terms flood, in, venezia; tags venezia
 /// With `join`, `joined` are two to four adjacent words written together, with or without '_' between them, and the

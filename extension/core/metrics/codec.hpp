@@ -12,21 +12,46 @@
 
 namespace nexus::metrics {
 
+/// Writes `value` at `to` in seven bits a byte, lowest first; the end of what was written. At most kMostVarint bytes.
+inline char *put_varint(char *to, std::uint64_t value) {
+  for (; value >= 0x80; value >>= 7) *to++ = static_cast<char>(value | 0x80);
+  *to++ = static_cast<char>(value);
+  return to;
+}
+inline char *put_varint(char *to, UnsignedWide value) {
+  for (; value > UINT64_MAX; value >>= 7) *to++ = static_cast<char>(static_cast<std::uint8_t>(value) | 0x80);
+  return put_varint(to, static_cast<std::uint64_t>(value));
+}
+constexpr std::size_t kMostVarint = 19, kMostVarint64 = 10;
+
+/// Small for small magnitudes of either sign: 0, -1, 1, -2 ... become 0, 1, 2, 3 ... One number has one form, whether
+/// it comes in 64 or in 128 bits.
+constexpr std::uint64_t zigzag(std::int64_t value) {
+  return (static_cast<std::uint64_t>(value) << 1) ^ static_cast<std::uint64_t>(value >> 63);
+}
+constexpr UnsignedWide zigzag(Wide value) {
+  return (static_cast<UnsignedWide>(value) << 1) ^ static_cast<UnsignedWide>(value >> 127);
+}
+
 /// Appends the parts of a stored state: bytes and variable-length integers (seven bits a byte, lowest first).
 class Writer {
  public:
   void byte(std::uint8_t value) { out_.push_back(static_cast<char>(value)); }
   void varint(UnsignedWide value) {
-    while (value >= 0x80) {
-      byte(static_cast<std::uint8_t>(value | 0x80));
-      value >>= 7;
-    }
-    byte(static_cast<std::uint8_t>(value));
+    char bytes[kMostVarint];
+    out_.append(bytes, put_varint(bytes, value));
   }
-  /// Small for small magnitudes of either sign: 0, -1, 1, -2 ... become 0, 1, 2, 3 ...
-  void signed_varint(Wide value) {
-    varint((static_cast<UnsignedWide>(value) << 1) ^ static_cast<UnsignedWide>(value >> 127));
+  void signed_varint(Wide value) { varint(zigzag(value)); }
+  /// Eight bytes, the lowest first.
+  void fixed64(std::uint64_t value) {
+    const char bytes[8] = {static_cast<char>(value),       static_cast<char>(value >> 8),
+                           static_cast<char>(value >> 16), static_cast<char>(value >> 24),
+                           static_cast<char>(value >> 32), static_cast<char>(value >> 40),
+                           static_cast<char>(value >> 48), static_cast<char>(value >> 56)};
+    out_.append(bytes, sizeof(bytes));
   }
+  /// Eight bytes, the highest first.
+  void fixed64_reversed(std::uint64_t value) { fixed64(__builtin_bswap64(value)); }
   void append(std::string_view bytes) { out_.append(bytes); }
   void reserve(std::size_t bytes) { out_.reserve(bytes); }
   std::string take() { return std::move(out_); }
@@ -52,14 +77,32 @@ class Reader {
     position_ += size;
     return taken;
   }
+  /// What Writer::fixed64() wrote.
+  std::uint64_t fixed64() {
+    std::string_view bytes = take(8);
+    auto at = [bytes](std::size_t i) {
+      return static_cast<std::uint64_t>(static_cast<unsigned char>(bytes[i])) << (8 * i);
+    };
+    return at(0) | at(1) | at(2) | at(3) | at(4) | at(5) | at(6) | at(7);
+  }
+  std::uint64_t fixed64_reversed() { return __builtin_bswap64(fixed64()); }
   UnsignedWide varint() {
-    UnsignedWide value = 0;
-    for (int shift = 0;; shift += 7) {
+    std::uint64_t low = 0;
+    for (int shift = 0; shift < 63; shift += 7) {
+      std::uint8_t next = byte();
+      low |= static_cast<std::uint64_t>(next & 0x7f) << shift;
+      if (next < 0x80) {
+        if (next == 0 && shift != 0) damaged("a number has leading zeros");
+        return low;
+      }
+    }
+    UnsignedWide value = low;
+    for (int shift = 63;; shift += 7) {
       std::uint8_t next = byte();
       if (shift == 126 && next > 3) damaged("a number has more than 128 bits");
       value |= static_cast<UnsignedWide>(next & 0x7f) << shift;
       if (next < 0x80) {
-        if (next == 0 && shift != 0) damaged("a number has leading zeros");
+        if (next == 0) damaged("a number has leading zeros");
         return value;
       }
     }

@@ -15,6 +15,7 @@ constexpr std::uint8_t kVersion = 1;
 constexpr std::string_view kTextVersion = "v1", kScale = "scale=";
 constexpr std::uint8_t kHasSeq = 4;  // flag beside the policy's kind in the stored form
 constexpr int kInterpolatedScale = 12;
+constexpr std::size_t kFirstRoom = 8;
 
 Wide power_of_ten(int exponent) {
   Wide power = 1;
@@ -102,10 +103,13 @@ void CounterState::rescale(int scale) {
 }
 
 void CounterState::add(Instant at, const Decimal &value, std::int64_t seq) {
-  rescale(value.scale);
-  Wide digits = times(value.digits, power_of_ten(scale_ - value.scale));
+  if (value.scale != scale_) rescale(value.scale);
+  Wide digits = value.scale == scale_ ? value.digits : times(value.digits, power_of_ten(scale_ - value.scale));
   check_value(digits);
-  if (!points_.empty() && at <= points_.back().at) settled_ = false;
+  if (points_.empty())
+    points_.reserve(kFirstRoom);
+  else if (at <= points_.back().at)
+    settled_ = false;
   points_.push_back({at, seq, digits});
 }
 
@@ -125,8 +129,11 @@ void CounterState::merge(const CounterState &other) {
 
 void CounterState::settle() {
   if (settled_) return;
-  std::stable_sort(points_.begin(), points_.end(),
-                   [](const Point &a, const Point &b) { return a.at != b.at ? a.at < b.at : a.seq < b.seq; });
+  auto earlier = [](const Point &a, const Point &b) { return a.at != b.at ? a.at < b.at : a.seq < b.seq; };
+  // Often only a few late samples stand behind many in order.
+  auto late = std::is_sorted_until(points_.begin(), points_.end(), earlier);
+  std::stable_sort(late, points_.end(), earlier);
+  std::inplace_merge(points_.begin(), late, points_.end(), earlier);
   // The last of each instant counts.
   std::size_t kept = 0;
   for (std::size_t i = 0; i < points_.size(); ++i)
@@ -161,16 +168,16 @@ std::string CounterState::encode() {
   if (policy_.kind() == Policy::Kind::correction) out.varint(static_cast<std::uint64_t>(policy_.kept()));
   out.byte(static_cast<std::uint8_t>(scale_));
   out.varint(points_.size());
+  out.reserve(32 + points_.size() * (has_seq_ ? 12 : 8));
   Point before{0, 0, 0};
   for (std::size_t i = 0; i < points_.size(); ++i) {
     const Point &point = points_[i];
     Wide elapsed = Wide(point.at) - before.at;
-    if (i == 0)
-      out.signed_varint(elapsed);
-    else
-      out.varint(static_cast<UnsignedWide>(elapsed));
-    out.signed_varint(point.value - before.value);
-    if (has_seq_) out.signed_varint(Wide(point.seq) - before.seq);
+    char bytes[3 * kMostVarint];
+    char *end = put_varint(bytes, i == 0 ? zigzag(elapsed) : static_cast<UnsignedWide>(elapsed));
+    end = put_varint(end, zigzag(point.value - before.value));
+    if (has_seq_) end = put_varint(end, zigzag(Wide(point.seq) - before.seq));
+    out.append({bytes, static_cast<std::size_t>(end - bytes)});
     before = point;
   }
   return out.take();
@@ -193,16 +200,18 @@ CounterState CounterState::decode(std::string_view bytes, std::pmr::memory_resou
   std::uint64_t count = in.varint64();
   if (count > in.left() / (state.has_seq_ ? 3 : 2)) in.damaged("it ends early");
   state.points_.reserve(count);
-  Wide at = 0, value = 0, seq = 0;
+  Point point{0, 0, 0};
+  Wide value = 0;
   for (std::uint64_t i = 0; i < count; ++i) {
     Wide elapsed = i == 0 ? in.signed_varint() : Wide(in.varint64());
     Wide change = in.signed_varint(), seq_change = state.has_seq_ ? in.signed_varint() : Wide(0);
-    bool fits = !__builtin_add_overflow(at, elapsed, &at) && !__builtin_add_overflow(value, change, &value) &&
-                !__builtin_add_overflow(seq, seq_change, &seq);
-    if (!fits || (i > 0 && elapsed == 0) || at < INT64_MIN || at > INT64_MAX || value < -kLargestValue ||
-        value > kLargestValue || seq < INT64_MIN || seq > INT64_MAX)
+    bool fits = !__builtin_add_overflow(point.at, elapsed, &point.at) &&
+                !__builtin_add_overflow(value, change, &value) &&
+                !__builtin_add_overflow(point.seq, seq_change, &point.seq);
+    if (!fits || (i > 0 && elapsed == 0) || value < -kLargestValue || value > kLargestValue)
       in.damaged("a sample is out of range");
-    state.points_.push_back({static_cast<Instant>(at), static_cast<std::int64_t>(seq), value});
+    point.value = value;
+    state.points_.push_back(point);
   }
   in.end();
   return state;

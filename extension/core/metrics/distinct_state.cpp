@@ -7,6 +7,7 @@
 
 #include "core/metrics/clip.hpp"
 #include "core/metrics/codec.hpp"
+#include "core/metrics/sort.hpp"
 
 namespace nexus::metrics {
 
@@ -15,7 +16,7 @@ namespace {
 constexpr std::uint8_t kVersion = 1, kMurmur3 = 1;
 constexpr std::string_view kTextHead = "v1 murmur3 ";
 constexpr int kWidth = 5, kMostValue = (1 << kWidth) - 1;
-constexpr std::size_t kLeastExact = 128, kFirstSlots = 16;
+constexpr std::size_t kLeastExact = 128, kFirstRoom = 16;
 
 // The hll storage format.
 constexpr std::uint8_t kSchema = 1, kUndefined = 0, kEmpty = 1, kExplicit = 2, kSparse = 3, kFull = 4;
@@ -114,42 +115,25 @@ void DistinctState::use(int log2m) {
   if (log2m < kLeastLog2m || log2m > kMostLog2m)
     throw invalid_argument("log2m must be between " + std::to_string(kLeastLog2m) + " and " +
                            std::to_string(kMostLog2m));
-  if (exact_count() > 0 || !registers_.empty()) throw invalid_argument("one distinct count cannot have two log2m");
+  if (!empty()) throw invalid_argument("one distinct count cannot have two log2m");
   log2m_ = log2m;
 }
 
-void DistinctState::insert(std::uint64_t hash) {
-  const std::size_t mask = slots_.size() - 1;
-  std::size_t slot = (hash >> 32) & mask;
-  while (slots_[slot] != 0) {
-    if (slots_[slot] == hash) return;
-    slot = (slot + 1) & mask;
-  }
-  slots_[slot] = hash;
-  ++used_;
+void DistinctState::settle() {
+  if (!registers_.empty()) return;
+  sort_hashes(hashes_);
+  if (hashes_.size() > most_exact()) start_registers();
 }
 
-void DistinctState::grow() {
-  std::pmr::vector<std::uint64_t> old(slots_.get_allocator());
-  old.swap(slots_);
-  slots_.assign(old.empty() ? kFirstSlots : old.size() * 2, 0);
-  used_ = 0;
-  for (std::uint64_t hash : old)
-    if (hash != 0) insert(hash);
-}
-
-void DistinctState::add(std::uint64_t hash) {
+void DistinctState::add_beyond_room(std::uint64_t hash) {
+  settle();
   if (!registers_.empty()) {
     raise(hash);
     return;
   }
-  if (hash == 0) {
-    has_zero_ = true;
-  } else {
-    if ((used_ + 1) * 4 > slots_.size() * 3) grow();
-    insert(hash);
-  }
-  if (exact_count() > most_exact()) start_registers();
+  // At least as much room for new hashes as there are old ones, so that settling is cheap for each of them.
+  if (hashes_.size() * 2 >= hashes_.capacity()) hashes_.reserve(std::max(kFirstRoom, hashes_.capacity() * 2));
+  hashes_.push_back(hash);
 }
 
 void DistinctState::raise(std::uint32_t index, std::uint8_t value) {
@@ -165,19 +149,15 @@ void DistinctState::raise(std::uint64_t hash) {
 
 void DistinctState::start_registers() {
   registers_.assign(std::size_t{1} << log2m_, 0);
-  for (std::uint64_t hash : slots_)
-    if (hash != 0) raise(hash);
-  slots_.clear();
-  slots_.shrink_to_fit();
-  used_ = 0;
-  has_zero_ = false;  // its rest is 0: no register tells of it
+  for (std::uint64_t hash : hashes_) raise(hash);
+  std::pmr::vector<std::uint64_t>(hashes_.get_allocator()).swap(hashes_);
 }
 
 void DistinctState::coarsen(int log2m) {
   const int dropped = log2m_ - log2m;
   log2m_ = log2m;
   if (registers_.empty()) {
-    if (exact_count() > most_exact()) start_registers();
+    settle();
     return;
   }
   std::pmr::vector<std::uint8_t> fine(registers_.get_allocator());
@@ -193,13 +173,11 @@ void DistinctState::coarsen(int log2m) {
 }
 
 void DistinctState::merge(const DistinctState &other) {
-  if (other.exact_count() == 0 && other.registers_.empty()) return;
-  if (exact_count() == 0 && registers_.empty()) log2m_ = other.log2m_;
+  if (other.empty()) return;
+  if (empty()) log2m_ = other.log2m_;
   if (other.log2m_ < log2m_) coarsen(other.log2m_);
   if (other.registers_.empty()) {
-    if (other.has_zero_) add(0);
-    for (std::uint64_t hash : other.slots_)
-      if (hash != 0) add(hash);
+    for (std::uint64_t hash : other.hashes_) add(hash);
     return;
   }
   if (other.log2m_ > log2m_) {
@@ -214,8 +192,9 @@ void DistinctState::merge(const DistinctState &other) {
   for (std::uint32_t index = 0; index < registers_.size(); ++index) raise(index, other.registers_[index]);
 }
 
-std::uint64_t DistinctState::count() const {
-  if (registers_.empty()) return exact_count();
+std::uint64_t DistinctState::count() {
+  settle();
+  if (registers_.empty()) return hashes_.size();
   std::size_t with[kMostValue + 1] = {};
   for (std::uint8_t value : registers_) ++with[value];
   const auto size = static_cast<double>(registers_.size());
@@ -226,18 +205,6 @@ std::uint64_t DistinctState::count() const {
   // All registers full: more than can be told apart, and more than 64 bits of hashes can hold.
   if (!(estimate < 0x1p63)) return INT64_MAX;
   return static_cast<std::uint64_t>(std::llround(estimate));
-}
-
-std::vector<std::uint64_t> DistinctState::sorted_hashes() const {
-  std::vector<std::uint64_t> hashes;
-  hashes.reserve(exact_count());
-  if (has_zero_) hashes.push_back(0);
-  for (std::uint64_t hash : slots_)
-    if (hash != 0) hashes.push_back(hash);
-  std::sort(hashes.begin(), hashes.end(), [](std::uint64_t a, std::uint64_t b) {
-    return static_cast<std::int64_t>(a) < static_cast<std::int64_t>(b);
-  });
-  return hashes;
 }
 
 std::string DistinctState::registers_body() const {
@@ -260,9 +227,10 @@ std::string DistinctState::registers_body() const {
   return out.take();
 }
 
-std::string DistinctState::to_hll() const {
+std::string DistinctState::to_hll() {
+  settle();
   if (!registers_.empty()) return registers_body();
-  if (exact_count() > most_explicit(log2m_)) {
+  if (hashes_.size() > most_explicit(log2m_)) {
     DistinctState dense = *this;
     dense.start_registers();
     return dense.registers_body();
@@ -270,21 +238,17 @@ std::string DistinctState::to_hll() const {
   return encode().substr(2);
 }
 
-std::string DistinctState::encode() const {
+std::string DistinctState::encode() {
+  settle();
   Writer out;
   out.byte(kVersion);
   out.byte(kMurmur3);
   if (!registers_.empty()) return out.take() + registers_body();
-  auto hashes = sorted_hashes();
-  out.reserve(8 + sizeof(std::uint64_t) * hashes.size());
-  out.byte(static_cast<std::uint8_t>(kSchema << 4 | (hashes.empty() ? kEmpty : kExplicit)));
+  out.reserve(8 + sizeof(std::uint64_t) * hashes_.size());
+  out.byte(static_cast<std::uint8_t>(kSchema << 4 | (hashes_.empty() ? kEmpty : kExplicit)));
   out.byte(static_cast<std::uint8_t>((kWidth - 1) << 5 | log2m_));
   out.byte(kSparseAndAutomatic);
-  for (std::uint64_t hash : hashes) {
-    char bytes[sizeof(hash)];
-    for (int i = 7; i >= 0; --i, hash >>= 8) bytes[i] = static_cast<char>(hash);
-    out.append({bytes, sizeof(bytes)});
-  }
+  for (std::uint64_t hash : hashes_) out.fixed64_reversed(hash);
   return out.take();
 }
 
@@ -310,16 +274,15 @@ DistinctState DistinctState::from_hll(std::string_view bytes, std::pmr::memory_r
       break;
     case kExplicit:
       if (in.left() == 0 || in.left() % 8 != 0) in.damaged("its hashes are not of eight bytes");
-      state.slots_.assign(std::bit_ceil(std::min(in.left() / sizeof(std::uint64_t), state.most_exact()) * 4 / 3 + 2),
-                          0);
+      state.hashes_.reserve(in.left() / sizeof(std::uint64_t));
       for (std::int64_t before = 0; in.left() > 0;) {
         bool first = in.left() == bytes.size() - 3;
-        std::uint64_t hash = 0;
-        for (char byte : in.take(sizeof(hash))) hash = hash << 8 | static_cast<unsigned char>(byte);
+        std::uint64_t hash = in.fixed64_reversed();
         if (!first && static_cast<std::int64_t>(hash) <= before) in.damaged("its hashes are out of order");
         before = static_cast<std::int64_t>(hash);
-        state.add(hash);
+        state.hashes_.push_back(hash);
       }
+      state.settle();
       break;
     case kSparse: {
       state.registers_.assign(std::size_t{1} << log2m, 0);
@@ -361,7 +324,7 @@ DistinctState DistinctState::decode(std::string_view bytes, std::pmr::memory_res
   return state;
 }
 
-std::string DistinctState::to_text() const {
+std::string DistinctState::to_text() {
   constexpr char kDigits[] = "0123456789abcdef";
   std::string text(kTextHead);
   for (char c : encode().substr(2)) {

@@ -7,6 +7,7 @@
 #include <numbers>
 
 #include "core/metrics/clip.hpp"
+#include "core/metrics/sort.hpp"
 
 namespace nexus::metrics {
 
@@ -15,6 +16,8 @@ namespace {
 constexpr std::uint8_t kVersion = 1, kExactKind = 0, kDigestKind = 1;
 constexpr std::string_view kTextVersion = "v1", kExactWord = "exact", kDigestWord = "digest";
 constexpr std::size_t kBuffered = 2048, kFirstRoom = 32;
+constexpr std::uint64_t kMostValues =
+    INT64_MAX - 2 * kBuffered;  // with those that are not in groups yet, count() is a bigint
 // A group spans 1 on a scale that is kScale / 2 long. Where many values are equal, an answer can be one and a half
 // groups off; in the middle a group holds pi / kScale of all values, so 500 keeps that below 0.01.
 constexpr double kScale = 500;
@@ -33,21 +36,11 @@ double between(double low, double high, double share) {
 }
 
 void put_double(Writer &out, double value) {
-  auto bits = std::bit_cast<std::uint64_t>(value);
-  char bytes[sizeof(bits)];
-  for (char &byte : bytes) {
-    byte = static_cast<char>(bits);
-    bits >>= 8;
-  }
-  out.append({bytes, sizeof(bytes)});
+  out.fixed64(std::bit_cast<std::uint64_t>(value));
 }
 
 double get_double(Reader &in) {
-  std::string_view bytes = in.take(sizeof(std::uint64_t));
-  std::uint64_t bits = 0;
-  for (std::size_t i = 0; i < sizeof(bits); ++i)
-    bits |= static_cast<std::uint64_t>(static_cast<unsigned char>(bytes[i])) << (8 * i);
-  auto value = std::bit_cast<double>(bits);
+  auto value = std::bit_cast<double>(in.fixed64());
   if (!std::isfinite(value)) in.damaged("a value is not finite");
   if (value == 0 && std::signbit(value)) in.damaged("a zero is negative");
   return value;
@@ -73,34 +66,29 @@ bool parse_finite(std::string_view text, double &value) {
 
 }  // namespace
 
-void QuantileState::count_more(std::uint64_t more) {
-  if (__builtin_add_overflow(count_, more, &count_) || count_ > INT64_MAX)
-    throw Error("22003", "number of values out of range");
+void QuantileState::group_more(std::uint64_t more) {
+  if (more > kMostValues - grouped_) throw Error("22003", "number of values out of range");
+  grouped_ += more;
 }
 
 void QuantileState::add(double value) {
   if (!std::isfinite(value)) throw invalid_argument("quantiles are of finite numbers");
   value += 0.0;  // -0 and 0 are one value, so that equal sets have equal bytes
-  count_more(1);
-  if (count_ == 1) {
-    min_ = max_ = value;
-  } else {
-    min_ = std::min(min_, value);
-    max_ = std::max(max_, value);
-  }
   if (singles_.capacity() == 0) singles_.reserve(kFirstRoom);
   singles_.push_back(value);
   if (singles_.size() >= kBuffered) compress();
 }
 
+void QuantileState::widen(double least, double largest) {
+  min_ = grouped_ == 0 ? least : std::min(min_, least);
+  max_ = grouped_ == 0 ? largest : std::max(max_, largest);
+}
+
 void QuantileState::merge(const QuantileState &other) {
-  if (other.count_ == 0) return;
-  bool first = count_ == 0;
-  count_more(other.count_);
-  min_ = first ? other.min_ : std::min(min_, other.min_);
-  max_ = first ? other.max_ : std::max(max_, other.max_);
   singles_.insert(singles_.end(), other.singles_.begin(), other.singles_.end());
   if (!other.groups_.empty()) {
+    widen(other.min_, other.max_);
+    group_more(other.grouped_);
     auto middle = static_cast<std::ptrdiff_t>(groups_.size());
     groups_.insert(groups_.end(), other.groups_.begin(), other.groups_.end());
     std::inplace_merge(groups_.begin(), groups_.begin() + middle, groups_.end(),
@@ -109,31 +97,40 @@ void QuantileState::merge(const QuantileState &other) {
   if (singles_.size() >= kBuffered || groups_.size() > kMostGroups) compress();
 }
 
-std::optional<double> QuantileState::min() const {
-  if (count_ == 0) return std::nullopt;
-  return min_;
+std::optional<double> QuantileState::min() {
+  if (count() == 0) return std::nullopt;
+  settle();
+  return groups_.empty() ? singles_.front() : min_;
 }
 
-std::optional<double> QuantileState::max() const {
-  if (count_ == 0) return std::nullopt;
-  return max_;
+std::optional<double> QuantileState::max() {
+  if (count() == 0) return std::nullopt;
+  settle();
+  return groups_.empty() ? singles_.back() : max_;
 }
 
 void QuantileState::settle() {
-  if (count_ <= kMostExact)
-    std::sort(singles_.begin(), singles_.end());
+  if (count() <= kMostExact)
+    sort_doubles(singles_);
   else if (!singles_.empty() || groups_.size() > kMostGroups)
     compress();
 }
 
 void QuantileState::compress() {
-  std::sort(singles_.begin(), singles_.end());
-  const auto total = static_cast<double>(count_);
-  const double unit = 2 * std::numbers::pi / kScale;
-  // How many values may lie before the end of a group that begins after `before` values.
-  auto limit_after = [total, unit](double before) {
-    double angle = std::asin(std::clamp(2 * before / total - 1, -1.0, 1.0)) + unit;
-    return angle >= std::numbers::pi / 2 ? total : total * (std::sin(angle) + 1) / 2;
+  sort_doubles(singles_);
+  if (!singles_.empty()) {
+    widen(singles_.front(), singles_.back());
+    group_more(singles_.size());
+  }
+  const auto total = static_cast<double>(grouped_);
+  // How many values may lie before the end of a group that begins after `before` values: on the scale, the arc whose
+  // sine is that share of -1 to 1, one unit further, by the sine of a sum.
+  static const double kSine = std::sin(2 * std::numbers::pi / kScale),
+                      kCosine = std::cos(2 * std::numbers::pi / kScale);
+  auto limit_after = [total](double before) {
+    double sine = std::clamp(2 * before / total - 1, -1.0, 1.0);
+    if (sine >= kCosine) return total;
+    return total * (sine * kCosine + std::sqrt(1 - sine * sine) * kSine + 1) / 2;
   };
 
   std::pmr::vector<Group> packed(groups_.get_allocator());
@@ -173,9 +170,9 @@ void QuantileState::compress() {
 
 std::optional<double> QuantileState::quantile(double q) {
   if (!(q >= 0 && q <= 1)) throw invalid_argument("q must be between 0 and 1");
-  if (count_ == 0) return std::nullopt;
+  if (count() == 0) return std::nullopt;
   settle();
-  const double last = static_cast<double>(count_ - 1), rank = q * last;
+  const double last = static_cast<double>(count() - 1), rank = q * last;
   if (groups_.empty()) {
     auto index = static_cast<std::size_t>(rank);
     if (index + 1 >= singles_.size()) return singles_.back();
@@ -220,7 +217,7 @@ std::string QuantileState::encode() {
 
 const char *QuantileState::fault_of_groups() const {
   if (groups_.empty() || groups_.size() > kMostGroups) return "the number of groups is wrong";
-  if (count_ <= kMostExact) return "it holds too few values for groups";
+  if (grouped_ <= kMostExact) return "it holds too few values for groups";
   double previous = min_;
   for (const Group &group : groups_) {
     if (group.mean < previous) return "groups are out of order";
@@ -242,8 +239,8 @@ QuantileState QuantileState::decode(std::string_view bytes, std::pmr::memory_res
     state.singles_.reserve(size);
     for (std::uint64_t i = 0; i < size; ++i) {
       double value = get_double(in);
-      if (i > 0 && value < state.max_) in.damaged("values are out of order");
-      state.add(value);
+      if (i > 0 && value < state.singles_.back()) in.damaged("values are out of order");
+      state.singles_.push_back(value);
     }
   } else if (kind == kDigestKind) {
     state.min_ = get_double(in);
@@ -252,7 +249,8 @@ QuantileState QuantileState::decode(std::string_view bytes, std::pmr::memory_res
     for (std::uint64_t i = 0; i < size; ++i) {
       std::uint64_t count = in.varint64();
       if (count == 0) in.damaged("a group is empty");
-      state.count_more(count);
+      if (count > kMostValues - state.grouped_) in.damaged("it holds too many values");
+      state.group_more(count);
       state.groups_.push_back({get_double(in), count});
     }
     if (const char *fault = state.fault_of_groups()) in.damaged(fault);
@@ -305,7 +303,7 @@ QuantileState QuantileState::from_text(std::string_view text) {
     if (sign == std::string_view::npos || !parse_finite(pair.substr(0, sign), group.mean) ||
         !parse(pair.substr(sign + 1), group.count) || group.count == 0)
       bad_text(text);
-    state.count_more(group.count);
+    state.group_more(group.count);
     state.groups_.push_back(group);
   }
   if (state.fault_of_groups() != nullptr) bad_text(text);

@@ -34,9 +34,9 @@ class QuantileState {
   void add(double value);
   void merge(const QuantileState &other);
 
-  std::uint64_t count() const { return count_; }
-  std::optional<double> min() const;
-  std::optional<double> max() const;
+  std::uint64_t count() const { return grouped_ + singles_.size(); }
+  std::optional<double> min();
+  std::optional<double> max();
 
   /// The value below which the share q of all values lies, interpolated between neighbours as percentile_cont does;
   /// nothing without values. 22023 for q outside 0 to 1.
@@ -61,7 +61,8 @@ class QuantileState {
     std::uint64_t count;
   };
 
-  void count_more(std::uint64_t more);
+  void group_more(std::uint64_t more);
+  void widen(double least, double largest);
   void settle();
   void compress();
   /// What is wrong with groups that did not come from compress(); nullptr if nothing is.
@@ -69,8 +70,8 @@ class QuantileState {
 
   std::pmr::vector<double> singles_;  // all values while exact, those not yet in groups_ after that
   std::pmr::vector<Group> groups_;    // by mean
-  std::uint64_t count_ = 0;
-  double min_ = 0, max_ = 0;
+  std::uint64_t grouped_ = 0;         // how many values are in groups_
+  double min_ = 0, max_ = 0;          // of the values in groups_
 };
 
 }  // namespace nexus::metrics

@@ -31,6 +31,18 @@ std::optional<Metric> find_metric(std::string_view name) {
       .hint("The form is: v1 samples=2 views=10 likes=3");
 }
 
+/// The stored form, for sums of 64 and of 128 bits.
+template <class SumOf>
+std::size_t write(char *to, std::uint8_t known, std::uint64_t samples, SumOf &&sum_of) {
+  char *end = to;
+  *end++ = static_cast<char>(kVersion);
+  *end++ = static_cast<char>(known);
+  end = put_varint(end, samples);
+  for (int i = 0; i < kMetrics; ++i)
+    if ((known >> i & 1) != 0) end = put_varint(end, zigzag(sum_of(i)));
+  return static_cast<std::size_t>(end - to);
+}
+
 }  // namespace
 
 Metric parse_metric(std::string_view name) {
@@ -115,13 +127,30 @@ std::optional<std::int64_t> Totals::engagement_percent_hundredths() const {
 }
 
 std::string Totals::encode() const {
-  Writer out;
-  out.byte(kVersion);
-  out.byte(known_);
-  out.varint(samples_);
-  for (int i = 0; i < kMetrics; ++i)
-    if (knows(static_cast<Metric>(i))) out.signed_varint(sums_[i]);
-  return out.take();
+  char bytes[kMostBytes];
+  return {bytes, encode(bytes)};
+}
+
+std::size_t Totals::encode(char *to) const {
+  return write(to, known_, samples_, [this](int i) -> Wide { return sums_[i]; });
+}
+
+void RunningTotals::count_samples(std::uint64_t more) {
+  if (__builtin_add_overflow(samples_, more, &samples_)) throw Error("22003", "number of samples out of range");
+}
+
+Totals RunningTotals::totals() const {
+  Totals totals;
+  if (wide_ != nullptr) totals = *wide_;
+  for (int i = 0; i < kMetrics; ++i) totals.sums_[i] = metrics::add(totals.sums_[i], sums_[i]);
+  totals.samples_ = samples_;
+  totals.known_ = known_;
+  return totals;
+}
+
+std::size_t RunningTotals::encode(char *to) const {
+  if (wide_ != nullptr) return totals().encode(to);
+  return write(to, known_, samples_, [this](int i) { return sums_[i]; });
 }
 
 Totals Totals::decode(std::string_view bytes) {

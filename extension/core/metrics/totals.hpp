@@ -9,6 +9,7 @@
 #include <string>
 #include <string_view>
 
+#include "core/metrics/codec.hpp"
 #include "core/metrics/wide.hpp"
 
 namespace nexus::metrics {
@@ -65,6 +66,9 @@ class Totals {
 
   /// The stored form: version, mask of the known counters, number of samples, sums. Equal totals have equal bytes.
   std::string encode() const;
+  /// The same, written at `to`, which has room for kMostBytes; how many bytes it took.
+  std::size_t encode(char *to) const;
+  static constexpr std::size_t kMostBytes = 2 + kMostVarint64 + kMetrics * kMostVarint;
   /// Throws XX001 for damaged bytes and 0A000 for a format that is not ours; never reads outside `bytes`.
   static Totals decode(std::string_view bytes);
 
@@ -76,7 +80,67 @@ class Totals {
   bool operator==(const Totals &other) const = default;
 
  private:
+  friend class RunningTotals;
+
   PackedWide sums_[kMetrics] = {};
+  std::uint64_t samples_ = 0;
+  std::uint8_t known_ = 0;
+};
+
+/// Totals while rows are still being added, in half the memory: there may be one for each of a million groups. Sums are
+/// of 64 bits; one that would leave them moves into Totals, which `make_totals` places when that happens first.
+///
+///     RunningTotals sums; Totals wide; auto make_totals = [&wide] { return &wide; };
+///     sums.add(Metric::likes, 5, make_totals); sums.count_sample();
+///     sums.totals().total(Metric::likes) == 5
+///
+/// Trivially copyable; what `make_totals` gives must live as long, and belongs to this object alone.
+class RunningTotals {
+ public:
+  template <class MakeTotals>
+  void add(Metric metric, std::int64_t value, MakeTotals &&make_totals) {
+    auto index = static_cast<unsigned>(metric);
+    known_ |= static_cast<std::uint8_t>(1U << index);
+    std::int64_t sum;
+    if (__builtin_add_overflow(sums_[index], value, &sum)) {
+      if (wide_ == nullptr) wide_ = make_totals();
+      wide_->add(metric, sums_[index]);
+      sum = value;
+    }
+    sums_[index] = sum;
+  }
+  void count_sample() { ++samples_; }
+
+  template <class MakeTotals>
+  void merge(const Totals &other, MakeTotals &&make_totals) {
+    count_samples(other.samples_);
+    known_ |= other.known_;
+    for (int i = 0; i < kMetrics; ++i) {
+      auto metric = static_cast<Metric>(i);
+      Wide sum = other.sums_[i];
+      if (!other.knows(metric)) continue;
+      if (sum >= INT64_MIN && sum <= INT64_MAX) {
+        add(metric, static_cast<std::int64_t>(sum), make_totals);
+      } else {
+        if (wide_ == nullptr) wide_ = make_totals();
+        wide_->add(metric, sum);
+      }
+    }
+  }
+  template <class MakeTotals>
+  void merge(const RunningTotals &other, MakeTotals &&make_totals) {
+    merge(other.totals(), make_totals);
+  }
+
+  Totals totals() const;
+  /// The stored form of totals(), written at `to`, which has room for Totals::kMostBytes; how many bytes it took.
+  std::size_t encode(char *to) const;
+
+ private:
+  void count_samples(std::uint64_t more);
+
+  std::int64_t sums_[kMetrics] = {};
+  Totals *wide_ = nullptr;
   std::uint64_t samples_ = 0;
   std::uint8_t known_ = 0;
 };

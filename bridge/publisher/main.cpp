@@ -1,0 +1,81 @@
+#include <spdlog/sinks/stdout_color_sinks.h>
+#include <spdlog/spdlog.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <fstream>
+#include <iostream>
+#include <iterator>
+
+#include "bridge/publisher/bluesky.hpp"
+#include "bridge/publisher/mastodon.hpp"
+#include "bridge/publisher/webhook.hpp"
+#include "bridge/publisher/worker.hpp"
+
+namespace {
+
+using namespace nexus::publisher;
+
+std::string file_text(const std::string &path) {
+  std::ifstream file(path, std::ios::binary);
+  if (!file) throw std::runtime_error("the key file cannot be read: " + path);
+  return {std::istreambuf_iterator<char>(file), {}};
+}
+
+int seal(const Settings &settings, const Sealer &sealer) {
+  std::string token(std::istreambuf_iterator<char>(std::cin), {});
+  while (!token.empty() && token.back() == '\n') token.pop_back();
+  if (token.empty()) throw std::runtime_error("there is nothing to seal on standard input");
+  const auto context = Sealer::token_context(settings.seal_platform, settings.seal_account, settings.seal_column);
+  std::cout << sealer.seal(token, context) << '\n';
+  return 0;
+}
+
+int run(const Settings &settings, const sigset_t &signals) {
+  const Sealer sealer(file_text(settings.key_file));
+  if (settings.seal) return seal(settings, sealer);
+  const HttpClient http(AddressGuard(settings.allow_networks), settings.ca_file);
+  std::map<std::string, std::unique_ptr<Adapter>> adapters;
+  adapters.emplace("bluesky", std::make_unique<Bluesky>());
+  adapters.emplace("mastodon", std::make_unique<Mastodon>());
+  adapters.emplace("webhook", std::make_unique<Webhook>());
+  Memory memory;
+  const Tools tools{settings, http, sealer, adapters, memory};
+  Worker worker(tools);
+  worker.start();
+  int number = 0;
+  sigwait(&signals, &number);
+  spdlog::info("stopping");
+  worker.drain();
+  if (!worker.wait(std::chrono::seconds(settings.shutdown_timeout))) {
+    spdlog::warn("posts are still being sent after {} s: the next publisher verifies them", settings.shutdown_timeout);
+    spdlog::shutdown();
+    _exit(1);
+  }
+  spdlog::info("stopped");
+  return 0;
+}
+
+}  // namespace
+
+int main(int argc, char **argv) {
+  std::optional<int> exit_code;
+  const Settings settings = read_settings(argc, argv, exit_code);
+  if (exit_code) return *exit_code;
+  // Signals are taken by sigwait() in the main thread alone.
+  sigset_t signals;
+  sigemptyset(&signals);
+  sigaddset(&signals, SIGTERM);
+  sigaddset(&signals, SIGINT);
+  if (!settings.seal) pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+  std::signal(SIGPIPE, SIG_IGN);
+  spdlog::set_default_logger(spdlog::stderr_color_mt("publisher"));
+  spdlog::set_level(spdlog::level::from_str(settings.log_level));
+  spdlog::set_pattern("%Y-%m-%dT%H:%M:%S.%eZ %l %v", spdlog::pattern_time_type::utc);
+  try {
+    return run(settings, signals);
+  } catch (const std::exception &error) {
+    spdlog::error("the publisher ends: {}", error.what());
+    return 1;
+  }
+}

@@ -1,0 +1,86 @@
+#include "bridge/publisher/settings.hpp"
+
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+
+namespace nexus::publisher {
+namespace {
+
+std::string default_worker() {
+  char host[256] = "";
+  gethostname(host, sizeof host - 1);
+  return std::string(host) + ":" + std::to_string(getpid());
+}
+
+}  // namespace
+
+Settings read_settings(int argc, char **argv, std::optional<int> &exit_code) {
+  Settings settings;
+  settings.worker = default_worker();
+  double lease = 30, timeout = 20, verify_after = 5;
+  CLI::App app{
+      "Publishes what is due: claims jobs of the queue, sends them to the platforms, verifies what is uncertain."};
+  app.option_defaults()->always_capture_default();
+  app.add_option("--db-uri", settings.db_uri, "libpq's connection string")->envname("NEXUS_DB_URI");
+  app.add_option("--db-role", settings.db_role, "role to take after connecting; empty: none")
+      ->envname("NEXUS_PUBLISHER_DB_ROLE");
+  app.add_option("--key-file", settings.key_file,
+                 "lines of a key id and 32 bytes in base64, for sealed tokens; the first one seals")
+      ->envname("NEXUS_PUBLISHER_KEY_FILE")
+      ->required()
+      ->check(CLI::ExistingFile);
+  app.add_option("--lanes", settings.lanes, "lanes to claim from, in this order")
+      ->delimiter(',')
+      ->envname("NEXUS_PUBLISHER_LANES");
+  app.add_option("--concurrency", settings.concurrency,
+                 "posts that are sent at a time, each by a thread and connection of its own")
+      ->envname("NEXUS_PUBLISHER_CONCURRENCY")
+      ->check(CLI::Range(1, 64));
+  app.add_option("--lease", lease, "seconds until a silent publisher's posts are taken over; renewed by heartbeat")
+      ->envname("NEXUS_PUBLISHER_LEASE")
+      ->check(CLI::Range(2.0, 3600.0));
+  app.add_option("--timeout", timeout, "seconds for one request to a platform")
+      ->envname("NEXUS_PUBLISHER_TIMEOUT")
+      ->check(CLI::Range(0.1, 600.0));
+  app.add_option("--verify-after", verify_after,
+                 "seconds that a platform has to show a post before it counts as absent")
+      ->envname("NEXUS_PUBLISHER_VERIFY_AFTER")
+      ->check(CLI::Range(0.0, 600.0));
+  app.add_option("--allow-network", settings.allow_networks,
+                 "private networks that may be connected to, also without TLS: 127.0.0.0/8")
+      ->delimiter(',')
+      ->envname("NEXUS_PUBLISHER_ALLOW_NETWORK");
+  app.add_option("--ca-file", settings.ca_file, "certificates to trust besides the system's, in PEM")
+      ->envname("NEXUS_PUBLISHER_CA_FILE");
+  app.add_option("--max-media-bytes", settings.max_media_bytes, "of all media of one post")
+      ->envname("NEXUS_PUBLISHER_MAX_MEDIA_BYTES");
+  app.add_option("--shutdown-timeout", settings.shutdown_timeout,
+                 "seconds that what is being sent may still take at the end")
+      ->envname("NEXUS_PUBLISHER_SHUTDOWN_TIMEOUT")
+      ->check(CLI::Range(0, 3600));
+  app.add_option("--worker", settings.worker, "name of this process in the queue")->envname("NEXUS_PUBLISHER_WORKER");
+  app.add_option("--log-level", settings.log_level)
+      ->envname("NEXUS_LOG_LEVEL")
+      ->check(CLI::IsMember({"trace", "debug", "info", "warn", "error", "off"}));
+  CLI::App *seal = app.add_subcommand("seal", "seal a token from standard input for one account, print it and end");
+  seal->add_option("--platform", settings.seal_platform)->required();
+  seal->add_option("--account", settings.seal_account, "social_accounts.account_id")->required();
+  seal->add_option("--column", settings.seal_column)->check(CLI::IsMember({"access_token", "refresh_token"}));
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError &error) {
+    exit_code = app.exit(error);
+    return settings;
+  }
+  settings.seal = seal->parsed();
+  const auto milliseconds = [](double seconds) {
+    return std::chrono::milliseconds(static_cast<long long>(seconds * 1000));
+  };
+  settings.lease = milliseconds(lease);
+  settings.timeout = milliseconds(timeout);
+  settings.verify_after = milliseconds(verify_after);
+  return settings;
+}
+
+}  // namespace nexus::publisher

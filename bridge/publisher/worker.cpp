@@ -1,0 +1,215 @@
+#include "bridge/publisher/worker.hpp"
+
+#include <poll.h>
+#include <spdlog/spdlog.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "bridge/pg/backoff.hpp"
+
+namespace nexus::publisher {
+namespace {
+
+using bridge::pg::Backoff;
+using std::chrono::milliseconds;
+
+constexpr milliseconds kLongestSleep{10000}, kLongestBackoff{5000};
+// A job that is due and that nobody gets (a bucket is empty, another worker has it locked) is asked for no faster.
+constexpr milliseconds kShortestSleep{50};
+
+}  // namespace
+
+Worker::Worker(const Tools &tools) : tools_(tools), wake_(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)) {
+  if (wake_ < 0) throw std::runtime_error("eventfd is not available");
+}
+
+Worker::~Worker() {
+  stopping_ = true;
+  {
+    const std::lock_guard lock(mutex_);
+    finished_ = true;
+  }
+  changed_.notify_all();
+  wake();
+  for (std::thread &thread : threads_) thread.join();
+  ::close(wake_);
+}
+
+void Worker::start() {
+  threads_.emplace_back([this] { dispatch(); });
+  threads_.emplace_back([this] { beat(); });
+  for (int i = 0; i < tools_.settings.concurrency; ++i) threads_.emplace_back([this, i] { work(i); });
+}
+
+void Worker::wake() {
+  const std::uint64_t one = 1;
+  if (::write(wake_, &one, sizeof one) < 0) return;  // it is full: the sleeper wakes anyway
+}
+
+void Worker::drain() {
+  stopping_ = true;
+  changed_.notify_all();
+  wake();
+}
+
+bool Worker::wait(std::chrono::seconds timeout) {
+  std::unique_lock lock(mutex_);
+  const bool ended = changed_.wait_for(lock, timeout, [this] { return held_.empty(); });
+  finished_ = true;
+  lock.unlock();
+  changed_.notify_all();
+  return ended;
+}
+
+void Worker::pause(milliseconds duration) {
+  std::unique_lock lock(mutex_);
+  changed_.wait_for(lock, duration, [this] { return finished_ || stopping_; });
+}
+
+void Worker::dispatch() {
+  Database database(tools_.settings.db_uri, tools_.settings.db_role, "nexus-publisher");
+  Backoff backoff(kLongestBackoff);
+  while (!stopping_) {
+    try {
+      database.open();
+      database.run("LISTEN nexus_jobs");
+      spdlog::info("claiming as {}", tools_.settings.worker);
+      backoff.reset();
+      dispatch_connected(database);
+    } catch (const ConnectionLost &error) {
+      const milliseconds delay = backoff.next();
+      spdlog::error("no database: {}; again in {} ms", error.what(), delay.count());
+      pause(delay);
+    } catch (const std::exception &error) {
+      const milliseconds delay = backoff.next();
+      spdlog::error("jobs cannot be claimed: {}; again in {} ms", error.what(), delay.count());
+      database.close();
+      pause(delay);
+    }
+  }
+  give_back();
+}
+
+void Worker::dispatch_connected(Database &database) {
+  const Settings &settings = tools_.settings;
+  milliseconds shortest = kShortestSleep;
+  while (!stopping_) {
+    int free = settings.concurrency;
+    {
+      const std::lock_guard lock(mutex_);
+      free -= static_cast<int>(held_.size());
+    }
+    milliseconds sleep = kLongestSleep;
+    if (free > 0) {
+      const auto jobs = claim_jobs(database, settings.lanes, free, settings.lease, settings.worker);
+      {
+        const std::lock_guard lock(mutex_);
+        queue_.insert(queue_.end(), jobs.begin(), jobs.end());
+        held_.insert(jobs.begin(), jobs.end());
+      }
+      changed_.notify_all();
+      if (jobs.size() == static_cast<std::size_t>(free)) {
+        shortest = kShortestSleep;
+      } else {
+        sleep = until_next_job(database, settings.lanes, kLongestSleep);
+        if (sleep < shortest) {
+          sleep = jobs.empty() ? shortest : kShortestSleep;
+          if (jobs.empty()) shortest = std::min(2 * shortest, milliseconds(1000));
+        } else {
+          shortest = kShortestSleep;
+        }
+      }
+    }
+    pollfd ends[2] = {{database.socket(), POLLIN, 0}, {wake_, POLLIN, 0}};
+    if (::poll(ends, 2, static_cast<int>(sleep.count())) > 0 && (ends[1].revents & POLLIN) != 0) {
+      std::uint64_t count = 0;
+      if (::read(wake_, &count, sizeof count) < 0) continue;
+    }
+    if (database.take_notifications()) shortest = kShortestSleep;
+  }
+}
+
+void Worker::work(int number) {
+  Database database(tools_.settings.db_uri, tools_.settings.db_role, "nexus-publisher " + std::to_string(number));
+  for (;;) {
+    JobPtr job;
+    {
+      std::unique_lock lock(mutex_);
+      changed_.wait(lock, [this] { return finished_ || (!stopping_ && !queue_.empty()); });
+      if (finished_) return;
+      job = queue_.front();
+      queue_.pop_front();
+    }
+    work_one(database, job);
+    {
+      const std::lock_guard lock(mutex_);
+      held_.erase(job);
+    }
+    changed_.notify_all();
+    wake();
+  }
+}
+
+void Worker::work_one(Database &database, const JobPtr &job) {
+  Backoff backoff(kLongestBackoff);
+  for (bool again = false;; again = true) {
+    try {
+      database.open();
+      Publication(database, tools_, *job).run(again);
+      return;
+    } catch (const ConnectionLost &error) {
+      if (!job->is_ours()) {
+        spdlog::error("job {} is dropped, its lease ended without a database: {}", job->id, error.what());
+        return;
+      }
+      std::this_thread::sleep_for(backoff.next());
+    } catch (const std::exception &error) {
+      // Its lease ends, and the next owner begins with a look at what was sent.
+      spdlog::error("job {}: {}", job->id, error.what());
+      return;
+    }
+  }
+}
+
+void Worker::beat() {
+  Database database(tools_.settings.db_uri, tools_.settings.db_role, "nexus-publisher heartbeat");
+  const milliseconds every = tools_.settings.lease / 3;
+  for (;;) {
+    std::vector<JobPtr> jobs;
+    {
+      std::unique_lock lock(mutex_);
+      changed_.wait_for(lock, every, [this] { return finished_; });
+      if (finished_) return;
+      jobs.assign(held_.begin(), held_.end());
+    }
+    if (jobs.empty()) continue;
+    try {
+      database.open();
+      heartbeat_jobs(database, jobs, tools_.settings.lease);
+    } catch (const std::exception &error) {
+      spdlog::error("leases cannot be renewed: {}", error.what());
+    }
+  }
+}
+
+void Worker::give_back() {
+  std::deque<JobPtr> unused;
+  {
+    const std::lock_guard lock(mutex_);
+    unused.swap(queue_);
+  }
+  Database database(tools_.settings.db_uri, tools_.settings.db_role, "nexus-publisher");
+  for (const JobPtr &job : unused) {
+    try {
+      database.open();
+      snooze_job(database, *job, 0);
+    } catch (const std::exception &error) {
+      spdlog::warn("job {} is given back by the end of its lease: {}", job->id, error.what());
+    }
+    const std::lock_guard lock(mutex_);
+    held_.erase(job);
+  }
+  changed_.notify_all();
+}
+
+}  // namespace nexus::publisher

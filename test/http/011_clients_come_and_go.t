@@ -1,0 +1,122 @@
+# Clients that leave, close their half, are too many, or still wait when the bridge ends.
+use strict;
+use warnings;
+use IO::Select;
+use Test::More;
+use Time::HiRes qw(sleep time);
+use NexusBridge;
+use NexusTest qw(start_node);
+
+my $node = start_node('come_and_go');
+$node->safe_psql('postgres', q{
+	CREATE ROLE visitor NOLOGIN;
+	CREATE ROLE gate LOGIN NOINHERIT;
+	GRANT visitor TO gate;
+	CREATE TABLE log (n int);
+	GRANT ALL ON log TO visitor;
+	CREATE FUNCTION double(n int) RETURNS int LANGUAGE sql IMMUTABLE RETURN 2 * n;
+	CREATE FUNCTION slow(seconds double precision, n int = 0) RETURNS int LANGUAGE plpgsql AS $$ BEGIN INSERT INTO log VALUES (n); PERFORM pg_sleep(seconds); RETURN n; END $$;
+});
+my %settings = (db_schemas => 'public', db_anon_role => 'visitor', server_threads => 2, admin_server_port => PostgreSQL::Test::Cluster::get_free_port());
+my $bridge = NexusBridge->start($node, 'postgres', 'gate', %settings);
+ok($bridge->wait_ready, 'ready');
+my $asleep = q{SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep'};
+
+sub post
+{
+	my ($seconds, $n) = @_;
+	my $body = qq({"seconds": $seconds, "n": $n});
+	return "POST /rpc/slow HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: " . length($body) . "\r\n\r\n$body";
+}
+
+# All that comes until the end, or a pattern.
+sub read_all
+{
+	my ($socket, $pattern, $seconds) = @_;
+	my ($text, $end) = ('', time + ($seconds // 20));
+	while (time < $end && !($pattern && $text =~ $pattern))
+	{
+		next unless IO::Select->new($socket)->can_read(0.1);
+		last unless sysread($socket, $text, 65536, length $text);
+	}
+	return $text;
+}
+
+# left
+for my $how ('close', 'reset')
+{
+	my $socket = $bridge->connect;
+	print {$socket} post(20, 1);
+	ok($node->poll_query_until('postgres', "SELECT ($asleep) = 1"), "a query runs ($how)");
+	setsockopt($socket, Socket::SOL_SOCKET(), Socket::SO_LINGER(), pack('ii', 1, 0)) if $how eq 'reset';
+	close $socket;
+	my $start = time;
+	my $running = 1;
+	while ($running && time - $start < 5) { $running = $node->safe_psql('postgres', $asleep) }
+	is($running, 0, 'the client leaves: it is cancelled');
+	cmp_ok(time - $start, '<', 1, sprintf('at once (%.2f s)', time - $start));
+}
+is($node->safe_psql('postgres', 'SELECT count(*) FROM log'), '0', 'and undone');
+is($bridge->get('/rpc/double?n=4')->{content}, '8', 'the connections are as good as before');
+like($bridge->log_text, qr/"status":499/, 'the log knows of it');
+like(HTTP::Tiny->new->get("http://127.0.0.1:$settings{admin_server_port}/metrics")->{content}, qr/^nexus_bridge_transactions_cancelled_total 2$/m, 'and so do the metrics');
+
+# half closed
+my $socket = $bridge->connect;
+print {$socket} "GET /rpc/double?n=5 HTTP/1.1\r\nHost: x\r\n\r\nGET /rpc/double?n=6 HTTP/1.1\r\nHost: x\r\n\r\n";
+$socket->shutdown(1);
+my $text = read_all($socket);
+is(() = $text =~ m{HTTP/1\.1 200 }g, 2, 'a client that has closed its sending side gets its answers');
+like($text, qr/10HTTP.*12$/s, 'in order');
+$socket = $bridge->connect;
+print {$socket} "POST /rpc/double HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{";
+$socket->shutdown(1);
+like(read_all($socket), qr{^HTTP/1\.1 400 .*incomplete}s, 'half a request is told to be one');
+is($node->safe_psql('postgres', $asleep), '0', 'nothing runs');
+$bridge->stop;
+
+# no descriptors
+$bridge = NexusBridge->start($node, 'postgres', 'gate', %settings);
+ok($bridge->wait_ready, 'ready again');
+is($bridge->get('/rpc/double?n=1')->{status}, 200, 'with a connection to the database');
+my $open = () = glob("/proc/$bridge->{pid}/fd/*");
+is(system('prlimit', "--pid=$bridge->{pid}", '--nofile=' . ($open + 8) . ':'), 0, 'few descriptors are left');
+my @crowd = map { $bridge->connect } 1 .. 40;
+print {$_} "GET /rpc/double?n=7 HTTP/1.1\r\nHost: x\r\n\r\n" for @crowd;
+my @served = grep { IO::Select->new($_)->can_read(0.2) } @crowd[0 .. 5];
+cmp_ok(scalar @served, '>', 0, 'those that got one are served');
+for (1 .. 100) { last if $bridge->log_text =~ /cannot accept a connection/; sleep 0.02 }
+like($bridge->log_text, qr/cannot accept a connection: Too many open files/, 'the others wait');
+my $cpu = sub { open(my $stat, '<', "/proc/$bridge->{pid}/stat") or die; my @f = split / /, <$stat>; return $f[13] + $f[14] };
+my $before = $cpu->();
+sleep 1;
+cmp_ok($cpu->() - $before, '<', 50, 'it does not spin meanwhile');
+is(system('prlimit', "--pid=$bridge->{pid}", '--nofile=4096:'), 0, 'there are more again');
+is((grep { read_all($_, qr/14$/, 5) =~ /14$/ } @crowd), 40, 'all 40 are answered');
+close $_ for @crowd;
+is($bridge->get('/rpc/double?n=1')->{content}, '2', 'and others');
+
+# ended with 64 in work
+my @waiting = map { my $n = $_; my $s = $bridge->connect; print {$s} post(0.3, $n); $s } 1 .. 64;
+my $metrics = "http://127.0.0.1:$settings{admin_server_port}/metrics";
+for (1 .. 200)
+{
+	my ($n) = HTTP::Tiny->new->get($metrics)->{content} =~ /^nexus_bridge_http_connections (\d+)/m;
+	last if $n == 64 && $node->safe_psql('postgres', $asleep) > 0;
+	sleep 0.02;
+}
+cmp_ok($node->safe_psql('postgres', $asleep), '>', 0, '64 requests are in work or wait');
+$bridge->signal('TERM');
+for (1 .. 100) { last if $bridge->log_text =~ /"stopping"/; sleep 0.01 }
+my %seen;
+for my $i (1 .. 64)
+{
+	my $answer = read_all($waiting[ $i - 1 ]);
+	$seen{$i} = 1 if $answer =~ m{^HTTP/1\.1 200 .*^Connection: close\r$.*\r\n\r\n$i$}ms;
+}
+is(keys %seen, 64, 'SIGTERM: all 64 are answered, each with its own, and told that the connection ends');
+is($bridge->stop, 0, 'then it ends');
+is($node->safe_psql('postgres', 'SELECT count(*) FROM log'), '64', 'what they did is there');
+ok(!IO::Socket::INET->new(PeerAddr => '127.0.0.1', PeerPort => $bridge->{port}, Timeout => 1), 'nobody listens any more');
+$node->stop;
+done_testing();
