@@ -8,8 +8,9 @@ COMMENT ON FUNCTION nexus.jsonschema_valid(jsonb, jsonb, text) IS
   'format, contentEncoding and the like are annotations and refuse nothing. Numbers are compared as decimals, exactly: 1 and 1.0 are equal, '
   '0.3 is a multiple of 0.1. pattern and patternProperties are ECMA-262 expressions (\d, \w, \s and . as there), run by the server''s engine, '
   'so that a cancel ends them. jsonb has already dropped duplicate keys, the order of keys and the spelling of numbers. A schema is '
-  'compiled once for a call site. Errors: 22023 for a schema or draft that is not one, naming the place; 2201B for a bad expression; 0A000 '
-  'for a reference to another document, another draft, \p or a named group in an expression; 54001 for a schema that refers to itself without end.';
+  'compiled once for a call site, which keeps the last eight. Errors: 22023 for a schema or draft that is not one, naming the place; 2201B '
+  'for a bad expression; 0A000 for a reference to another document, another draft, and in an expression for \p, more than 255 repeats, and '
+  'a reference to a group that may take no part in a match (there the server''s engine differs from ECMA-262); 54001 for a schema that refers to itself without end.';
 
 CREATE FUNCTION nexus.jsonschema_errors(schema jsonb, document jsonb, draft text DEFAULT NULL)
   RETURNS TABLE(instance_path text, schema_path text, keyword text, message text)

@@ -75,6 +75,15 @@ UPDATE content SET title = E'a\u200Bb', description = E'fine\u202E', script = E'
 SELECT (finding).code, (finding).severity, (finding).field, (finding).start_char FROM nexus.findings WHERE table_name = 'content' AND row_id = 1 ORDER BY 1;
 SELECT code, severity, field, start_char FROM nexus.validate_content(1) ORDER BY code;
 ROLLBACK TO unseen;
+-- Texts that are stored out of line, or compressed, are read whole when something else changes.
+SAVEPOINT stored;
+ALTER TABLE content ALTER COLUMN description SET STORAGE EXTERNAL, ALTER COLUMN script SET STORAGE EXTERNAL;
+UPDATE content SET status = 'draft', description = repeat('d', 3000), script = repeat('s', 3000) || E'\u202E' WHERE id = 1;
+SELECT pg_column_size(description), pg_temp.set($q$status = 'scheduled'$q$) FROM content WHERE id = 1;
+ALTER TABLE content ALTER COLUMN description SET STORAGE MAIN, ALTER COLUMN script SET STORAGE MAIN;
+UPDATE content SET description = repeat('d', 4000), script = repeat('s', 4000) || E'\u202E' WHERE id = 1;
+SELECT pg_column_size(description) < 1000 AS compressed, pg_temp.set($q$status = 'scheduled'$q$) FROM content WHERE id = 1;
+ROLLBACK TO stored;
 -- Upsert and COPY take the same path.
 SELECT pg_temp.try($q$INSERT INTO content (id, user_id, title, platform, content_type) VALUES (1, 'u1', 'new', 'x', 'text') ON CONFLICT (id) DO UPDATE SET title = ''$q$);
 SAVEPOINT copying;

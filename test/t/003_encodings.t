@@ -17,6 +17,12 @@ my @calls = (
 	[ q{SELECT to_char(nexus.local_bucket('day', '2026-07-01 10:00+00', 'Europe/Zurich') AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI')},
 		'2026-06-30 22:00', 'local_bucket' ],
 	[ q{SELECT nexus.is_timezone('Zürich'), nexus.is_timezone('Europe/Zurich')}, 'f|t', 'is_timezone' ],
+	# keys are in the order of the server's bytes, names in that of ours
+	[ q{SELECT nexus.jsonschema_valid('{"required": ["bb", "éé", "ccc", "ü", "a"], "properties": {"éé": {"maxLength": 2}, "ccc": {"const": "ßß"}, "a": {"enum": [{"é": 1, "zz": 1}]}}, "additionalProperties": {"type": "null"}}',
+			'{"a": {"zz": 1.0, "é": 1}, "ü": null, "bb": null, "éé": "üü", "ccc": "ßß"}')}, 't', 'jsonschema_valid' ],
+	[ q{SELECT string_agg(instance_path || ' ' || message, '; ' ORDER BY message) FROM nexus.jsonschema_errors(
+			'{"required": ["é", "zz"], "properties": {"é": {"maxLength": 1}}, "additionalProperties": false}', '{"é": "üü", "ß": 1}')},
+		q{/ß "ß" is not allowed; /é must have at most 1 characters, has 2;  must have the member "zz"}, 'jsonschema_errors' ],
 	[ q{SELECT nexus.learn_post('Grüße aus der Bäckerei', '{Brötchen}', '2026-01-01', 'x', 'u1', 'Bäckerei')}, '', 'learn_post' ],
 	[ q{SELECT nexus.fold_hashtag_stats()}, '1', 'fold_hashtag_stats' ],
 	[ q{SET nexus.hashtag_min_authors = 1; SELECT hashtag FROM nexus.suggest_hashtags('Bäckerei', platform => 'x')}, 'Brötchen', 'suggest_hashtags' ],
