@@ -99,11 +99,12 @@ std::vector<SeriesHead> Rollup::lock_series(std::set<std::string> users, const s
   if (call([] { return IsolationUsesXactSnapshot(); })) {
     SPIPlanPtr plan = store_.plan("SELECT FROM nexus.metric_series s" + condition, types);
     auto *given = const_cast<Datum *>(parameters);  // only read
-    size_t latest = call([=] {
+    size_t latest = 0;
+    spi_call([&] {
       if (SPI_execute_snapshot(plan, given, nullptr, GetLatestSnapshot(), nullptr, true, false, 0) < 0)
         elog(ERROR, "the series cannot be counted");
       SPI_freetuptable(SPI_tuptable);
-      return SPI_processed;
+      latest = SPI_processed;
     });
     if (latest != heads.size())
       throw Error("40001", "could not serialize access due to a concurrent change of rollups")

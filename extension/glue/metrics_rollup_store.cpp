@@ -117,12 +117,12 @@ std::int32_t Store::first_open_day(metrics::LocalDays &days) const {
 
 uint64 Store::run(const std::string &statement, std::span<const Oid> types, const Datum *parameters) const {
   SPIPlanPtr prepared = plan(statement, types);
-  return call([=, this] {
+  spi_call([=, this] {
     if (SPI_execute_plan(prepared, const_cast<Datum *>(parameters), nullptr, read_only_, 0) < 0)
       elog(ERROR, "a statement over rollups failed");
     if (SPI_tuptable != nullptr) SPI_freetuptable(SPI_tuptable);
-    return SPI_processed;
   });
+  return SPI_processed;
 }
 
 std::vector<SeriesHead> Store::heads(const std::string &condition, std::span<const Oid> types,

@@ -70,12 +70,21 @@ class Column {
 std::string_view stored_bytes(Datum value);
 Datum text_of(const std::string &text);
 
+/// call() for SPI's functions, which leave SPI's memory current: that lives until SPI_finish, and a rebuilding of many
+/// series must not fill it. What was current stays so.
+template <class F>
+void spi_call(F &&body) {
+  MemoryContext current = CurrentMemoryContext;
+  call(body);
+  MemoryContextSwitchTo(current);
+}
+
 /// Runs a kept plan; `on_row(row, descriptor)` gets each row. A thousand rows at a time if `many`.
 template <class OnRow>
 void for_rows(SPIPlanPtr plan, const Datum *parameters, bool read_only, bool many, OnRow &&on_row) {
   auto *given = const_cast<Datum *>(parameters);  // only read
   if (!many) {
-    call([=] {
+    spi_call([=] {
       if (SPI_execute_plan(plan, given, nullptr, read_only, 0) < 0) elog(ERROR, "a statement over rollups failed");
     });
     SPITupleTable *rows = SPI_tuptable;
@@ -84,15 +93,16 @@ void for_rows(SPIPlanPtr plan, const Datum *parameters, bool read_only, bool man
     call([rows] { SPI_freetuptable(rows); });
     return;
   }
-  Portal portal = call([=] { return SPI_cursor_open(nullptr, plan, given, nullptr, read_only); });
+  Portal portal;
+  spi_call([&] { portal = SPI_cursor_open(nullptr, plan, given, nullptr, read_only); });
   for (bool more = true; more;) {
-    call([portal] { SPI_cursor_fetch(portal, true, 1000); });
+    spi_call([portal] { SPI_cursor_fetch(portal, true, 1000); });
     SPITupleTable *rows = SPI_tuptable;
     for (uint64 i = 0; i < rows->numvals; ++i) on_row(rows->vals[i], rows->tupdesc);
     more = rows->numvals > 0;
     call([rows] { SPI_freetuptable(rows); });
   }
-  call([portal] { SPI_cursor_close(portal); });
+  spi_call([portal] { SPI_cursor_close(portal); });
 }
 
 inline Datum column(HeapTuple row, TupleDesc descriptor, int number, bool *null = nullptr) {
@@ -124,7 +134,10 @@ class Store {
   std::int32_t first_open_day(metrics::LocalDays &days) const;
 
   SPIPlanPtr plan(const std::string &statement, std::span<const Oid> parameters) const {
-    return kept_plan(statement, parameters);
+    MemoryContext current = CurrentMemoryContext;
+    SPIPlanPtr kept = kept_plan(statement, parameters);
+    MemoryContextSwitchTo(current);  // as spi_call()
+    return kept;
   }
   /// Runs a statement for its effect; returns the number of rows.
   uint64 run(const std::string &statement, std::span<const Oid> types, const Datum *parameters) const;
