@@ -109,7 +109,8 @@ class Loader {
   void take_file(const std::string &path) {
     try {
       FileSettings file = read_config_file(path);
-      for (const auto &[name, value] : file.values) set(*find_setting(name), value, "file", path + ": " + name);
+      const std::string in_file = path + ": ";
+      for (const auto &[name, value] : file.values) set(*find_setting(name), value, "file", in_file + name);
       loaded_.settings.app_settings = std::move(file.app_settings);
     } catch (const ConfigError &error) {
       faults_.insert(faults_.end(), error.faults.begin(), error.faults.end());
@@ -202,7 +203,7 @@ std::string toml_string(const std::string &text) {
 }
 
 std::string toml_value(const Setting &setting, const Settings &settings) {
-  const std::string text = setting.get(settings);
+  std::string text = setting.get(settings);
   if (setting.kind == Setting::Kind::kText) return toml_string(text);
   if (setting.kind != Setting::Kind::kList) return text;
   std::vector<std::string> parts;

@@ -67,7 +67,8 @@ Setting secret(const char *name, std::string Settings::*place, const char *help)
   return setting;
 }
 
-Setting choice(const char *name, std::string Settings::*place, std::vector<std::string> words, const char *help) {
+Setting choice(const char *name, std::string Settings::*place, const std::vector<std::string> &words,
+               const char *help) {
   Setting setting = text(name, place, help);
   setting.expects = joined(words, " | ");
   setting.set = [place, words](Settings &settings, const std::string &value) {
@@ -132,6 +133,7 @@ Setting number(const char *name, T Settings::*place, long long least, long long 
 Setting transaction_end(const char *name, const char *help) {
   Setting setting = member(name, &Settings::db_tx_end, help);
   std::vector<std::string> words;
+  words.reserve(kTransactionEnds.size());
   for (const auto &known : kTransactionEnds) words.emplace_back(known.name);
   setting.expects = joined(words, " | ");
   setting.set = [expects = setting.expects](Settings &settings, const std::string &value) {
@@ -280,6 +282,7 @@ const Setting *find_setting(const std::string &name) {
 
 std::optional<std::string> nearest_setting(const std::string &name) {
   std::vector<std::string> names;
+  names.reserve(setting_table().size());
   for (const auto &setting : setting_table()) names.push_back(setting.name);
   return nearest(name, names);
 }

@@ -126,8 +126,9 @@ class CallWriter {
       std::string value, further;
       if (key[i]) {
         value = call_.bind(*key[i], column.type.oid);
-        further = column.sql + (item.descending ? " < " : " > ") + value;
-        if (!nulls_first) further = "(" + further + " OR " + column.sql + " IS NULL)";
+        further = "(" + column.sql + (item.descending ? " < " : " > ") + value;
+        if (!nulls_first) further.append(" OR ").append(column.sql).append(" IS NULL");
+        further += ')';
       } else {
         further = nulls_first ? column.sql + " IS NOT NULL" : "FALSE";
       }

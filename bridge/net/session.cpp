@@ -270,7 +270,7 @@ void Session::flush_tls() {
                       self->writing_ = false;
                       if (self->state_ == State::kClosed) return;
                       if (error) return self->close();
-                      self->flush_tls();
+                      self->flush();  // the deadline is that of what is left
                     });
 }
 

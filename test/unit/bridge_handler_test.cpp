@@ -379,6 +379,7 @@ TEST_F(BridgeHandler, WithoutADatabase) {
   request.path = request.target = "/rpc/add";
   httplib::Response response;
   Call call;
+  call.policy = handler.policy();
   Outcome outcome;
   outcome.unavailable = unavailable("PGRST000", "away");
   handler.finish(request, response, call, std::move(outcome));

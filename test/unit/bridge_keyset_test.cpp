@@ -28,9 +28,8 @@ TEST(BridgeKeyset, OtherTokensAreRefused) {
   EXPECT_THROW(page_key(token, "api.posts", order("id.desc")), HttpError);
   EXPECT_THROW(page_key(token, "api.posts", order("id.nullsfirst")), HttpError);
   EXPECT_THROW(page_key(token, "api.posts", order("id,title")), HttpError);
-  for (const std::string &text :
-       {"", "[]", "{}", R"(["api.posts","id.asc,",["7"],1])", R"(["api.posts","id.asc,",[7]])",
-        R"(["api.posts","id.asc,",[]])", R"(["api.posts","id.asc,",["\u0000"]])"}) {
+  for (const char *text : {"", "[]", "{}", R"(["api.posts","id.asc,",["7"],1])", R"(["api.posts","id.asc,",[7]])",
+                           R"(["api.posts","id.asc,",[]])", R"(["api.posts","id.asc,",["\u0000"]])"}) {
     EXPECT_THROW(page_key(base64url_encoded(text), "api.posts", by), HttpError) << text;
   }
   EXPECT_THROW(page_key("!", "api.posts", by), HttpError);
