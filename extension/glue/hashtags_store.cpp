@@ -34,6 +34,15 @@ std::string_view name_of(std::string_view key) {
 
 }  // namespace
 
+HashBits hash_bits(const std::vector<std::size_t> &hashes) {
+  HashBits bits{};
+  for (std::size_t hash : hashes) {
+    bits[0] |= std::uint64_t{1} << (hash % 64);
+    bits[1] |= std::uint64_t{1} << (hash / 64 % 64);
+  }
+  return bits;
+}
+
 std::int64_t author_of(std::string_view user_id) {
   return static_cast<std::int64_t>(hash_bytes_extended(reinterpret_cast<const unsigned char *>(user_id.data()),
                                                        static_cast<int>(user_id.size()), 0x6e65787573));
@@ -47,6 +56,8 @@ HashtagStore &HashtagStore::get() {
 void HashtagStore::forget() {
   features_.clear();
   tags_.clear();
+  gists_.clear();
+  names_.clear();
   post_tags_.clear();
   memory_ = 0;
 }
@@ -247,6 +258,7 @@ std::vector<Feature> HashtagStore::features(const std::vector<std::string> &keys
         stored.id = rows.integer(row, 2);
         stored.posts = static_cast<std::uint64_t>(rows.integer(row, 4));
         stored.tags = hashtags::decode_tag_counts(rows.bytes(row, 5));
+        stored.tags.shrink_to_fit();
         stored.postings = {};
         stored.has_postings = false;
         stored.generation = generation;
@@ -303,20 +315,21 @@ void HashtagStore::load_postings(std::vector<Feature> &features, const std::vect
     if (!wanted[i] || stored.has_postings || stored.posts == 0) continue;
     ids.push_back(stored.id);
     by_id[stored.id] = &stored;
-    stored.postings.clear();
+    stored.postings = {};
   }
   if (!ids.empty()) {
     SpiRows rows = blocks.read({bigint_array_datum(ids)});
     for (std::uint64_t row = 0; row < rows.size(); ++row) {
-      auto &postings = by_id.at(rows.integer(row, 1))->postings;
-      std::vector<hashtags::Posting> block = hashtags::decode_postings(rows.bytes(row, 2));
-      postings.insert(postings.end(), block.begin(), block.end());
-      memory_ += block.size() * sizeof(hashtags::Posting);
+      by_id.at(rows.integer(row, 1))->postings.append(rows.bytes(row, 2));
     }
-    for (auto &entry : by_id) entry.second->has_postings = true;
+    for (auto &entry : by_id) {
+      entry.second->has_postings = true;
+      entry.second->postings.shrink_to_fit();
+      memory_ += entry.second->postings.bytes();
+    }
   }
   for (std::size_t i = 0; i < keys.size(); ++i)
-    if (wanted[i]) features[i].base.postings = &features_.at(keys[i]).postings;
+    if (wanted[i]) features[i].base.packed = &features_.at(keys[i]).postings;
 }
 
 void HashtagStore::load_post_tags(const std::vector<hashtags::Neighbour> &neighbours) {
@@ -356,12 +369,16 @@ void HashtagStore::load_tags(const std::vector<std::uint32_t> &tags) {
       " WHERE tag_id = ANY ($1::integer[])",
       {INT8ARRAYOID});
   std::vector<std::int64_t> missing;
-  for (std::uint32_t tag : tags)
-    if (tag < kFirstFreshTag && tags_[tag].checked != generation_) missing.push_back(tag);
+  for (std::uint32_t tag : tags) {
+    if (tag >= kFirstFreshTag) continue;
+    std::int64_t checked = tag < gists_.size() ? gists_[tag].checked : tags_[tag].checked;
+    if (checked != generation_) missing.push_back(tag);
+  }
   if (missing.empty()) return;
   SpiRows rows = rows_of.read({bigint_array_datum(missing)});
   for (std::uint64_t row = 0; row < rows.size(); ++row) {
-    StoredTag &stored = tags_[static_cast<std::uint32_t>(rows.integer(row, 1))];
+    auto tag = static_cast<std::uint32_t>(rows.integer(row, 1));
+    StoredTag &stored = tags_[tag];
     if (stored.canonical != rows.text(row, 2)) {
       memory_ += 250;
       stored.canonical = rows.text(row, 2);
@@ -373,12 +390,16 @@ void HashtagStore::load_tags(const std::vector<std::uint32_t> &tags) {
     stored.lift_sum = rows.integer(row, 6);
     stored.lift_posts = rows.integer(row, 7);
     stored.checked = generation_;
+    if (tag >= kGists) continue;
+    if (tag >= gists_.size()) gists_.resize(std::max<std::size_t>(tag + 1, 2 * gists_.size()));
+    gists_[tag] = {generation_, stored.posts, hash_bits(stored.parts)};
   }
 }
 
 std::uint64_t HashtagStore::tag_posts(std::uint32_t tag) const {
   const hashtags::TagCounts *fresh = fresh_.tag(tag), *gone = gone_.tag(tag);
-  return tags_.at(tag).posts + (fresh == nullptr ? 0 : fresh->posts) - (gone == nullptr ? 0 : gone->posts);
+  std::uint64_t folded = tag < gists_.size() ? gists_[tag].posts : tags_.at(tag).posts;
+  return folded + (fresh == nullptr ? 0 : fresh->posts) - (gone == nullptr ? 0 : gone->posts);
 }
 
 std::pair<std::int64_t, std::int64_t> HashtagStore::lift(std::uint32_t tag) const {
@@ -395,7 +416,11 @@ std::pair<std::int64_t, std::int64_t> HashtagStore::lift(std::uint32_t tag) cons
   return lift;
 }
 
-double HashtagStore::spelt(std::uint32_t tag, const std::vector<std::size_t> &words) const {
+double HashtagStore::spelt(std::uint32_t tag, const std::vector<std::size_t> &words, const HashBits &bits) const {
+  if (tag < gists_.size()) {
+    const HashBits &own = gists_[tag].parts;
+    if ((own[0] & bits[0]) == 0 || (own[1] & bits[1]) == 0) return 0;
+  }
   const std::vector<std::size_t> &parts = tags_.at(tag).parts;
   std::size_t found = 0;
   for (std::size_t part : parts) found += std::binary_search(words.begin(), words.end(), part) ? 1 : 0;
@@ -564,17 +589,39 @@ std::string HashtagStore::display(std::uint32_t tag) {
   return best->first;
 }
 
-std::vector<std::uint32_t> HashtagStore::known_tags(const std::vector<std::string> &texts) {
+// Asked for each draft's pieces and each candidate's other number, most of which no tag has: that is kept, too.
+std::vector<std::uint32_t> HashtagStore::folded_tags(const std::vector<std::string> &names) {
   static SpiStatement known(
-      "SELECT t.tag_id FROM unnest($1::text[]) k(tag)"
+      "SELECT k.i, t.tag_id FROM unnest($1::text[]) WITH ORDINALITY k(tag, i)"
       "  CROSS JOIN LATERAL (SELECT tag_id FROM nexus.hashtag_tags t WHERE t.canonical = k.tag COLLATE \"C\" LIMIT 1) "
       "t",
       {TEXTARRAYOID});
+  std::vector<std::string_view> missing;
+  std::vector<StoredName *> asked;
+  for (const std::string &name : names) {
+    auto [entry, added] = names_.try_emplace(name);
+    if (added) memory_ += 100 + name.size();
+    if (entry->second.checked == generation_) continue;
+    entry->second = StoredName();
+    missing.push_back(entry->first);
+    asked.push_back(&entry->second);
+  }
+  if (!missing.empty()) {
+    SpiRows rows = known.read({text_array_datum(missing)});
+    for (std::uint64_t row = 0; row < rows.size(); ++row)
+      asked[static_cast<std::size_t>(rows.integer(row, 1) - 1)]->tag = static_cast<std::uint32_t>(rows.integer(row, 2));
+    for (StoredName *name : asked) name->checked = generation_;
+  }
   std::vector<std::uint32_t> tags;
-  if (texts.empty()) return tags;
-  SpiRows rows = known.read({text_array_datum(std::vector<std::string_view>(texts.begin(), texts.end()))});
-  for (std::uint64_t row = 0; row < rows.size(); ++row)
-    tags.push_back(static_cast<std::uint32_t>(rows.integer(row, 1)));
+  tags.reserve(names.size());
+  for (const std::string &name : names) tags.push_back(names_.at(name).tag);
+  return tags;
+}
+
+std::vector<std::uint32_t> HashtagStore::known_tags(const std::vector<std::string> &texts) {
+  std::vector<std::uint32_t> tags;
+  for (std::uint32_t tag : folded_tags(texts))
+    if (tag != hashtags::kAnyTag) tags.push_back(tag);
   for (const std::string &text : texts) {
     auto fresh = fresh_keys_.find(text);
     if (fresh != fresh_keys_.end()) tags.push_back(fresh->second);
@@ -583,37 +630,19 @@ std::vector<std::uint32_t> HashtagStore::known_tags(const std::vector<std::strin
 }
 
 std::map<std::uint32_t, std::uint32_t> HashtagStore::other_numbers(const std::vector<std::uint32_t> &tags) {
-  static SpiStatement known(
-      "SELECT k.i, t.tag_id FROM unnest($1::text[]) WITH ORDINALITY k(tag, i)"
-      "  CROSS JOIN LATERAL (SELECT tag_id FROM nexus.hashtag_tags t WHERE t.canonical = k.tag COLLATE \"C\" LIMIT 1) "
-      "t",
-      {TEXTARRAYOID});
-  std::map<std::uint32_t, std::uint32_t> found;
   std::vector<std::string> forms;
   std::vector<std::uint32_t> asked, others;
-  for (std::uint32_t tag : tags) {
-    StoredTag &stored = tags_.at(tag);
-    auto form = hashtags::other_number(stored.canonical);
-    if (!form) continue;
-    auto fresh = fresh_keys_.find(*form);
-    if (fresh != fresh_keys_.end()) {
-      found[tag] = fresh->second;
-    } else if (stored.number_checked == generation_) {
-      if (stored.other_number) found[tag] = *stored.other_number;
-    } else {
-      stored.number_checked = generation_;
-      stored.other_number = std::nullopt;
+  for (std::uint32_t tag : tags)
+    if (auto form = hashtags::other_number(canonical(tag))) {
       forms.push_back(std::move(*form));
       asked.push_back(tag);
     }
-  }
-  if (!forms.empty()) {
-    SpiRows rows = known.read({text_array_datum(std::vector<std::string_view>(forms.begin(), forms.end()))});
-    for (std::uint64_t row = 0; row < rows.size(); ++row) {
-      std::uint32_t tag = asked[static_cast<std::size_t>(rows.integer(row, 1) - 1)];
-      found[tag] = static_cast<std::uint32_t>(rows.integer(row, 2));
-      tags_.at(tag).other_number = found[tag];
-    }
+  std::map<std::uint32_t, std::uint32_t> found;
+  std::vector<std::uint32_t> folded = folded_tags(forms);
+  for (std::size_t i = 0; i < forms.size(); ++i) {
+    auto fresh = fresh_keys_.find(forms[i]);
+    if (fresh != fresh_keys_.end()) found[asked[i]] = fresh->second;
+    if (folded[i] != hashtags::kAnyTag) found[asked[i]] = folded[i];
   }
   for (const auto &entry : found) others.push_back(entry.second);
   load_tags(others);

@@ -1,6 +1,7 @@
 // What a backend keeps of the hashtag model between calls.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <map>
 #include <optional>
@@ -21,6 +22,10 @@ namespace nexus::pg {
 /// The id under which an author is counted: equal for equal user ids, and no user id can be read from it.
 std::int64_t author_of(std::string_view user_id);
 
+/// Two of 128 bits for each hash: sets without a common hash have no common bits in one half most of the time.
+using HashBits = std::array<std::uint64_t, 2>;
+HashBits hash_bits(const std::vector<std::size_t> &hashes);
+
 /// A niche or platform argument, folded; nothing where it is NULL or empty, 22023 where it is too long.
 std::optional<std::string> hashtag_name_arg(FunctionCallInfo fcinfo, int index, const char *name);
 
@@ -31,8 +36,6 @@ struct StoredTag {
   std::vector<std::size_t> parts;  // hashes of its words
   std::uint64_t posts = 0, authors = 0;
   std::int64_t lift_sum = 0, lift_posts = 0;
-  std::int64_t number_checked = -1;  // likewise for the tag's other number
-  std::optional<std::uint32_t> other_number;
   std::int64_t hours_checked = -1;  // likewise for the hours, which are those of weeks from first_week on
   std::int32_t first_week = 0;
   std::map<std::int32_t, std::int64_t> hours;
@@ -67,8 +70,9 @@ class HashtagStore {
   void load_tags(const std::vector<std::uint32_t> &tags);
   std::uint64_t tag_posts(std::uint32_t tag) const;
   const std::string &canonical(std::uint32_t tag) const;
-  /// The share of the tag's words (of climate_action: climate, action) that are among the given hashes, sorted.
-  double spelt(std::uint32_t tag, const std::vector<std::size_t> &words) const;
+  /// The share of the tag's words (of climate_action: climate, action) that are among the given hashes, sorted, with
+  /// their hash_bits().
+  double spelt(std::uint32_t tag, const std::vector<std::size_t> &words, const HashBits &bits) const;
   /// The most used spelling, and the sum of lifts with their number, with what is not folded.
   std::string display(std::uint32_t tag);
   std::pair<std::int64_t, std::int64_t> lift(std::uint32_t tag) const;
@@ -100,11 +104,19 @@ class HashtagStore {
     std::vector<hashtags::TagCount> tags;
     std::optional<std::uint32_t> spelt;  // the tag whose canonical form is the word
     bool has_postings = false;
-    std::vector<hashtags::Posting> postings;
+    hashtags::PostingList postings;
     // The waiting posts' counts, packed alike; valid while fresh_posts is the number of waiting posts.
     std::uint64_t fresh_posts = 0;
     std::vector<hashtags::TagCount> fresh_tags, gone_tags;
   };
+
+  /// What every candidate is asked for, side by side.
+  struct TagGist {
+    std::int64_t checked = -1;  // as in StoredTag
+    std::uint64_t posts = 0;
+    HashBits parts{};  // of its words
+  };
+  static constexpr std::uint32_t kGists = std::uint32_t{1} << 20;
 
   struct StoredPost {
     std::vector<std::uint32_t> tags;
@@ -121,12 +133,20 @@ class HashtagStore {
   bool read_retractions(const SpiRows &rows, std::int64_t own_xact, bool &known);
   void load_authors(const std::vector<std::uint32_t> &tags);
   TagUse merged_use(std::uint32_t tag) const;
+  /// The number of each name that a folded tag has, kAnyTag for the others.
+  std::vector<std::uint32_t> folded_tags(const std::vector<std::string> &names);
 
   std::int64_t relation_ = 0, generation_ = -1;
   std::uint64_t posts_ = 0, length_sum_ = 0;
   std::size_t memory_ = 0;  // bytes, roughly
   std::unordered_map<std::string, StoredFeature> features_;
   std::unordered_map<std::uint32_t, StoredTag> tags_;
+  struct StoredName {
+    std::int64_t checked = -1;  // as in StoredTag
+    std::uint32_t tag = hashtags::kAnyTag;
+  };
+  std::unordered_map<std::string, StoredName> names_;
+  std::vector<TagGist> gists_;  // by tag number, below kGists
   std::unordered_map<std::uint64_t, StoredPost> post_tags_;
   bool post_tags_may_be_undone_ = false;
 

@@ -51,13 +51,8 @@ struct Ranked {
 /// A candidate while there are thousands of them.
 struct Light {
   const Candidate *candidate;
-  const std::string *canonical;
   double base, affinity;
 };
-
-bool worse(const Light &a, const Light &b) {
-  return a.base != b.base ? a.base < b.base : *a.canonical > *b.canonical;
-}
 
 // The median impressions of the author's latest 50 posts, or else of the latest 500 on the platform.
 std::optional<double> reach_of(const Request &request) {
@@ -188,6 +183,7 @@ std::vector<Candidate> find_candidates(HashtagStore &store, const Request &reque
                                        Model &model, Interrupt &poll) {
   hashtags::Limits limits;
   limits.max_postings = static_cast<std::uint64_t>(hashtag_max_postings);
+  if (!request.niche) limits.considered = limits.neighbours;
   std::vector<std::string> keys;
   for (const hashtags::Term &term : request.draft.terms)
     keys.push_back(hashtags::feature_key(hashtags::kWord, term.word));
@@ -227,8 +223,9 @@ std::vector<Candidate> find_candidates(HashtagStore &store, const Request &reque
   std::vector<std::size_t> spelt;
   for (const hashtags::Term &term : request.draft.terms) spelt.push_back(std::hash<std::string_view>()(term.word));
   std::sort(spelt.begin(), spelt.end());
+  HashBits bits = hash_bits(spelt);
   return relevance.candidates([&](std::uint32_t tag) { return store.tag_posts(tag); },
-                              [&](std::uint32_t tag) { return store.spelt(tag, spelt); });
+                              [&](std::uint32_t tag) { return store.spelt(tag, spelt, bits); });
 }
 
 // Brings each candidate to the form in which it is shown. The user's own tags and the niche's seeds stay as they are; a
@@ -255,38 +252,52 @@ void fold_numbers(HashtagStore &store, const hashtags::Affinity &affinity, std::
 std::vector<Ranked> rank(HashtagStore &store, const Request &request, const hashtags::Affinity &affinity,
                          const std::vector<Candidate> &candidates, std::int32_t first_hour, Interrupt &poll) {
   hashtags::ScoreWeights weights;
-  std::vector<Light> heap;
+  std::vector<Light> lights;
   std::vector<Ranked> ranked;
-  heap.reserve(candidates.size());
+  lights.reserve(candidates.size());
   for (const Candidate &candidate : candidates) {
-    Light entry{&candidate, &store.canonical(candidate.tag), candidate.relevance, affinity.value(candidate.tag)};
+    Light entry{&candidate, candidate.relevance, affinity.value(candidate.tag)};
     entry.base += weights.affinity * entry.affinity;
-    if (entry.base > 0 && !entry.canonical->empty()) heap.push_back(entry);
+    if (entry.base > 0) lights.push_back(entry);
   }
-  // Thousands of candidates, some hundred wanted: a heap gives the best first without sorting the rest.
-  std::make_heap(heap.begin(), heap.end(), worse);
   std::size_t wanted = std::max(kRanked, 2 * request.count);
+  // Thousands of candidates, some hundred wanted: the best are set apart by their value, names decide among these only.
+  std::size_t looked_at = 0, sorted = 0;
+  auto next_best = [&]() -> const Light & {
+    if (looked_at == sorted) {
+      auto begin = lights.begin() + static_cast<std::ptrdiff_t>(sorted);
+      auto last =
+          begin + static_cast<std::ptrdiff_t>(std::min(std::max(2 * wanted, sorted), lights.size() - sorted) - 1);
+      std::nth_element(begin, last, lights.end(), [](const Light &a, const Light &b) { return a.base > b.base; });
+      auto end = std::partition(last + 1, lights.end(), [&](const Light &entry) { return entry.base == last->base; });
+      std::sort(begin, end, [&store](const Light &a, const Light &b) {
+        return a.base != b.base ? a.base > b.base
+                                : store.canonical(a.candidate->tag) < store.canonical(b.candidate->tag);
+      });
+      sorted = static_cast<std::size_t>(end - lights.begin());
+    }
+    return lights[looked_at++];
+  };
   auto least = static_cast<std::uint64_t>(hashtag_min_authors);
   std::set<std::string> excluded = with_other_forms(store, request.excluded);
   std::set<std::uint32_t> taken;  // two forms may come to one tag
-  while (!heap.empty() && ranked.size() < wanted) {
+  while (looked_at < lights.size() && ranked.size() < wanted) {
     std::vector<Ranked> next;
-    while (!heap.empty() && next.size() < wanted - ranked.size()) {
+    while (looked_at < lights.size() && next.size() < wanted - ranked.size()) {
       poll.poll();
-      std::pop_heap(heap.begin(), heap.end(), worse);
-      const Light &light = heap.back();
+      const Light &light = next_best();
       const Candidate &candidate = *light.candidate;
+      const std::string &canonical = store.canonical(candidate.tag);
       bool own = affinity.use(candidate.tag).uses > 0;
-      if (excluded.count(*light.canonical) == 0 &&
+      if (!canonical.empty() && excluded.count(canonical) == 0 &&
           (own || candidate.seed || store.most_authors(candidate.tag) >= least)) {
         Ranked entry;
         entry.candidate = candidate;
-        entry.canonical = light.canonical;
+        entry.canonical = &canonical;
         entry.base = light.base;
         entry.affinity = light.affinity;
         next.push_back(std::move(entry));
       }
-      heap.pop_back();
     }
     fold_numbers(store, affinity, next);
     std::vector<std::uint32_t> tags;

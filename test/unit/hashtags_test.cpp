@@ -2,6 +2,10 @@
 
 #include <algorithm>
 #include <cmath>
+#include <map>
+#include <numeric>
+#include <random>
+#include <set>
 
 #include "core/error.hpp"
 #include "core/hashtags/batch.hpp"
@@ -115,6 +119,31 @@ TEST(HashtagBlocks, DamageIsRefused) {
             "XX001");  // out of order
 }
 
+TEST(HashtagBlocks, PostingListsHoldWhatBlocksHold) {
+  std::vector<Posting> postings{{5, 1, 0}, {6, 15, 4095}, {7, 16, 10}, {9, 1, 4096}, {std::uint64_t{1} << 40, 2, 3}};
+  PostingList list;
+  list.append(encode_postings({postings.begin(), postings.begin() + 2}));
+  list.append(encode_postings({postings.begin() + 2, postings.end()}));
+  std::vector<Posting> seen;
+  list.for_each([&](std::uint64_t post, std::uint32_t count, std::uint32_t length) {
+    seen.push_back({post, count, length});
+  });
+  EXPECT_EQ(seen, postings);
+  EXPECT_EQ(list.first(), 5u);
+  EXPECT_EQ(list.last(), std::uint64_t{1} << 40);
+  EXPECT_EQ(list.most_uses(), 16u);
+  EXPECT_EQ(list.fewest_words(), 0u);
+  std::size_t cursor = 0;
+  for (const Posting &posting : postings) EXPECT_EQ(list.find(posting.post, cursor), posting);
+  for (std::uint64_t missing : {std::uint64_t{4}, std::uint64_t{8}, std::uint64_t{10}, ~std::uint64_t{0}}) {
+    cursor = 0;
+    EXPECT_FALSE(list.find(missing, cursor)) << missing;
+  }
+  EXPECT_EQ(sqlstate_of([&] { list.append(encode_postings({{9, 1, 1}})); }), "XX001");
+  cursor = 0;
+  EXPECT_FALSE(PostingList().find(1, cursor));
+}
+
 TEST(HashtagBlocks, MergeSums) {
   EXPECT_EQ(merge_tag_counts({{1, 2}, {3, 1}}, {{1, 1}, {4, 1}}), (std::vector<TagCount>{{1, 3}, {3, 1}, {4, 1}}));
   EXPECT_EQ(merge_tag_counts({}, {{4, 1}}), (std::vector<TagCount>{{4, 1}}));
@@ -195,6 +224,75 @@ TEST(HashtagRelevance, DoesNotDependOnTheDivision) {
       EXPECT_EQ(divided[i].voters, whole[i].voters);
     }
   }
+}
+
+// The search that skips what cannot matter finds what the plain sums over all postings find, to the last bit, however
+// the postings are kept.
+TEST(HashtagRelevance, SimilarPostsAreThoseOfAllSums) {
+  std::mt19937_64 random(5);
+  std::size_t searches = 0;
+  for (int round = 0; round < 60; ++round) {
+    constexpr std::uint64_t kPosts = 3000;
+    std::uint64_t apart = round % 3 == 0 ? std::uint64_t{1} << 33 : 1;  // numbers too far apart for an array
+    std::size_t count = 1 + random() % 8;
+    std::vector<std::vector<Posting>> folded(count), waiting(count);
+    std::vector<PostingList> packed(count);
+    std::vector<Feature> words(count);
+    std::vector<std::uint32_t> lengths(kPosts + 1);
+    for (auto &length : lengths) length = static_cast<std::uint32_t>(3 + random() % 30);
+    std::set<std::uint64_t> gone;
+    for (std::uint64_t post = 1; post <= kPosts; ++post)
+      if (round % 2 == 1 && random() % 50 == 0) gone.insert(post * apart);
+    for (std::size_t w = 0; w < count; ++w) {
+      std::uint64_t every = 1 + random() % (w % 3 == 0 ? 400 : 12);
+      for (std::uint64_t post = 1; post <= kPosts; ++post)
+        if (random() % every == 0)
+          (post > kPosts - 300 ? waiting : folded)[w].push_back(
+              {post * apart, static_cast<std::uint32_t>(1 + random() % 10 / 9), lengths[post]});
+      words[w].base.posts = folded[w].size();
+      words[w].fresh.posts = waiting[w].size();
+      words[w].fresh.postings = &waiting[w];
+      packed[w].append(encode_postings(folded[w]));
+      words[w].base.packed = &packed[w];
+    }
+    Corpus corpus{kPosts, kPosts * 18};
+    Limits limits;
+    limits.frequent = 1;
+    limits.considered = 1 + random() % 60;
+    std::vector<std::size_t> order(count);
+    std::iota(order.begin(), order.end(), 0);
+    std::stable_sort(order.begin(), order.end(),
+                     [&](std::size_t a, std::size_t b) { return words[a].posts() < words[b].posts(); });
+    std::map<std::uint64_t, double> sums;
+    for (std::size_t w : order) {
+      auto df = static_cast<double>(words[w].posts());
+      double idf = std::log(1 + (static_cast<double>(kPosts) - df + 0.5) / (df + 0.5));
+      for (const auto *list : {&folded[w], &waiting[w]})
+        for (const Posting &posting : *list)
+          if (gone.count(posting.post) == 0)
+            sums[posting.post] +=
+                idf * posting.count * 2.2 / (posting.count + 1.2 * (0.25 + 0.75 * posting.length / 18.0));
+    }
+    std::vector<Neighbour> all;
+    for (auto [post, score] : sums) all.push_back({post, score});
+    std::stable_sort(all.begin(), all.end(), [](const auto &a, const auto &b) { return a.score > b.score; });
+    auto found = similar_posts(corpus, words, limits, nexus::Interrupt(), gone);
+    ASSERT_EQ(found.size(), std::min(all.size(), limits.considered));
+    for (std::size_t i = 0; i < found.size(); ++i) EXPECT_NEAR(found[i].score, all[i].score, 1e-9) << round << " " << i;
+    for (std::size_t w = 0; w < count; ++w) {  // and the same bits from plain lists
+      folded[w].insert(folded[w].end(), waiting[w].begin(), waiting[w].end());
+      words[w].base = {folded[w].size(), nullptr, &folded[w]};
+      words[w].fresh = {};
+    }
+    auto plain = similar_posts(corpus, words, limits, nexus::Interrupt(), gone);
+    ASSERT_EQ(plain.size(), found.size());
+    for (std::size_t i = 0; i < found.size(); ++i) {
+      EXPECT_EQ(plain[i].post, found[i].post);
+      EXPECT_EQ(plain[i].score, found[i].score);
+      ++searches;
+    }
+  }
+  EXPECT_GT(searches, 500u);
 }
 
 TEST(HashtagRelevance, VotesSumToOneAndKnownValue) {

@@ -1,5 +1,6 @@
 #include "core/hashtags/blocks.hpp"
 
+#include <algorithm>
 #include <limits>
 
 #include "core/error.hpp"
@@ -118,6 +119,74 @@ std::vector<Posting> decode_postings(std::string_view block) {
     postings.push_back({post, count, reader.small()});
   }
   return postings;
+}
+
+void PostingList::append(std::string_view block) {
+  Reader reader(block);
+  std::uint64_t post = 0;
+  for (bool begins = true; !reader.at_end(); begins = false) {
+    post = reader.next(post, begins, std::numeric_limits<std::uint64_t>::max());
+    if (begins && !empty() && post <= last()) damaged("blocks of postings overlap");
+    std::uint32_t count = reader.small();
+    add({post, count, reader.small()});
+  }
+}
+
+void PostingList::add(const Posting &posting) {
+  if (empty()) first_ = posting.post;
+  most_uses_ = std::max(most_uses_, posting.count);
+  fewest_words_ = std::min(fewest_words_, posting.length);
+  std::uint64_t offset = posting.post - first_;
+  if (offset > std::numeric_limits<std::uint32_t>::max()) {
+    far_.push_back(posting);
+    return;
+  }
+  offsets_.push_back(static_cast<std::uint32_t>(offset));
+  if (posting.count == 0 || posting.count > 15 || posting.length > kMostWords) {
+    shapes_.push_back(kWide);
+    wide_.push_back(posting);
+  } else {
+    shapes_.push_back(static_cast<std::uint16_t>(posting.count << 12 | posting.length));
+  }
+}
+
+std::optional<Posting> PostingList::find_in(const std::vector<Posting> &postings, std::uint64_t post) const {
+  auto found = std::lower_bound(postings.begin(), postings.end(), post,
+                                [](const Posting &entry, std::uint64_t key) { return entry.post < key; });
+  if (found == postings.end() || found->post != post) return std::nullopt;
+  return *found;
+}
+
+std::optional<Posting> PostingList::find(std::uint64_t post, std::size_t &cursor) const {
+  if (post < first_) return std::nullopt;
+  if (post - first_ > std::numeric_limits<std::uint32_t>::max()) return find_in(far_, post);
+  auto offset = static_cast<std::uint32_t>(post - first_);
+  // Steps that double, then halves: near the cursor is where it is most of the time.
+  std::size_t step = 1, end = cursor;
+  while (end < offsets_.size() && offsets_[end] < offset) {
+    cursor = end;
+    end += step;
+    step *= 2;
+  }
+  auto limit = offsets_.begin() + static_cast<std::ptrdiff_t>(std::min(end + 1, offsets_.size()));
+  auto found = std::lower_bound(offsets_.begin() + static_cast<std::ptrdiff_t>(cursor), limit, offset);
+  cursor = static_cast<std::size_t>(found - offsets_.begin());
+  if (found == offsets_.end() || *found != offset) return std::nullopt;
+  std::uint16_t shape = shapes_[cursor];
+  if (shape == kWide) return find_in(wide_, post);
+  return Posting{post, std::uint32_t{shape} >> 12, shape & std::uint32_t{kMostWords}};
+}
+
+std::size_t PostingList::bytes() const {
+  return offsets_.capacity() * sizeof(std::uint32_t) + shapes_.capacity() * sizeof(std::uint16_t) +
+         (wide_.capacity() + far_.capacity()) * sizeof(Posting);
+}
+
+void PostingList::shrink_to_fit() {
+  offsets_.shrink_to_fit();
+  shapes_.shrink_to_fit();
+  wide_.shrink_to_fit();
+  far_.shrink_to_fit();
 }
 
 std::string encode_terms(const std::vector<Term> &terms) {

@@ -1,7 +1,9 @@
 #include "core/hashtags/relevance.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
+#include <functional>
 #include <limits>
 #include <numeric>
 
@@ -64,6 +66,41 @@ class PostScores {
     double &sum = scores_[post - first_];
     if (sum == 0) touched_.push_back(static_cast<std::uint32_t>(post - first_));
     sum += score;
+  }
+
+  std::size_t size() const { return touched_.size() + sparse_.size(); }
+
+  /// The so many-th largest sum, or 0 where there are fewer.
+  double largest(std::size_t place) const {
+    if (place == 0 || place > size()) return 0;
+    std::vector<double> sums;
+    sums.reserve(size());
+    for (const auto &entry : sparse_) sums.push_back(entry.second);
+    for (std::uint32_t at : touched_) sums.push_back(scores_[at]);
+    auto wanted = sums.begin() + static_cast<std::ptrdiff_t>(place - 1);
+    std::nth_element(sums.begin(), wanted, sums.end(), std::greater<>());
+    return *wanted;
+  }
+
+  /// Adds to a post that has a sum already.
+  void add_if_known(std::uint64_t post, double score) {
+    if (post - first_ >= span_) {
+      auto found = sparse_.find(post);
+      if (found != sparse_.end()) found->second += score;
+      return;
+    }
+    double &sum = scores_[post - first_];
+    if (sum != 0) sum += score;
+  }
+
+  /// The posts of at least this sum, in no order.
+  std::vector<Neighbour> from(double sum) const {
+    std::vector<Neighbour> posts;
+    for (const auto &[post, score] : sparse_)
+      if (score >= sum) posts.push_back({post, score});
+    for (std::uint32_t at : touched_)
+      if (scores_[at] >= sum) posts.push_back({first_ + at, scores_[at]});
+    return posts;
   }
 
   std::vector<Neighbour> best(std::size_t count) const {
@@ -142,33 +179,130 @@ double word_weight(const Corpus &corpus, std::uint64_t posts) {
   return std::log(static_cast<double>(corpus.posts) / static_cast<double>(posts) + 1);
 }
 
+namespace {
+
+/// A word as similar_posts looks at it.
+struct Query {
+  const Feature *word;
+  double idf;
+  double most;  // no posting adds more
+};
+
+/// BM25's factor for a posting, without idf. Most words stand in a post once: those factors come from a table.
+class Bm25 {
+ public:
+  explicit Bm25(const Corpus &corpus)
+      : fixed_(kK1 * (1 - kB)),
+        by_length_(kK1 * kB * static_cast<double>(corpus.posts) /
+                   std::max(1.0, static_cast<double>(corpus.length_sum))) {
+    for (std::size_t length = 0; length < once_.size(); ++length)
+      once_[length] = factor(1, static_cast<std::uint32_t>(length));
+  }
+  double operator()(std::uint32_t count, std::uint32_t length) const {
+    return count == 1 && length < once_.size() ? once_[length] : factor(count, length);
+  }
+
+ private:
+  double factor(std::uint32_t count, std::uint32_t length) const {
+    return count * (kK1 + 1) / (count + fixed_ + by_length_ * length);
+  }
+  double fixed_, by_length_;
+  std::array<double, 64> once_;
+};
+
+/// Calls `use(post, count, length)` for each posting of a share.
+template <class Use>
+void for_each_posting(const Share &share, Use &&use) {
+  if (share.packed != nullptr) share.packed->for_each(use);
+  if (share.postings != nullptr)
+    for (const Posting &posting : *share.postings) use(posting.post, posting.count, posting.length);
+}
+
+double most_of(const Share &share, const Bm25 &bm25) {
+  double most = 0;
+  if (share.packed != nullptr && !share.packed->empty())
+    most = bm25(share.packed->most_uses(), share.packed->fewest_words());
+  if (share.postings != nullptr)
+    for (const Posting &posting : *share.postings) most = std::max(most, bm25(posting.count, posting.length));
+  return most;
+}
+
+/// Adds a word to the posts that it stands in; these ascend.
+void add_to(std::vector<Neighbour> &posts, const Query &query, const Bm25 &bm25, Interrupt &interrupt) {
+  for (const Share *share : {&query.word->base, &query.word->fresh}) {
+    if (share->packed != nullptr) {
+      std::size_t cursor = 0;
+      for (Neighbour &post : posts) {
+        interrupt.poll();
+        if (auto found = share->packed->find(post.post, cursor))
+          post.score += query.idf * bm25(found->count, found->length);
+      }
+    }
+    if (share->postings == nullptr) continue;
+    auto at = share->postings->begin();
+    for (Neighbour &post : posts) {
+      interrupt.poll();
+      at = std::lower_bound(at, share->postings->end(), post.post,
+                            [](const Posting &posting, std::uint64_t key) { return posting.post < key; });
+      if (at != share->postings->end() && at->post == post.post) post.score += query.idf * bm25(at->count, at->length);
+    }
+  }
+}
+
+}  // namespace
+
 std::vector<Neighbour> similar_posts(const Corpus &corpus, const std::vector<Feature> &words, const Limits &limits,
                                      Interrupt interrupt, const std::set<std::uint64_t> &gone) {
   std::uint64_t first = std::numeric_limits<std::uint64_t>::max(), last = 0;
+  Bm25 bm25(corpus);
+  std::vector<Query> queries;
+  double left = 0;  // what the words not yet added may bring a post
   for (const Feature &word : words) {
     if (!tells_posts_apart(corpus, word.posts(), limits)) continue;
     for (const Share *share : {&word.base, &word.fresh}) {
+      if (share->packed != nullptr && !share->packed->empty()) {
+        first = std::min(first, share->packed->first());
+        last = std::max(last, share->packed->last());
+      }
       if (share->postings == nullptr || share->postings->empty()) continue;
       first = std::min(first, share->postings->front().post);
       last = std::max(last, share->postings->back().post);
     }
-  }
-  if (first > last) return {};
-  PostScores scores(first, last);
-  double average = std::max(1.0, static_cast<double>(corpus.length_sum)) / static_cast<double>(corpus.posts);
-  for (const Feature &word : words) {
-    if (!tells_posts_apart(corpus, word.posts(), limits)) continue;
     auto df = static_cast<double>(word.posts());
     double idf = std::log(1 + (static_cast<double>(corpus.posts) - df + 0.5) / (df + 0.5));
-    for (const Share *share : {&word.base, &word.fresh}) {
-      if (share->postings == nullptr) continue;
-      for (const Posting &posting : *share->postings) {
-        interrupt.poll();
-        if (!gone.empty() && gone.count(posting.post) != 0) continue;
-        double count = posting.count;
-        scores.add(posting.post, idf * count * (kK1 + 1) / (count + kK1 * (1 - kB + kB * posting.length / average)));
+    queries.push_back({&word, idf, idf * std::max(most_of(word.base, bm25), most_of(word.fresh, bm25))});
+    left += queries.back().most;
+  }
+  if (first > last) return {};
+  std::stable_sort(queries.begin(), queries.end(),
+                   [](const Query &a, const Query &b) { return a.word->posts() < b.word->posts(); });
+  constexpr double kSlack = 1e-9;  // more than rounding may amount to
+  PostScores scores(first, last);
+  bool closed = false;  // no further post can come among the best
+  for (auto query = queries.begin(); query != queries.end(); ++query) {
+    std::uint64_t length = query->word->posts();
+    double enough = length > scores.size() / 4 ? scores.largest(limits.considered) - kSlack : 0;  // else not worth it
+    if (enough > left) {
+      closed = true;
+      std::vector<Neighbour> posts = scores.from(enough - left);
+      if (posts.size() < length / 8) {
+        std::sort(posts.begin(), posts.end(), [](const Neighbour &a, const Neighbour &b) { return a.post < b.post; });
+        for (; query != queries.end(); ++query) add_to(posts, *query, bm25, interrupt);
+        Best best(limits.considered);
+        for (const Neighbour &post : posts) best.add(post);
+        return best.sorted();
       }
     }
+    for (const Share *share : {&query->word->base, &query->word->fresh})
+      for_each_posting(*share, [&](std::uint64_t post, std::uint32_t count, std::uint32_t words_of_post) {
+        interrupt.poll();
+        double score = query->idf * bm25(count, words_of_post);
+        if (closed)
+          scores.add_if_known(post, score);
+        else if (gone.empty() || gone.count(post) == 0)
+          scores.add(post, score);
+      });
+    left -= query->most;
   }
   return scores.best(limits.considered);
 }
@@ -182,6 +316,17 @@ std::vector<Neighbour> nearest_in_niche(std::vector<Neighbour> posts, const Limi
   return posts;
 }
 
+Candidate &Relevance::at(std::uint32_t tag) {
+  if (tag < kDense && tag >= places_.size()) places_.resize(std::max<std::size_t>(tag + 1, 2 * places_.size()));
+  std::uint32_t &place = tag < kDense ? places_[tag] : further_[tag];
+  if (place == 0) {
+    candidates_.emplace_back();
+    candidates_.back().tag = tag;
+    place = static_cast<std::uint32_t>(candidates_.size());
+  }
+  return candidates_[place - 1];
+}
+
 void Relevance::vote(const std::vector<Neighbour> &neighbours, const TagsOf &tags_of) {
   double total = 0;
   for (const Neighbour &neighbour : neighbours)
@@ -190,7 +335,7 @@ void Relevance::vote(const std::vector<Neighbour> &neighbours, const TagsOf &tag
   for (const Neighbour &neighbour : neighbours) {
     double vote = neighbour.score * neighbour.score / total;
     for (std::uint32_t tag : tags_of(neighbour.post)) {
-      Candidate &candidate = candidates_[tag];
+      Candidate &candidate = at(tag);
       candidate.similar += vote;
       ++candidate.voters;
     }
@@ -206,52 +351,48 @@ void Relevance::add_words(const Corpus &corpus, const std::vector<Feature> &word
     double factor = i * i / std::sqrt(static_cast<double>(word.posts()) + 1.5);
     for_each_tag(word, [&](std::uint32_t tag, std::uint32_t posts) {
       interrupt.poll();
-      candidates_[tag].words += factor * posts;
+      at(tag).words += factor * posts;
     });
   }
 }
 
 void Relevance::add_niche(const Feature &niche) {
   for_each_tag(niche, [&](std::uint32_t tag, std::uint32_t posts) {
-    candidates_[tag].niche = posts / (static_cast<double>(niche.posts()) + 5);
+    at(tag).niche = posts / (static_cast<double>(niche.posts()) + 5);
   });
 }
 
 void Relevance::add_seed(const Feature &niche, std::uint32_t tag) {
-  Candidate &candidate = candidates_[tag];
+  Candidate &candidate = at(tag);
   candidate.seed = true;
   candidate.niche = (static_cast<double>(niche.posts_with(tag)) + 5) / (static_cast<double>(niche.posts()) + 5);
 }
 
 void Relevance::add_platform(const Feature &platform) {
   for_each_tag(platform, [&](std::uint32_t tag, std::uint32_t posts) {
-    candidates_[tag].platform = posts / (static_cast<double>(platform.posts()) + 5);
+    at(tag).platform = posts / (static_cast<double>(platform.posts()) + 5);
   });
 }
 
 std::vector<std::uint32_t> Relevance::tags() const {
   std::vector<std::uint32_t> tags;
   tags.reserve(candidates_.size());
-  for (const auto &entry : candidates_) tags.push_back(entry.first);
+  for (const Candidate &entry : candidates_) tags.push_back(entry.tag);
   return tags;
 }
 
 std::vector<Candidate> Relevance::candidates(const PostsOf &posts_of, const SpeltOf &spelt_of) const {
-  std::vector<Candidate> all;
-  all.reserve(candidates_.size());
-  for (const auto &[tag, parts] : candidates_) {
-    Candidate candidate = parts;
-    candidate.tag = tag;
-    auto posts = static_cast<double>(posts_of(tag));
+  std::vector<Candidate> all = candidates_;
+  for (Candidate &candidate : all) {
+    auto posts = static_cast<double>(posts_of(candidate.tag));
     if (word_weight_ > 0) candidate.words /= word_weight_ * std::sqrt(posts + 3);
-    candidate.spelt = spelt_of(tag);
+    candidate.spelt = spelt_of(candidate.tag);
     double known = candidate.seed ? posts + 5 : posts;
     candidate.relevance =
         known / (known + 1) *
         (weights_.similar * std::sqrt(candidate.similar) + weights_.words * std::sqrt(candidate.words) +
          weights_.niche * std::sqrt(candidate.niche) + weights_.spelt * candidate.spelt +
          weights_.joined * candidate.joined + weights_.platform * std::sqrt(candidate.platform));
-    all.push_back(candidate);
   }
   return all;
 }

@@ -27,6 +27,7 @@ struct Share {
   std::uint64_t posts = 0;
   const std::vector<TagCount> *tags = nullptr;     // ascending
   const std::vector<Posting> *postings = nullptr;  // ascending
+  const PostingList *packed = nullptr;             // in place of postings
 };
 
 /// A word of the draft with its counts: base and fresh without gone. The result does not depend on how they are
@@ -81,8 +82,10 @@ std::vector<bool> affordable_words(const std::vector<Feature> &words, const Limi
 bool tells_posts_apart(const Corpus &corpus, std::uint64_t posts, const Limits &limits);
 
 /// The `limits.considered` posts most like the draft by BM25 (k1 = 1.2, b = 0.75, idf = ln(1 + (N - df + 0.5) / (df +
-/// 0.5))), best first, equal scores by post number. `words` sorted by name: the order of addition, and with it the last
-/// bit, is fixed. Posts in `gone` are passed over.
+/// 0.5))), best first, equal scores by post number. A post's words are added from the rarest on, equal counts in the
+/// order of `words`: the last bit is fixed. Once the words that are left cannot bring a post that has none of the rarer
+/// ones among the best, only posts that still may come there are looked up in their lists (MaxScore); the result is the
+/// same. Posts in `gone` are passed over.
 std::vector<Neighbour> similar_posts(const Corpus &corpus, const std::vector<Feature> &words, const Limits &limits,
                                      Interrupt interrupt = Interrupt(), const std::set<std::uint64_t> &gone = {});
 
@@ -104,6 +107,8 @@ class Relevance {
   using SpeltOf = std::function<double(std::uint32_t tag)>;
 
   explicit Relevance(Weights weights = Weights()) : weights_(weights) {}
+  Relevance(const Relevance &) = delete;
+  Relevance &operator=(const Relevance &) = delete;
 
   /// Similar posts: each votes with its squared score for its tags; the votes for all tags sum to 1.
   void vote(const std::vector<Neighbour> &neighbours, const TagsOf &tags_of);
@@ -120,10 +125,10 @@ class Relevance {
   void add_platform(const Feature &platform);
 
   /// A tag that is spelt in the text by several words.
-  void add_joined(std::uint32_t tag) { candidates_[tag].joined = 1; }
+  void add_joined(std::uint32_t tag) { at(tag).joined = 1; }
 
   /// A tag that the caller wants judged though nothing of the text speaks for it.
-  void add(std::uint32_t tag) { candidates_[tag]; }
+  void add(std::uint32_t tag) { at(tag); }
 
   /// The tags found, in no order, with `relevance` the weighted sum of the square roots of the parts, times
   /// c / (c + 1) for a tag of c posts: what a single post did is weak evidence. A root lets several weak parts that
@@ -132,9 +137,15 @@ class Relevance {
   std::vector<std::uint32_t> tags() const;
 
  private:
+  static constexpr std::uint32_t kDense = std::uint32_t{1} << 20;
+
+  Candidate &at(std::uint32_t tag);
+
   Weights weights_;
-  std::unordered_map<std::uint32_t, Candidate> candidates_;
-  double word_weight_ = 0;  // the sum of i^2
+  std::vector<Candidate> candidates_;
+  std::vector<std::uint32_t> places_;                         // by tag: 1 + place in candidates_, or 0
+  std::unordered_map<std::uint32_t, std::uint32_t> further_;  // the same for tags from kDense on
+  double word_weight_ = 0;                                    // the sum of i^2
 };
 
 /// The weight of a word, ln(N / df + 1).
