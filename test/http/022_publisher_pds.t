@@ -11,7 +11,7 @@ use Time::HiRes qw(sleep time);
 use NexusTest qw(start_node deploy root);
 use NexusPublisher qw(platforms fault_proxy http_json fault key_file seed_posts wait_for);
 
-my $work = root() . '/.run/npm-pds';
+my $work = root() . '/.run/npm/pds';
 make_path($work);
 copy($_, $work) || die "$_: $!" for glob(root() . '/test/publisher/pds/*');
 # better-sqlite3 is compiled: Debian's Node brings its headers along
