@@ -6,6 +6,7 @@
 #include <string>
 
 #include "core/text/graphemes.hpp"
+#include "core/text/normalize.hpp"
 #include "core/text/punycode.hpp"
 #include "core/text/unicode.hpp"
 
@@ -120,6 +121,24 @@ TEST(TextStats, MastodonLengthBesideOtherScripts) {
       std::string placeholder = std::string(before) + " xxxxxxxxxxxxxxxxxxxxxxx" + after;
       EXPECT_EQ(text_stats(link).mastodon_length, text_stats(placeholder).graphemes) << link;
     }
+}
+
+// Whatever NFC does to a text, X weighs the result: marks in and out of order, letters that compose and that come
+// apart.
+TEST(TextStats, WeighsNfc) {
+  const char *pieces[] = {"a",      "e",      "क",      "ज",      "\u0301", "\u0323", "\u093C", "\u094D",
+                          "\u095B", "\u09DC", "\u212B", "\u1100", "\u1161", "\u11A8", "가",     "1",
+                          "\uFE0F", "\u20E3", "👍",      "🏽",   " ",      "#",      "日",     "é",
+                          "\u0344", "\u0F71", "\u0F72", "\u200D", "x.com",  " .",     "\u0340", "\u037E",
+                          "🇩",      "🇪",      "❤",      "\u0345", "\u0308", "\u1E0D", "\u0307", "\uFB1D"};
+  std::mt19937 random(11);
+  for (int round = 0; round < 20000; ++round) {
+    std::string text;
+    for (unsigned i = 0, size = 1 + random() % 8; i < size; ++i) text += pieces[random() % std::size(pieces)];
+    std::string composed = nexus::text::nfc(text);
+    EXPECT_EQ(text_stats(text).x_weight, text_stats(composed).x_weight) << text;
+    EXPECT_EQ(nexus::text::nfc(composed), composed) << text;
+  }
 }
 
 TEST(Punycode, LabelSize) {

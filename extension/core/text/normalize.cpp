@@ -24,17 +24,38 @@ int combining_class(utf8proc_int32_t code) {
 }
 
 /// Combining marks in canonical order. (utf8proc's own ordering takes quadratic time on long runs of them.)
-void order_marks(std::vector<utf8proc_int32_t> &points) {
+void order_marks(utf8proc_int32_t *at, utf8proc_int32_t *last) {
   auto before = [](auto a, auto b) { return combining_class(a) < combining_class(b); };
-  for (auto at = points.begin(); at != points.end();) {
+  while (at != last) {
     if (combining_class(*at) == 0) {
       ++at;
       continue;
     }
-    auto end = std::find_if(at, points.end(), [](auto code) { return combining_class(code) == 0; });
+    auto *end = std::find_if(at, last, [](auto code) { return combining_class(code) == 0; });
     if (!std::is_sorted(at, end, before)) std::stable_sort(at, end, before);
     at = end;
   }
+}
+
+/// Decomposes one character into `parts`, which has room for kLongestDecomposition, and steps behind it.
+std::size_t decompose(std::string_view utf8, std::size_t &at, utf8proc_option_t flags, utf8proc_int32_t *parts) {
+  utf8proc_int32_t code = 0;
+  int last_class = 0;
+  auto step = utf8proc_iterate(reinterpret_cast<const utf8proc_uint8_t *>(utf8.data() + at),
+                               static_cast<utf8proc_ssize_t>(utf8.size() - at), &code);
+  auto count = step < 0 ? step : utf8proc_decompose_char(code, parts, kLongestDecomposition, flags, &last_class);
+  if (count < 0 || count > kLongestDecomposition)
+    throw Error("22021", std::string("text cannot be normalised: ") + utf8proc_errmsg(count));
+  at += static_cast<std::size_t>(step);
+  return static_cast<std::size_t>(count);
+}
+
+/// Composes what has been decomposed, `points[0]` to `points[count - 1]`, and appends it to `result`.
+void compose(utf8proc_int32_t *points, std::size_t count, utf8proc_option_t flags, std::string &result) {
+  order_marks(points, points + count);
+  auto size = utf8proc_normalize_utf32(points, static_cast<utf8proc_ssize_t>(count), flags);
+  if (size < 0) throw Error("22021", std::string("text cannot be normalised: ") + utf8proc_errmsg(size));
+  for (utf8proc_ssize_t i = 0; i < size; ++i) append(result, static_cast<char32_t>(points[i]));
 }
 
 /// Decomposes, orders and composes again; `options` say what else happens to each character.
@@ -44,30 +65,41 @@ std::string map(std::string_view utf8, int options, Interrupt &interrupt) {
   points.reserve(utf8.size());
   for (std::size_t at = 0; at < utf8.size();) {
     interrupt.poll(4);
-    utf8proc_int32_t code = 0, parts[kLongestDecomposition];
-    int last_class = 0;
-    auto step = utf8proc_iterate(reinterpret_cast<const utf8proc_uint8_t *>(utf8.data() + at),
-                                 static_cast<utf8proc_ssize_t>(utf8.size() - at), &code);
-    auto count = step < 0 ? step : utf8proc_decompose_char(code, parts, kLongestDecomposition, flags, &last_class);
-    if (count < 0 || count > kLongestDecomposition)
-      throw Error("22021", std::string("text cannot be normalised: ") + utf8proc_errmsg(count));
+    utf8proc_int32_t parts[kLongestDecomposition];
+    std::size_t count = decompose(utf8, at, flags, parts);
     points.insert(points.end(), parts, parts + count);
-    at += static_cast<std::size_t>(step);
   }
-  order_marks(points);
-  auto size = utf8proc_normalize_utf32(points.data(), static_cast<utf8proc_ssize_t>(points.size()), flags);
-  if (size < 0) throw Error("22021", std::string("text cannot be normalised: ") + utf8proc_errmsg(size));
   std::string result;
-  for (utf8proc_ssize_t i = 0; i < size; ++i)
-    append(result, static_cast<char32_t>(points[static_cast<std::size_t>(i)]));
+  compose(points.data(), points.size(), flags, result);
   return result;
+}
+
+/// Appends a stretch in NFC. Most are of a few bytes and need no memory of their own.
+void append_composed(std::string &result, std::string_view stretch, Interrupt &interrupt) {
+  constexpr std::size_t kShort = 32;  // bytes
+  if (stretch.size() > kShort) {
+    result += map(stretch, kCompose, interrupt);
+    return;
+  }
+  utf8proc_int32_t points[kShort + kLongestDecomposition];
+  std::size_t count = 0;
+  for (std::size_t at = 0; at < stretch.size() && count <= kShort;)
+    count += decompose(stretch, at, static_cast<utf8proc_option_t>(kCompose), points + count);
+  if (count > kShort) {
+    result += map(stretch, kCompose, interrupt);
+    return;
+  }
+  compose(points, count, static_cast<utf8proc_option_t>(kCompose), result);
 }
 
 }  // namespace
 
 bool nfc_may_change(char32_t before, char32_t code) {
   Properties p = properties(code);
-  if (!p.nfc_open()) return p.combining() && properties(before).combining();
+  if (!p.nfc_open())  // only its place may be wrong
+    return p.combining() && properties(before).combining() &&
+           combining_class(static_cast<utf8proc_int32_t>(before)) >
+               combining_class(static_cast<utf8proc_int32_t>(code));
   if (properties(before).combining() || !ends_composite(code) || composite(before, code) != 0) return true;
   // A mark may have its place before one that the letter has already.
   return utf8proc_get_property(static_cast<utf8proc_int32_t>(before))->decomp_seqindex != UINT16_MAX;
@@ -104,7 +136,7 @@ std::string nfc(std::string_view utf8, Interrupt interrupt, std::vector<NfcChang
     if (char32_t one = composite_of(given); one != 0)
       append(result, one);
     else
-      result += map(given, kCompose, interrupt);
+      append_composed(result, given, interrupt);
     if (changes != nullptr && std::string_view(result).substr(start) != given)
       changes->push_back({stretch, end, start, result.size()});
     copied = end;

@@ -157,8 +157,15 @@ Stats text_stats(std::string_view utf8, Interrupt interrupt) {
   std::vector<Span> urls = x_url_spans(utf8, interrupt);
   stats.mastodon_length = mastodon_length(utf8, stats.graphemes, urls, interrupt);
 
-  std::string composed = scanner.nfc_open ? nfc(utf8, interrupt) : std::string();
-  if (scanner.nfc_open && composed != utf8) {
+  std::vector<NfcChange> changes;
+  std::string composed = scanner.nfc_open ? nfc(utf8, interrupt, &changes) : std::string();
+  if (!changes.empty() && utf8.find('.') == std::string_view::npos) {
+    // No links before and after: only what changed weighs anew, and it is apart from all emoji.
+    for (const NfcChange &change : changes)
+      stats.x_weight +=
+          weigh(std::string_view(composed).substr(change.start, change.end - change.start), {}, interrupt) -
+          weigh(utf8.substr(change.given_start, change.given_end - change.given_start), {}, interrupt);
+  } else if (!changes.empty()) {
     urls = x_url_spans(composed, interrupt);
     stats.x_weight = weigh(composed, urls, interrupt);
   } else if (std::all_of(urls.begin(), urls.end(), [utf8](const Span &url) { return is_apart(utf8, url); })) {
