@@ -48,7 +48,7 @@ std::string upload(const Media &media, const Task &task, const Services &service
   call.headers.emplace_back("Content-Type", "multipart/form-data; boundary=" + boundary);
   call.body = form_of(media, boundary);
   Exchange exchange = services.http.run(call);
-  const std::string id = text_of(parse_json(exchange.body), "id");
+  std::string id = text_of(parse_json(exchange.body), "id");
   const Call ask = call_of(task, services, "GET", "/api/v1/media/" + percent_encoded(id));
   // 202 and then 206: it is still being worked
   for (int poll = 0; exchange.ok() && exchange.status != 200 && poll < kMediaPolls; ++poll) {
@@ -79,7 +79,7 @@ Sent published(const Exchange &exchange) {
 
 std::string own_id(const Task &task, const Services &services, std::string &why) {
   const Exchange exchange = services.http.run(call_of(task, services, "GET", "/api/v1/accounts/verify_credentials"));
-  const std::string id = exchange.ok() ? text_of(parse_json(exchange.body), "id") : "";
+  std::string id = exchange.ok() ? text_of(parse_json(exchange.body), "id") : "";
   if (id.empty()) why = exchange.ok() ? "the server does not name the account" : failed(exchange).failure.message;
   return id;
 }

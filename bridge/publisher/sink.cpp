@@ -83,9 +83,7 @@ class Sink {
   int file_ = -1;
 };
 
-}  // namespace
-
-int main(int argc, char **argv) {
+int run(int argc, char **argv) {
   std::string host = "127.0.0.1", path = "posts.jsonl", secret;
   int port = 0;
   bool no_keys = false;
@@ -96,16 +94,22 @@ int main(int argc, char **argv) {
   app.add_option("--secret", secret, "what the webhooks are signed with")->envname("NEXUS_SINK_SECRET")->required();
   app.add_flag("--no-keys", no_keys, "takes the same key again and again, as a careless receiver does");
   CLI11_PARSE(app, argc, argv);
+  Sink sink(path, secret, !no_keys);
+  httplib::Server server;
+  server.set_payload_max_length(kLargestBody);
+  server.Post("/posts", [&](const auto &request, auto &response) { sink.post(request, response); });
+  server.Get("/posts", [&](const auto &request, auto &response) { sink.get(request, response); });
+  if (!server.listen(host, port)) throw std::runtime_error("cannot listen on port " + std::to_string(port));
+  return 0;
+}
+
+}  // namespace
+
+int main(int argc, char **argv) {
   try {
-    Sink sink(path, secret, !no_keys);
-    httplib::Server server;
-    server.set_payload_max_length(kLargestBody);
-    server.Post("/posts", [&](const auto &request, auto &response) { sink.post(request, response); });
-    server.Get("/posts", [&](const auto &request, auto &response) { sink.get(request, response); });
-    if (!server.listen(host.c_str(), port)) throw std::runtime_error("cannot listen on port " + std::to_string(port));
+    return run(argc, argv);
   } catch (const std::exception &error) {
     std::cerr << "the sink ends: " << error.what() << '\n';
     return 1;
   }
-  return 0;
 }

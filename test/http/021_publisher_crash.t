@@ -41,7 +41,9 @@ sub seed
 	$node->safe_psql('app', qq{
 	INSERT INTO social_posts (id, user_id, title, caption, content_type) SELECT i, 'ann', 't', 'text ' || i, 'post' FROM generate_series($from, $to) i;
 	INSERT INTO platform_posts (id, social_post_id, account_id, platform, status, scheduled_at)
-	SELECT i, i, a.id, a.platform, 'scheduled', nexus.utcnow() + $spread * (i - $from) / $count * interval '1 second' FROM generate_series($from, $to) i JOIN social_accounts a ON a.id = i % 4 + 1});
+	SELECT i, i, a.id, a.platform, 'scheduled', nexus.utcnow() + $spread * (i - $from) / $count * interval '1 second' FROM generate_series($from, $to) i JOIN social_accounts a ON a.id = i % 4 + 1;
+	-- More kills than any job should survive: what is given up after six of them is another matter.
+	UPDATE nexus.jobs SET max_attempts = 1000 WHERE ref_id BETWEEN $from AND $to});
 	return ($from .. $to);
 }
 
@@ -79,6 +81,7 @@ sub check
 	is("@silent", '', "$what: nothing is there that is not called so");
 	is("@doubt", '', "$what: what can be verified is verified");
 	is($node->safe_psql('app', 'SELECT count(*) FROM nexus.publish_attempts WHERE ended_at IS NULL'), '0', "$what: no attempt is left open");
+	note("$what: attempts " . $node->safe_psql('app', "SELECT string_agg(outcome || ' ' || n, ', ' ORDER BY outcome) FROM (SELECT outcome, count(*) AS n FROM nexus.publish_attempts WHERE platform_post_id IN ($list) GROUP BY 1) AS s"));
 	note("$what: " . $node->safe_psql('app', "SELECT string_agg(status || ' ' || n, ', ') FROM (SELECT status, count(*) AS n FROM platform_posts WHERE id IN ($list) GROUP BY 1) AS s"));
 	return;
 }
