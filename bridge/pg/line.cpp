@@ -211,6 +211,13 @@ void Line::take_row(const PGresult *result, Job &job) {
   if (!job.on_row(value) && !job.abandoned) paused_ = true;
 }
 
+// An error leaves the transaction open; nothing but its end is possible in it. While scripts are under way behind this
+// one, libpq knows no more than that it is busy.
+bool Line::left_open(const Job &job) const {
+  const PGTransactionStatusType status = PQtransactionStatus(connection_.get());
+  return status == PQTRANS_ACTIVE ? job.outcome.error.has_value() : status != PQTRANS_IDLE;
+}
+
 // False when there is nothing more to take.
 bool Line::take_result(PGresult *result) {
   const Expected &expected = expected_.front();
@@ -238,8 +245,7 @@ bool Line::take_result(PGresult *result) {
       }
       jobs_.pop_front();
       if (!jobs_.empty()) jobs_.front()->begun = last_used_;
-      // An error leaves the transaction open; nothing but its end is possible in it.
-      if (PQtransactionStatus(connection_.get()) != PQTRANS_IDLE && !rolling_back_) {
+      if (left_open(*job) && !rolling_back_) {
         send_own("ROLLBACK");
         rolling_back_ = expected_.back().rollback = true;
       }

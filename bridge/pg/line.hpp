@@ -77,6 +77,7 @@ class Line : public std::enable_shared_from_this<Line> {
   void read();
   void take_results();
   bool take_result(PGresult *result);
+  bool left_open(const Job &job) const;
   void take_row(const PGresult *result, Job &job);
   void flush();
   void send_statement(const Statement &statement, const JobPtr &job, std::size_t stage);
