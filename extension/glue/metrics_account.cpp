@@ -2,10 +2,12 @@
 #include "core/metrics/series.hpp"
 #include "core/metrics/series_patch.hpp"
 
+#include <algorithm>
 #include <optional>
 #include <string>
 
 #include "glue/datum.hpp"
+#include "glue/metrics_account.hpp"
 #include "glue/metrics_numeric.hpp"
 #include "glue/metrics_owner.hpp"
 #include "glue/metrics_rollup_read.hpp"
@@ -22,7 +24,12 @@ using enum metrics::Metric;
 
 namespace {
 
-/// The contents of a user that the caller sees. Also asks for the right to read content_metrics (42501).
+std::optional<Datum> increment(const Cell &cell, metrics::Metric metric) {
+  return optional_numeric(cell.total(metric));
+}
+
+}  // namespace
+
 std::vector<int32> visible_contents(const std::string &schema, Datum user) {
   constexpr Oid kTypes[] = {TEXTOID};
   std::vector<int32> ids;
@@ -33,11 +40,6 @@ std::vector<int32> visible_contents(const std::string &schema, Datum user) {
   return ids;
 }
 
-std::optional<Datum> increment(const Cell &cell, metrics::Metric metric) {
-  return optional_numeric(cell.total(metric));
-}
-
-/// True if the caller sees all contents with samples that the user has.
 bool sees_all(const RollupReader &reader, Datum user, size_t seen) {
   constexpr Oid kTypes[] = {TEXTOID};
   int64 all = 0;
@@ -48,38 +50,25 @@ bool sees_all(const RollupReader &reader, Datum user, size_t seen) {
   return all == static_cast<int64>(seen);
 }
 
-constexpr const char *kOfUser = " WHERE s.user_id = $1";
-constexpr Oid kUser[] = {TEXTOID};
-
-}  // namespace
-
-NEXUS_FUNCTION(nexus_account_gains) {
-  require_arg(fcinfo, 0, "user_id");
-  require_arg(fcinfo, 1, "after");
-  require_arg(fcinfo, 2, "before");
-  Datum user[] = {PG_GETARG_DATUM(0)};
-  Window window{PG_GETARG_TIMESTAMPTZ(1), PG_GETARG_TIMESTAMPTZ(2)};
-  Rows rows(fcinfo);
-  call([] { SPI_connect(); });
-  std::vector<int32> contents = visible_contents(attached_schema(), user[0]);
-  if (!contents.empty()) {
-    AsOwner owner;
-    RollupReader reader;
-    reader.read(kOfUser, kUser, user, contents, author_zone(reader.store(), std::string(stored_bytes(user[0]))),
-                window);
-    for (const RollupReader::Series &series : reader.series()) {
-      Cell sum;
-      reader.gains(series, window, [&sum](std::int32_t, const Cell &cell) { sum.add(cell); });
-      if (sum.samples == 0) continue;
-      rows.add({Int32GetDatum(series.head.key.content_id), text_datum(series.head.key.platform), increment(sum, views),
-                increment(sum, likes), increment(sum, comments), increment(sum, shares), increment(sum, saves),
-                increment(sum, reach), increment(sum, clicks), increment(sum, watch_time_seconds),
-                sum.rated != 0 ? std::optional(numeric_datum(sum.engagements)) : std::nullopt,
-                sum.rated != 0 ? std::optional(numeric_datum(sum.denominator)) : std::nullopt});
-    }
+bool in_whole_days(RollupReader &reader, Datum user, const std::vector<int32> &contents, const std::string &zone,
+                   Window window) {
+  if (reader.waits_for_fold()) {
+    reader.read_user(user, contents, zone, window, false);
+    return std::all_of(reader.series().begin(), reader.series().end(), [&](const RollupReader::Series &series) {
+      return series.head.zone == zone && reader.whole_days(zone, series.head.last_at, window);
+    });
   }
-  call([] { SPI_finish(); });
-  return Datum(0);
+  bool whole = true;
+  constexpr Oid kTypes[] = {TEXTOID};
+  for_rows(
+      reader.store().plan("SELECT tz, max(last_at) FROM nexus.metric_series WHERE user_id = $1 GROUP BY tz", kTypes),
+      &user, true, false, [&](HeapTuple row, TupleDesc descriptor) {
+        bool null;
+        Datum last = column(row, descriptor, 2, &null);
+        whole = whole && stored_bytes(column(row, descriptor, 1)) == zone &&
+                reader.whole_days(zone, null ? DT_NOBEGIN : DatumGetTimestamp(last), window);
+      });
+  return whole;
 }
 
 NEXUS_FUNCTION(nexus_account_series) {
@@ -101,42 +90,19 @@ NEXUS_FUNCTION(nexus_account_series) {
     RollupReader reader;
     std::string zone = author_zone(reader.store(), std::string(stored_bytes(user[0])));
     metrics::LocalDays &days = reader.days_of(zone);
-    reader.read(kOfUser, kUser, user, contents, zone, window, false);
-    bool from_days = sees_all(reader, user[0], contents.size());
-    for (const RollupReader::Series &series : reader.series())
-      from_days = from_days && reader.whole_days(series, window);
     std::map<std::int32_t, Cell> gained;
-    if (from_days) {
-      auto inside = [&days, window](std::int32_t day) {
-        return days.start(day + 1) > window.after && days.start(day) < window.before;
-      };
-      constexpr Oid kTypes[] = {TEXTOID, DATEOID, DATEOID};
-      auto bound = [&days](Timestamp at, int32 open) { return TIMESTAMP_NOT_FINITE(at) ? open : days.at(at).day; };
-      Datum given[] = {user[0], DateADTGetDatum(bound(window.after, -2451545)),
-                       DateADTGetDatum(bound(window.before, 100000000))};
-      for_rows(reader.store().plan("SELECT platform, day, state FROM nexus.metric_user_days WHERE user_id = $1 AND day"
-                                   " BETWEEN $2 AND $3",
-                                   kTypes),
-               given, true, true, [&](HeapTuple row, TupleDesc descriptor) {
-                 std::int32_t day = DatumGetDateADT(column(row, descriptor, 2));
-                 if (platform && stored_bytes(column(row, descriptor, 1)) != *platform) return;
-                 if (inside(day)) gained[day].add(Cell::decode(stored_bytes(column(row, descriptor, 3))));
-               });
-      for (const RollupReader::Series &series : reader.series()) {
-        if (platform && series.head.key.platform != *platform) continue;
-        for (const metrics::DayChange &change : series.not_folded) {
-          if (!inside(change.day)) continue;
-          if (!change.before.empty()) gained[change.day].add(change.before.cell(), -1);
-          if (!change.after.empty()) gained[change.day].add(change.after.cell());
-        }
-      }
+    auto asked = [&platform](std::string_view of) { return !platform || of == *platform; };
+    if (sees_all(reader, user[0], contents.size()) && in_whole_days(reader, user[0], contents, zone, window)) {
+      read_user_days(reader, user[0], days, window,
+                     [&](std::string_view of, std::int32_t day, const Cell &cell, int sign) {
+                       if (asked(of)) gained[day].add(cell, sign);
+                     });
     } else {
       RollupReader full;
-      full.read(kOfUser, kUser, user, contents, zone, window);
-      for (const RollupReader::Series &series : full.series()) {
-        if (platform && series.head.key.platform != *platform) continue;
-        full.gains(series, window, [&gained](std::int32_t day, const Cell &cell) { gained[day].add(cell); });
-      }
+      full.read_user(user[0], contents, zone, window);
+      for (const RollupReader::Series &series : full.series())
+        if (asked(series.head.key.platform))
+          full.gains(series, window, [&gained](std::int32_t day, const Cell &cell) { gained[day].add(cell); });
     }
     metrics::Buckets buckets(unit, zone_rules(zone));
     std::map<metrics::Instant, std::pair<metrics::Instant, Cell>> sums;
@@ -170,17 +136,17 @@ NEXUS_FUNCTION(nexus_account_heatmap) {
     AsOwner owner;
     RollupReader reader;
     std::string zone = author_zone(reader.store(), std::string(stored_bytes(user[0])));
-    Window always{DT_NOBEGIN, DT_NOEND};
     bool all = sees_all(reader, user[0], contents.size());
-    reader.read(kOfUser, kUser, user, contents, zone, always, !all);
+    if (!all || reader.waits_for_fold()) reader.read_user(user[0], contents, zone, {DT_NOBEGIN, DT_NOEND}, !all);
     std::map<int, Cell> hours;
     auto add = [&hours](std::int32_t day, const metrics::DayState &state, int sign) {
       for (size_t i = 0; i < state.hours().size(); ++i)
         hours[metrics::LocalDays::day_of_week(day) * 24 + state.hours()[i].hour].add(state.hour_cell(i), sign);
     };
+    constexpr Oid kTypes[] = {TEXTOID};
     if (all)
       for_rows(reader.store().plan(
-                   "SELECT platform, dow * 24 + hour, state FROM nexus.metric_user_hours WHERE user_id = $1", kUser),
+                   "SELECT platform, dow * 24 + hour, state FROM nexus.metric_user_hours WHERE user_id = $1", kTypes),
                user, true, false, [&](HeapTuple row, TupleDesc descriptor) {
                  if (platform && stored_bytes(column(row, descriptor, 1)) != *platform) return;
                  hours[DatumGetInt32(column(row, descriptor, 2))].add(
@@ -194,7 +160,7 @@ NEXUS_FUNCTION(nexus_account_heatmap) {
           add(change.day, change.after, 1);
         }
       } else {
-        for (const metrics::DayRow &row : series.days) add(row.day, row.state, 1);
+        for (const metrics::DayRow &row : reader.days(series)) add(row.day, row.state, 1);
       }
     }
     for (const auto &[at, sum] : hours) {
@@ -218,8 +184,8 @@ NEXUS_FUNCTION(nexus_account_latest) {
   if (!contents.empty()) {
     AsOwner owner;
     RollupReader reader;
-    reader.read(kOfUser, kUser, user, contents, author_zone(reader.store(), std::string(stored_bytes(user[0]))),
-                {DT_NOBEGIN, DT_NOEND}, false);
+    reader.read_user(user[0], contents, author_zone(reader.store(), std::string(stored_bytes(user[0]))),
+                     {DT_NOBEGIN, DT_NOEND}, false);
     for (const RollupReader::Series &series : reader.series()) {
       if (series.head.last_at == DT_NOBEGIN) continue;
       auto value = [&series](metrics::Metric metric) -> std::optional<Datum> {

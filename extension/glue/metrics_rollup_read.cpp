@@ -4,11 +4,14 @@
 #include <algorithm>
 
 #include "glue/datum.hpp"
+#include "glue/index_scan.hpp"
 #include "glue/metrics_rollup_read.hpp"
 #include "glue/metrics_zone.hpp"
 
 extern "C" {
+#include "access/stratnum.h"
 #include "utils/builtins.h"
+#include "utils/fmgroids.h"
 }
 
 namespace nexus::pg {
@@ -46,54 +49,75 @@ void RollupReader::read(const std::string &condition, std::span<const Oid> types
                         const std::vector<int32> &contents, const std::string &zone, Window window, bool with_days) {
   std::vector<int32> visible = contents;
   std::sort(visible.begin(), visible.end());
-  DaySpan wanted = span(days_of(zone), window);
-  Column numbers(INT4OID);
-  for (SeriesHead &head : store_.heads(condition, types, parameters)) {
-    if (!std::binary_search(visible.begin(), visible.end(), head.key.content_id)) continue;
-    if (head.zone != zone) {
-      DaySpan other = span(days_of(head.zone), window);
-      wanted = {std::min(wanted.first, other.first), std::max(wanted.last, other.last)};
-    }
-    numbers.add(Int32GetDatum(head.series));
-    series_.push_back({std::move(head), {}, {}});
-  }
-  if (with_days && !series_.empty() && wanted.first <= wanted.last) {
-    std::unordered_map<int32, size_t> places;
-    for (size_t i = 0; i < series_.size(); ++i) places[series_[i].head.series] = i;
-    Series *last = nullptr;
-    auto on_row = [&](HeapTuple row, TupleDesc descriptor) {
-      int32 number = DatumGetInt32(column(row, descriptor, 1));
-      if (last == nullptr || last->head.series != number) last = &series_[places.at(number)];
-      last->days.push_back({DatumGetDateADT(column(row, descriptor, 2)),
-                            metrics::DayState::decode(stored_bytes(column(row, descriptor, 3)))});
-    };
-    Datum given[] = {series_.size() == 1 ? Int32GetDatum(series_[0].head.series) : numbers.array(),
-                     DateADTGetDatum(wanted.first), DateADTGetDatum(wanted.last)};
-    if (series_.size() == 1) {
-      constexpr Oid kTypes[] = {INT4OID, DATEOID, DATEOID};
-      for_rows(
-          store_.plan("SELECT series, day, state FROM nexus.metric_days WHERE series = $1 AND day BETWEEN $2 AND $3"
-                      " ORDER BY series, day",
-                      kTypes),
-          given, true, false, on_row);
-    } else {
-      constexpr Oid kTypes[] = {INT4ARRAYOID, DATEOID, DATEOID};
-      for_rows(store_.plan("SELECT d.series, d.day, d.state FROM unnest($1) k(series), LATERAL (SELECT * FROM"
-                           " nexus.metric_days m WHERE m.series = k.series AND m.day BETWEEN $2 AND $3"
-                           " ORDER BY m.series, m.day OFFSET 0) d",
-                           kTypes),
-               given, true, true, on_row);
-    }
-  }
+  for (SeriesHead &head : store_.heads(condition, types, parameters))
+    if (std::binary_search(visible.begin(), visible.end(), head.key.content_id))
+      series_.emplace_back().head = std::move(head);
+  complete(visible, zone, window, with_days);
+}
+
+void RollupReader::read_user(Datum user, const std::vector<int32> &contents, const std::string &zone, Window window,
+                             bool with_days) {
+  std::vector<int32> visible = contents;
+  std::sort(visible.begin(), visible.end());
+  Store::heads_of_user(user, [&](SeriesHead &&head) {
+    if (std::binary_search(visible.begin(), visible.end(), head.key.content_id))
+      series_.emplace_back().head = std::move(head);
+  });
+  complete(visible, zone, window, with_days);
+}
+
+void RollupReader::complete(const std::vector<int32> &visible, const std::string &zone, Window window, bool with_days) {
+  if (with_days) read_days(zone, window);
   add_not_folded(visible, zone);
 }
 
-void RollupReader::add_not_folded(const std::vector<int32> &contents, const std::string &zone) {
-  if (contents.empty()) return;
+void RollupReader::read_days(const std::string &zone, Window window) {
+  DaySpan wanted = span(days_of(zone), window);
+  for (const Series &series : series_) {
+    if (series.head.zone == zone) continue;
+    DaySpan other = span(days_of(series.head.zone), window);
+    wanted = {std::min(wanted.first, other.first), std::max(wanted.last, other.last)};
+  }
+  if (series_.empty() || wanted.first > wanted.last) return;
+  IndexScan scan("metric_days", "metric_days_pkey", 3);
+  ScanKeyData keys[3];
+  ScanKeyInit(&keys[1], 2, BTGreaterEqualStrategyNumber, F_DATE_GE, DateADTGetDatum(wanted.first));
+  ScanKeyInit(&keys[2], 2, BTLessEqualStrategyNumber, F_DATE_LE, DateADTGetDatum(wanted.last));
+  for (Series &series : series_) {
+    check_interrupts();
+    ScanKeyInit(&keys[0], 1, BTEqualStrategyNumber, F_INT4EQ, Int32GetDatum(series.head.series));
+    scan.find(keys);
+    series.first_stored = stored_.size();
+    while (TupleTableSlot *row = scan.next()) {
+      std::string_view bytes = stored_bytes(row->tts_values[2]);
+      stored_.push_back(
+          {DatumGetDateADT(row->tts_values[1]), static_cast<std::uint32_t>(bytes.size()), states_.size()});
+      states_.append(bytes);
+    }
+    series.stored = stored_.size() - series.first_stored;
+  }
+  scan.close();
+}
+
+std::vector<DayRow> RollupReader::days(const Series &series) const {
+  if (!series.not_folded.empty()) return series.days;
+  std::vector<DayRow> rows;
+  for (size_t i = 0; i < series.stored; ++i) {
+    const StoredDay &day = stored_[series.first_stored + i];
+    rows.push_back({day.day, metrics::DayState::decode(state(day))});
+  }
+  return rows;
+}
+
+bool RollupReader::waits_for_fold() {
   bool any = false;
   for_rows(store_.plan("SELECT FROM nexus.metric_delta LIMIT 1", {}), nullptr, true, false,
            [&any](HeapTuple, TupleDesc) { any = true; });
-  if (!any) return;
+  return any;
+}
+
+void RollupReader::add_not_folded(const std::vector<int32> &contents, const std::string &zone) {
+  if (contents.empty() || !waits_for_fold()) return;
   Column ids(INT4OID);
   for (int32 id : contents) ids.add(Int32GetDatum(id));
   std::map<SeriesKey, std::vector<std::pair<Timestamp, Timestamp>>> touched;
@@ -116,6 +140,7 @@ void RollupReader::add_not_folded(const std::vector<int32> &contents, const std:
       found->head.key = key;
       found->head.zone = zone;
     }
+    std::vector<DayRow> stored = days(*found);
     TableSource source(store_, found->head);
     found->not_folded = metrics::patch_series(source, days_of(found->head.zone),
                                               spans_of(entry.second, days_of(found->head.zone)), found->head.latest);
@@ -125,41 +150,60 @@ void RollupReader::add_not_folded(const std::vector<int32> &contents, const std:
         !source.days_before(store_.first_open_day(days_of(found->head.zone))).empty())
       last = std::min(found->head.last_at, store_.raw_from());
     found->head.last_at = last;
-    std::map<std::int32_t, metrics::DayState> days;
-    for (DayRow &row : found->days) days[row.day] = std::move(row.state);
+    std::map<std::int32_t, metrics::DayState> patched;
+    for (DayRow &row : stored) patched[row.day] = std::move(row.state);
     for (const metrics::DayChange &change : found->not_folded) {
       if (change.after.empty())
-        days.erase(change.day);
+        patched.erase(change.day);
       else
-        days[change.day] = change.after;
+        patched[change.day] = change.after;
     }
-    found->days.clear();
-    for (auto &[day, state] : days) found->days.push_back({day, std::move(state)});
+    for (auto &[day, state] : patched) found->days.push_back({day, std::move(state)});
   }
 }
 
-bool RollupReader::whole_days(const Series &series, Window window) {
-  LocalDays &days = days_of(series.head.zone);
+bool RollupReader::whole_days(const std::string &zone, Timestamp last_at, Window window) {
+  LocalDays &days = days_of(zone);
   auto cuts = [&days](Timestamp at) { return !TIMESTAMP_NOT_FINITE(at) && days.start(days.at(at).day) != at; };
-  return !cuts(window.after) && (series.head.last_at < window.before || !cuts(window.before));
+  return !cuts(window.after) && (last_at < window.before || !cuts(window.before));
+}
+
+RollupReader::Cut RollupReader::cut(LocalDays &days, Window window) {
+  if (cut_days_ == &days && cut_window_.after == window.after && cut_window_.before == window.before) return cut_;
+  cut_days_ = &days;
+  cut_window_ = window;
+  cut_ = {kAllDays, kAllDays};
+  if (TIMESTAMP_IS_NOEND(window.after) || TIMESTAMP_IS_NOBEGIN(window.before)) {
+    cut_.touched.last = cut_.touched.first - 1;
+  } else {
+    if (!TIMESTAMP_IS_NOBEGIN(window.after)) {
+      std::int32_t day = days.at(window.after).day;
+      cut_.touched.first = day;
+      cut_.whole.first = days.start(day) < window.after ? day + 1 : day;
+    }
+    if (!TIMESTAMP_IS_NOEND(window.before)) {
+      std::int32_t day = days.at(window.before).day;
+      cut_.touched.last = days.start(day) < window.before ? day : day - 1;
+      cut_.whole.last = day - 1;
+    }
+  }
+  return cut_;
 }
 
 void RollupReader::gains(const Series &series, Window window,
                          const std::function<void(std::int32_t, const metrics::Cell &)> &on_day) {
   LocalDays &days = days_of(series.head.zone);
   Timestamp before = series.head.last_at < window.before ? DT_NOEND : window.before;
-  for (const DayRow &row : series.days) {
-    Timestamp start = days.start(row.day), end = days.start(row.day + 1);
-    if (end <= window.after || start >= before) continue;
-    if (window.after <= start && end <= before) {
-      on_day(row.day, row.state.cell());
-      continue;
-    }
+  const Cut within = cut(days, {window.after, before});
+  auto touched = [&within](std::int32_t day) { return within.touched.first <= day && day <= within.touched.last; };
+  auto whole = [&within](std::int32_t day) { return within.whole.first <= day && day <= within.whole.last; };
+  auto count_samples = [&](std::int32_t day, const metrics::DayState &state) {
+    Timestamp start = days.start(day), end = days.start(day + 1);
     if (start < store_.raw_from())
       throw Error("55000", "the samples of that time are gone")
           .hint("Before the instant that freeze_metrics() set, ask for whole days of the author's zone.");
     metrics::DayState part;
-    metrics::Values base = row.state.base();
+    metrics::Values base = state.base();
     metrics::Instants instants;
     auto add = [&](metrics::Instant at, std::uint32_t rows, const metrics::Values &values) {
       if (at < window.after)
@@ -171,9 +215,25 @@ void RollupReader::gains(const Series &series, Window window,
     source.samples(start, end,
                    [&](metrics::Instant at, const metrics::Values &values) { instants.add(at, values, add); });
     instants.finish(add);
-    if (part.empty()) continue;
+    if (part.empty()) return;
     part.rebase(base);
-    on_day(row.day, part.cell());
+    on_day(day, part.cell());
+  };
+  if (!series.not_folded.empty()) {
+    for (const DayRow &row : series.days) {
+      if (whole(row.day))
+        on_day(row.day, row.state.cell());
+      else if (touched(row.day))
+        count_samples(row.day, row.state);
+    }
+    return;
+  }
+  for (size_t i = 0; i < series.stored; ++i) {
+    const StoredDay &stored = stored_[series.first_stored + i];
+    if (whole(stored.day))
+      on_day(stored.day, metrics::DayState::decode_cell(state(stored)));
+    else if (touched(stored.day))
+      count_samples(stored.day, metrics::DayState::decode(state(stored)));
   }
 }
 

@@ -24,7 +24,8 @@ class RollupReader {
  public:
   struct Series {
     SeriesHead head;
-    std::vector<metrics::DayRow> days;           // those of the window, ascending
+    size_t first_stored = 0, stored = 0;         // its days of the window, as they are stored
+    std::vector<metrics::DayRow> days;           // the same with what is not folded, where there is such
     std::vector<metrics::DayChange> not_folded;  // of all days; `days` has them already
   };
 
@@ -34,25 +35,54 @@ class RollupReader {
   /// window. `zone`: of a series that hot mode has not folded for the first time yet.
   void read(const std::string &condition, std::span<const Oid> types, const Datum *parameters,
             const std::vector<int32> &contents, const std::string &zone, Window window, bool with_days = true);
+  /// The same for all series of a user, which come in no order.
+  void read_user(Datum user, const std::vector<int32> &contents, const std::string &zone, Window window,
+                 bool with_days = true);
+  /// True if hot mode has not folded everything.
+  bool waits_for_fold();
 
   const Store &store() const { return store_; }
   std::vector<Series> &series() { return series_; }
   metrics::LocalDays &days_of(const std::string &zone);
+  /// The days of a series that lie in the window, ascending.
+  std::vector<metrics::DayRow> days(const Series &series) const;
 
   /// Gives each day of a series that lies in the window, with what was gained there. A day that the window cuts is
   /// counted from its samples. 55000 where those are gone.
   void gains(const Series &series, Window window,
              const std::function<void(std::int32_t, const metrics::Cell &)> &on_day);
-  /// True if the window cuts no day of a series.
-  bool whole_days(const Series &series, Window window);
+  /// True if the window cuts no day of series in that zone whose last sample is of `last_at`.
+  bool whole_days(const std::string &zone, Timestamp last_at, Window window);
 
  private:
+  /// A row of metric_days; its state stands in states_.
+  struct StoredDay {
+    std::int32_t day;
+    std::uint32_t size;
+    size_t from;
+  };
+  /// The days that lie in a window at least partly, and those of them that it does not cut.
+  struct Cut {
+    metrics::DaySpan touched, whole;
+  };
+
+  /// Reads the days of the series, and what is not folded.
+  void complete(const std::vector<int32> &visible, const std::string &zone, Window window, bool with_days);
+  void read_days(const std::string &zone, Window window);
+  std::string_view state(const StoredDay &day) const { return std::string_view(states_).substr(day.from, day.size); }
+  Cut cut(metrics::LocalDays &days, Window window);
   void add_not_folded(const std::vector<int32> &contents, const std::string &zone);
   metrics::DaySpan span(metrics::LocalDays &days, Window window);
 
   Store store_;
   std::vector<Series> series_;
+  std::vector<StoredDay> stored_;
+  std::string states_;
   std::unordered_map<std::string, metrics::LocalDays> zones_;
+  // The last answer of cut(), and what it was asked.
+  const metrics::LocalDays *cut_days_ = nullptr;
+  Window cut_window_{0, 0};
+  Cut cut_{};
 };
 
 /// The zone in which the days of a user are counted.

@@ -1,12 +1,18 @@
+#include "core/metrics/series.hpp"
+#include "core/metrics/series_patch.hpp"
+
 #include <algorithm>
 
+#include "glue/index_scan.hpp"
 #include "glue/metrics_rollup_store.hpp"
 #include "glue/metrics_state.hpp"
 #include "glue/table_cache.hpp"
 
 extern "C" {
+#include "access/stratnum.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
+#include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
 }
 
@@ -144,6 +150,26 @@ std::vector<SeriesHead> Store::heads(const std::string &condition, std::span<con
     found.push_back(std::move(head));
   });
   return found;
+}
+
+void Store::heads_of_user(Datum user, const std::function<void(SeriesHead &&)> &on_head) {
+  ScanKeyData key;
+  ScanKeyInit(&key, 1, BTEqualStrategyNumber, F_TEXTEQ, user);
+  IndexScan scan("metric_series", "metric_series_user_idx", 1);
+  scan.find(&key);
+  while (TupleTableSlot *row = scan.next()) {
+    check_interrupts();
+    const Datum *values = row->tts_values;  // in the order of the table's columns; only last_at may be NULL
+    SeriesHead head;
+    head.series = DatumGetInt32(values[0]);
+    head.key = {DatumGetInt32(values[1]), std::string(stored_bytes(values[2]))};
+    head.user = stored_bytes(values[3]);
+    head.zone = stored_bytes(values[4]);
+    if (!row->tts_isnull[5]) head.last_at = DatumGetTimestamp(values[5]);
+    head.latest = metrics::Values::decode(stored_bytes(values[6]));
+    on_head(std::move(head));
+  }
+  scan.close();
 }
 
 std::vector<SeriesHead> Store::make_heads(const std::vector<SeriesKey> &keys,

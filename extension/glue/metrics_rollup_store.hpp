@@ -1,6 +1,7 @@
 // The tables behind the rollups of content_metrics, through SPI.
 #pragma once
 
+#include <functional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -148,6 +149,8 @@ class Store {
   /// The heads for which `condition` holds, over `s`, ordered by key.
   std::vector<SeriesHead> heads(const std::string &condition, std::span<const Oid> types,
                                 const Datum *parameters) const;
+  /// Gives the heads of a user's series, in no order, with the active snapshot.
+  static void heads_of_user(Datum user, const std::function<void(SeriesHead &&)> &on_head);
 
  private:
   std::string schema_;

@@ -9,6 +9,22 @@ CREATE FUNCTION nexus.account_gains(user_id text, after timestamptz, before time
 COMMENT ON FUNCTION nexus.account_gains(text, timestamptz, timestamptz) IS
   'What each content of a user gained on each platform, from samples with after <= captured_at < before, counted as in metrics_series: from the last sample before the window where there is one, NULL without an earlier sample. engagements are likes + comments + shares + saves gained, denominator reach gained, or views gained on days on which the platform gives no reach; both are NULL unless both are known. Only series with a sample in the window are returned. Whole days of the author''s zone (set_metrics_zone()) come from rollups, a day that the window cuts from its samples.';
 
+CREATE FUNCTION nexus.top_gains(user_id text, after timestamptz, before timestamptz, metric text, max_count integer,
+  last_value numeric, last_content_id integer, last_platform text)
+  RETURNS TABLE (content_id integer, platform text, value numeric, engagements numeric, denominator numeric)
+  LANGUAGE c STABLE PARALLEL SAFE ROWS 20 SET search_path = pg_catalog, pg_temp SET jit = off
+  AS 'MODULE_PATHNAME', 'nexus_top_gains';
+COMMENT ON FUNCTION nexus.top_gains(text, timestamptz, timestamptz, text, integer, numeric, integer, text) IS
+  'The rows of account_gains() that gained most of one counter, at most max_count, in the order of top_content(). The next page comes with value, content_id and platform of the last row. 22023 for an unknown metric, a max_count below 1 or a last_value with decimals.';
+
+CREATE FUNCTION nexus.platform_gains(user_id text, after timestamptz, before timestamptz, earlier timestamptz)
+  RETURNS TABLE (platform text, posts bigint, views numeric, likes numeric, comments numeric, shares numeric, saves numeric,
+    reach numeric, clicks numeric, watch_time_seconds numeric, engagements numeric, denominator numeric, earlier_views numeric)
+  LANGUAGE c STABLE PARALLEL SAFE ROWS 6 SET search_path = pg_catalog, pg_temp SET jit = off
+  AS 'MODULE_PATHNAME', 'nexus_platform_gains';
+COMMENT ON FUNCTION nexus.platform_gains(text, timestamptz, timestamptz, timestamptz) IS
+  'account_gains() added up by platform: the number of its rows (posts) and the sums of what they gained. earlier_views is what the platform gained of views from earlier to after (excluded), NULL where earlier is.';
+
 CREATE FUNCTION nexus.account_series(user_id text, after timestamptz DEFAULT NULL, before timestamptz DEFAULT NULL,
   unit text DEFAULT 'day', platform text DEFAULT NULL)
   RETURNS TABLE (bucket timestamptz, bucket_end timestamptz, views numeric, likes numeric, comments numeric, shares numeric,
@@ -63,15 +79,8 @@ BEGIN
   RETURN QUERY
     SELECT n.platform, n.posts, n.views, n.likes, n.comments, n.shares, n.saves, n.reach, n.clicks, n.watch_time_seconds,
       CASE WHEN n.denominator > 0 THEN (n.engagements / n.denominator)::double precision END,
-      (nexus.growth(n.views, p.views)).ratio
-    FROM (
-      SELECT g.platform, count(*) AS posts, sum(g.views) AS views, sum(g.likes) AS likes, sum(g.comments) AS comments,
-        sum(g.shares) AS shares, sum(g.saves) AS saves, sum(g.reach) AS reach, sum(g.clicks) AS clicks,
-        sum(g.watch_time_seconds) AS watch_time_seconds, sum(g.engagements) AS engagements, sum(g.denominator) AS denominator
-      FROM nexus.account_gains($1, $2, $3) g GROUP BY g.platform) n
-    LEFT JOIN (
-      SELECT g.platform, sum(g.views) AS views FROM nexus.account_gains($1, starts, $2) g
-      WHERE starts IS NOT NULL GROUP BY g.platform) p ON p.platform = n.platform
+      (nexus.growth(n.views, n.earlier_views)).ratio
+    FROM nexus.platform_gains($1, $2, $3, starts) n
     ORDER BY n.platform COLLATE "C";
 END $$;
 COMMENT ON FUNCTION nexus.account_summary(text, timestamptz, timestamptz, text) IS
@@ -98,15 +107,14 @@ BEGIN
   RETURN QUERY EXECUTE format($sql$
     SELECT b.content_id, c.title::text, b.platform, b.value,
       CASE WHEN b.denominator > 0 THEN (b.engagements / b.denominator)::double precision END
-    FROM (
-      SELECT g.content_id, g.platform, g.%2$I AS value, g.engagements, g.denominator
-      FROM nexus.account_gains($1, $2, $3) g
-      WHERE g.%2$I IS NOT NULL AND ($5 IS NULL OR g.%2$I < $5
-        OR g.%2$I = $5 AND (g.content_id, g.platform COLLATE "C") > ($6, $7))
-      ORDER BY g.%2$I DESC, g.content_id, g.platform COLLATE "C" LIMIT $4) b
+    FROM nexus.top_gains($1, $2, $3, $4, $5, $6, $7, $8) b
     JOIN %1$I.content c ON c.id = b.content_id
     ORDER BY b.value DESC, b.content_id, b.platform COLLATE "C"
-  $sql$, nexus.attached_schema(), metric) USING user_id, after, before, max_count, last_value, last_content_id, last_platform;
+  $sql$, nexus.attached_schema())
+  -- Increments are whole: between two of them stands whatever lies there, and beyond all of them NaN and the infinities.
+  USING user_id, after, before, metric, max_count,
+    CASE WHEN last_value IS NOT NULL THEN least(greatest(ceil(last_value), -1e37), 1e37) END,
+    CASE WHEN last_value = ceil(last_value) THEN last_content_id END, last_platform;
 END $$;
 COMMENT ON FUNCTION nexus.top_content(text, timestamptz, timestamptz, text, integer, numeric, integer, text) IS
   'The contents of an account that gained most of one counter from after to before (excluded), each on its platform, at most max_count (1 to 1000): value is the increment, engagement_rate that of the same time. Contents without a known increment are left out; equal values come in order of content_id and platform. The next page comes with value, content_id and platform of the last row as last_value, last_content_id, last_platform. 22023 for an unknown metric, 22004 for a NULL.';

@@ -76,11 +76,26 @@ SELECT count(*) AS waiting FROM nexus.metric_delta;
 SELECT bucket, views FROM nexus.metrics_series(9601, '2025-03-19');
 CREATE TEMP TABLE unfolded AS SELECT 'c' || c AS id, m::text FROM generate_series(9601, 9606) c, nexus.metrics_series(c) m
   UNION ALL SELECT 'a', m::text FROM nexus.account_series('r1') m UNION ALL SELECT 'h', m::text FROM nexus.account_heatmap('r1') m
-  UNION ALL SELECT 'l', m::text FROM nexus.account_latest('r1') m;
+  UNION ALL SELECT 'l', m::text FROM nexus.account_latest('r1') m
+  UNION ALL SELECT 's', m::text FROM nexus.account_summary('r1', '2025-03-08', '2025-03-22') m
+  UNION ALL SELECT 'w', m::text FROM nexus.account_summary('r1', '2025-03-15 04:00Z', '2025-03-22 04:00Z', 'America/New_York') m
+  UNION ALL SELECT 't', m::text FROM nexus.top_content('r1', '2025-03-01', '2025-03-22') m;
+-- The same sums by another way, with a day to be counted from its samples and one that waits for the fold.
+SELECT count(*) AS platforms, bool_and((p.posts, p.views, p.likes, p.engagements, p.denominator, p.earlier_views)
+  IS NOT DISTINCT FROM (g.posts, g.views, g.likes, g.engagements, g.denominator, e.views)) AS equal
+FROM (VALUES ('2025-03-07 12:00Z'::timestamptz, '2025-03-09 03:00Z'::timestamptz, '2025-03-22'::timestamptz),
+    ('2025-03-01 05:00Z', '2025-03-09 05:00Z', '2025-03-22 04:00Z')) w(earlier, after, before),
+  nexus.platform_gains('r1', after, before, earlier) p
+  JOIN LATERAL (SELECT count(*) AS posts, sum(g.views) AS views, sum(g.likes) AS likes, sum(g.engagements) AS engagements,
+    sum(g.denominator) AS denominator FROM nexus.account_gains('r1', after, before) g WHERE g.platform = p.platform) g ON true
+  JOIN LATERAL (SELECT sum(e.views) AS views FROM nexus.account_gains('r1', earlier, after) e WHERE e.platform = p.platform) e ON true;
 SELECT nexus.fold_metrics(), nexus.fold_metrics() AS nothing_left;
 SELECT count(*) AS changed_by_fold FROM (TABLE unfolded EXCEPT (SELECT 'c' || c AS id, m::text FROM generate_series(9601, 9606) c, nexus.metrics_series(c) m
   UNION ALL SELECT 'a', m::text FROM nexus.account_series('r1') m UNION ALL SELECT 'h', m::text FROM nexus.account_heatmap('r1') m
-  UNION ALL SELECT 'l', m::text FROM nexus.account_latest('r1') m)) d;
+  UNION ALL SELECT 'l', m::text FROM nexus.account_latest('r1') m
+  UNION ALL SELECT 's', m::text FROM nexus.account_summary('r1', '2025-03-08', '2025-03-22') m
+  UNION ALL SELECT 'w', m::text FROM nexus.account_summary('r1', '2025-03-15 04:00Z', '2025-03-22 04:00Z', 'America/New_York') m
+  UNION ALL SELECT 't', m::text FROM nexus.top_content('r1', '2025-03-01', '2025-03-22') m)) d;
 SELECT * FROM pg_temp.differences();
 SELECT nexus.set_metrics_rollup('exact');
 SELECT id, last_measured_at FROM content WHERE id BETWEEN 9601 AND 9606 ORDER BY id;
@@ -103,6 +118,14 @@ SELECT * FROM pg_temp.differences();
 -- Pages of top_content: the second begins where the first ended.
 SELECT content_id, platform, value FROM nexus.top_content('r1', '2025-03-08', '2025-03-12', max_count => 3);
 SELECT content_id, platform, value FROM nexus.top_content('r1', '2025-03-08', '2025-03-12', 'views', 3, 190, 9602, 'tiktok');
+
+-- What a page begins after need be no increment: whatever lies below it, for NaN all.
+SELECT last, string_agg(t.value::text, ' ' ORDER BY t.value DESC, t.content_id, t.platform) AS page
+FROM unnest(ARRAY['NaN', 'Infinity', '190.5', '189.5', '-1e40']::numeric[]) WITH ORDINALITY l(last, n)
+LEFT JOIN LATERAL nexus.top_content('r1', '2025-03-08', '2025-03-12', 'views', 3, last, 2000000000, 'x') t ON true GROUP BY n, last ORDER BY n;
+SAVEPOINT s;
+SELECT nexus.top_gains('r1', '2025-03-08', '2025-03-12', 'views', 3, 1.5, NULL, NULL);
+ROLLBACK TO s;
 
 -- Days before the freeze outlive their samples, and take no new ones.
 CREATE TEMP TABLE frozen AS SELECT m.* FROM nexus.metrics_series(9602, before => '2025-03-12 04:00Z') m;

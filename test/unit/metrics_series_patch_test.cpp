@@ -129,6 +129,7 @@ TEST(MetricsSeriesPatch, EqualsMakingAnew) {
         ASSERT_EQ(hours.sums, state.cell().sums);
         ASSERT_EQ(hours.samples, state.cell().samples);
         ASSERT_EQ(DayState::decode(state.encode()), state);
+        ASSERT_EQ(DayState::decode_cell(state.encode()), state.cell());
       }
       ASSERT_EQ(all.sums, folded.sums);
       ASSERT_EQ(all.samples, static_cast<std::int64_t>(store.raw.size()));
@@ -181,6 +182,7 @@ TEST(MetricsSeriesPatch, CellsTakeBackWhatTheyWereGiven) {
 TEST(MetricsSeriesPatch, DamagedStatesAreRefused) {
   EXPECT_THROW(DayState::decode(""), Error);
   EXPECT_THROW(DayState::decode("\2"), Error);
+  EXPECT_THROW(DayState::decode_cell(""), Error);
   EXPECT_THROW(Cell::decode(std::string("\1\0\1", 3)), Error);
   EXPECT_THROW(Values::decode(std::string("\1\1", 2)), Error);
 }

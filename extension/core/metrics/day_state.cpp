@@ -233,4 +233,43 @@ DayState DayState::decode(std::string_view bytes) {
   return day;
 }
 
+Cell DayState::decode_cell(std::string_view bytes) {
+  Reader in(bytes, kDay);
+  in.version(kVersion);
+  Cell cell;
+  std::uint8_t known = in.byte(), based = in.byte(), seen = 0, stepped = 0;
+  if ((based & ~known) != 0) in.damaged("a base of an unknown counter");
+  std::array<Wide, kMetrics> from_base;
+  for (std::size_t i = 0; i < kMetrics; ++i) {
+    if (!has(known, i)) continue;
+    std::int64_t first = narrow(in.signed_varint(), in);
+    narrow(add(in.signed_varint(), first), in);
+    if (has(based, i)) from_base[i] = step(kPolicy, narrow(subtract(first, in.signed_varint()), in), first).delta;
+  }
+  std::size_t count = in.byte();
+  if (count > 24) in.damaged("a day of more than 24 hours on the wall");
+  while (count-- > 0) {
+    std::uint8_t hour = in.byte();
+    std::uint64_t samples = in.varint64();
+    if (hour > 23 || samples > UINT32_MAX) in.damaged("an impossible hour");
+    cell.samples += static_cast<std::int64_t>(samples);
+    seen |= in.byte();
+    std::uint8_t steps = in.byte(), moved = in.byte();
+    stepped |= steps;
+    for (std::size_t i = 0; i < kMetrics; ++i) {
+      if (!has(moved, i)) continue;
+      Wide change = in.signed_varint();
+      if (has(steps, i)) cell.sums[i] = metrics::add(cell.sums[i], change);
+    }
+  }
+  in.end();
+  stepped &= seen;
+  for (std::size_t i = 0; i < kMetrics; ++i) {
+    if (has(based & seen, i)) cell.sums[i] = metrics::add(cell.sums[i], from_base[i]);
+    cell.counts[i] = has(stepped | (based & seen), i) ? 1 : 0;
+  }
+  rate_cell(cell);
+  return cell;
+}
+
 }  // namespace nexus::metrics

@@ -102,6 +102,8 @@ class DayState {
 
   std::string encode() const;
   static DayState decode(std::string_view bytes);
+  /// decode(bytes).cell(), without making the state.
+  static Cell decode_cell(std::string_view bytes);
 
  private:
   void add_hour(Cell &cell, std::size_t index) const;
