@@ -27,6 +27,14 @@ constexpr std::chrono::seconds kPatience{60};
 constexpr std::size_t kMaxRequest = std::size_t{4} << 20;
 constexpr int kMaxTries = 4;  // of a request that is made simpler each time
 constexpr double kDefaultBlock = 60;
+constexpr std::size_t kShortestKey = 8;  // what is shorter is no secret, and may stand in any text
+
+// Some providers repeat the key in their errors.
+void hide(std::string &text, const std::string &key) {
+  if (key.size() < kShortestKey) return;
+  for (std::size_t at = text.find(key); at != std::string::npos; at = text.find(key, at))
+    text.replace(at, key.size(), "***");
+}
 
 }  // namespace
 
@@ -96,13 +104,15 @@ Outcome TaskRun::ask(const Json &task, const Provider &provider) {
   call.url = provider.url();
   call.headers = {
       {"Content-Type", "application/json"}, {"Accept", "application/json"}, {"User-Agent", "nexus-ai-worker"}};
-  if (const char *key = std::getenv(provider.key_variable().c_str()); key != nullptr && *key != '\0') {
+  const char *variable = std::getenv(provider.key_variable().c_str());
+  const std::string key = variable == nullptr ? "" : variable;
+  if (!key.empty()) {
     if (!bridge::header_is_clean("Authorization", key)) {
       outcome.failure_class = "auth";
       outcome.message = provider.key_variable() + " of the worker holds what no key can hold";
       return outcome;
     }
-    call.headers.emplace_back("Authorization", std::string("Bearer ") + key);
+    call.headers.emplace_back("Authorization", "Bearer " + key);
   }
   call.timeout = tools_.settings.timeout;
   call.max_response = tools_.settings.max_response;
@@ -127,6 +137,7 @@ Outcome TaskRun::ask(const Json &task, const Provider &provider) {
       return outcome;
     }
     exchange = tools_.http.run(call);
+    hide(exchange.body, key);
     const bool refused =
         exchange.state == Exchange::State::kAnswered && (exchange.status == 400 || exchange.status == 422);
     if (!refused || !dialect.adapt(error_text(exchange))) break;

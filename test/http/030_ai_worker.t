@@ -117,7 +117,7 @@ for my $case ([ 'status=401', 'auth', qr/^auth: the provider stand-in refuses th
 	$node->safe_psql('app', "SELECT nexus.cancel_ai_task($id)");
 }
 my $limited = add_task($node, 'caption', 'n=11 limited=1');
-is(wait_for($node, "SELECT error_code FROM ai_generation_tasks WHERE id = $limited", 'rate_limited', 5), 'rate_limited', '429');
+is(wait_for($node, "SELECT error_code FROM ai_generation_tasks WHERE id = $limited", 'rate_limited', 5), 'rate_limited', '429 is rate_limited');
 my $behind = add_task($node, 'caption', 'n=11 behind');
 is(state($limited, 'completed', 10), 'completed', '429: again after Retry-After');
 is(state($behind, 'completed', 10), 'completed', '429: the others too');
