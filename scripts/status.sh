@@ -23,4 +23,10 @@ else
   echo "publisher: stopped"
   state=1
 fi
+if [ -f "$RUN/ai.pid" ] && kill -0 "$(cat "$RUN/ai.pid")" 2>/dev/null; then
+  echo "AI worker: running, log in $RUN/ai.log"
+else
+  echo "AI worker: stopped"
+  state=1
+fi
 exit $state

@@ -20,16 +20,36 @@ using boost::system::error_code;
 using Tcp = asio::ip::tcp;
 
 constexpr std::uint32_t kMaxHeader = 32768;
+constexpr std::chrono::milliseconds kStopEvery{50};
 
-// Runs one asynchronous operation to its end: the stream's deadline, which blocking calls do not know, ends it in time.
-template <typename Start>
-error_code wait(asio::io_context &context, Start start) {
-  error_code result = asio::error::would_block;
-  start([&result](error_code code, auto...) { result = code; });
-  context.restart();
-  context.run();
-  return result;
-}
+// Runs asynchronous operations to their end: the stream's deadline, which blocking calls do not know, ends them in
+// time, and so does the caller's wish.
+class Waiter {
+ public:
+  Waiter(asio::io_context &context, beast::tcp_stream &plain, const Call &call)
+      : context_(context), plain_(plain), call_(call) {}
+
+  template <typename Start>
+  error_code operator()(Start start) {
+    error_code result = asio::error::would_block;
+    start([&result](error_code code, auto...) { result = code; });
+    context_.restart();
+    if (!call_.stop) {
+      context_.run();
+      return result;
+    }
+    while (!context_.stopped()) {
+      if (call_.stop()) plain_.close();
+      context_.run_for(kStopEvery);
+    }
+    return result;
+  }
+
+ private:
+  asio::io_context &context_;
+  beast::tcp_stream &plain_;
+  const Call &call_;
+};
 
 http::request<http::string_body> request_of(const Call &call, const Url &url) {
   http::request<http::string_body> request;
@@ -47,9 +67,9 @@ http::request<http::string_body> request_of(const Call &call, const Url &url) {
 }
 
 template <typename Stream>
-void exchange(asio::io_context &context, Stream &stream, const Call &call, const Url &url, Exchange &result) {
+void exchange(Waiter &wait, Stream &stream, const Call &call, const Url &url, Exchange &result) {
   const auto request = request_of(call, url);
-  error_code code = wait(context, [&](auto done) { http::async_write(stream, request, done); });
+  error_code code = wait([&](auto done) { http::async_write(stream, request, done); });
   // From here on some of it may have arrived, whatever went wrong.
   result.state = Exchange::State::kCut;
   if (code) {
@@ -61,7 +81,7 @@ void exchange(asio::io_context &context, Stream &stream, const Call &call, const
   parser.header_limit(kMaxHeader);
   parser.body_limit(call.max_response);
   do {
-    code = wait(context, [&](auto done) { http::async_read(stream, buffer, parser, done); });
+    code = wait([&](auto done) { http::async_read(stream, buffer, parser, done); });
   } while (!code && parser.get().result_int() / 100 == 1);
   // Without a length the end of the connection is the end of the answer; a peer that says no goodbye cut it short.
   if (code) {
@@ -129,23 +149,24 @@ Exchange HttpClient::run(const Call &call) const {
   beast::ssl_stream<beast::tcp_stream> stream(context, tls_->context);
   beast::tcp_stream &plain = beast::get_lowest_layer(stream);
   plain.expires_after(call.timeout);
-  code = wait(context, [&](auto done) { plain.async_connect(endpoint, done); });
+  Waiter wait(context, plain, call);
+  code = wait([&](auto done) { plain.async_connect(endpoint, done); });
   if (code) {
     result.error = "no connection to " + url->host + ": " + code.message();
     return result;
   }
   if (!url->tls) {
-    exchange(context, plain, call, *url, result);
+    exchange(wait, plain, call, *url, result);
   } else {
     // SNI takes names only, not addresses.
     if (!parse_address(url->host)) SSL_set_tlsext_host_name(stream.native_handle(), url->host.c_str());
     stream.set_verify_callback(asio::ssl::host_name_verification(url->host));
-    code = wait(context, [&](auto done) { stream.async_handshake(asio::ssl::stream_base::client, done); });
+    code = wait([&](auto done) { stream.async_handshake(asio::ssl::stream_base::client, done); });
     if (code) {
       result.error = "no TLS with " + url->host + ": " + code.message();
       return result;
     }
-    exchange(context, stream, call, *url, result);
+    exchange(wait, stream, call, *url, result);
   }
   plain.close();
   return result;

@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <cstddef>
+#include <functional>
 #include <memory>
 #include <string>
 #include <utility>
@@ -20,6 +21,8 @@ struct Call {
   std::string body;
   std::chrono::milliseconds timeout{20000};  ///< for all of it: resolution excepted
   std::size_t max_response = std::size_t{1} << 20;
+  /// Asked every 50 ms from connecting on; true ends the request where it is. Empty: nothing ends it but time.
+  std::function<bool()> stop;
 };
 
 /// What became of a request. The difference between kNotSent and kCut decides whether a post may be sent again.

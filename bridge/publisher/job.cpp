@@ -8,13 +8,13 @@ std::string interval_of(std::chrono::milliseconds duration) {
   return std::to_string(duration.count()) + " ms";
 }
 
-std::vector<JobPtr> claim_jobs(Database &database, const std::vector<std::string> &lanes, int count,
-                               std::chrono::milliseconds lease, const std::string &worker) {
+std::vector<JobPtr> claim_jobs(Database &database, const std::vector<std::string> &lanes,
+                               const std::vector<std::string> &kinds, int count, std::chrono::milliseconds lease,
+                               const std::string &worker) {
   const auto asked = Clock::now();
-  const auto rows = database.run(
-      "SELECT id, lease_token, kind, COALESCE(ref_id, 0) FROM nexus.claim_jobs($1, $2, $3, $4, "
-      "'{publish,token_refresh}')",
-      {array_of(lanes), std::to_string(count), interval_of(lease), worker});
+  const auto rows =
+      database.run("SELECT id, lease_token, kind, COALESCE(ref_id, 0) FROM nexus.claim_jobs($1, $2, $3, $4, $5)",
+                   {array_of(lanes), std::to_string(count), interval_of(lease), worker, array_of(kinds)});
   std::vector<JobPtr> jobs;
   for (const Row &row : rows) {
     auto job = std::make_shared<Job>();
@@ -43,16 +43,28 @@ void heartbeat_jobs(Database &database, const std::vector<JobPtr> &jobs, std::ch
     tokens.push_back(std::to_string(job->lease_token));
   }
   const auto asked = Clock::now();
-  const auto rows = database.run("SELECT id, alive FROM nexus.heartbeat_jobs($1, $2, $3)",
+  const auto rows = database.run("SELECT id, alive, cancel_requested FROM nexus.heartbeat_jobs($1, $2, $3)",
                                  {array_of(ids), array_of(tokens), interval_of(lease)});
   for (const Row &row : rows) {
     for (const JobPtr &job : jobs) {
       if (std::to_string(job->id) != row[0].value()) continue;
+      if (row[2].value_or("f") == "t") job->cancelled = true;
       if (row[1].value() == "t") {
         job->deadline = asked + lease;
       } else {
         job->lost = true;
       }
+    }
+  }
+}
+
+void watch_jobs(Database &database, const std::vector<JobPtr> &jobs) {
+  std::vector<std::string> ids;
+  for (const JobPtr &job : jobs) ids.push_back(std::to_string(job->id));
+  for (const Row &row :
+       database.run("SELECT id FROM nexus.leases WHERE id = ANY ($1) AND cancel_requested", {array_of(ids)})) {
+    for (const JobPtr &job : jobs) {
+      if (std::to_string(job->id) == row[0].value()) job->cancelled = true;
     }
   }
 }

@@ -20,7 +20,8 @@ struct Job {
   std::string kind;
   int ref_id = 0;
   std::atomic<Clock::time_point> deadline{Clock::time_point{}};
-  std::atomic<bool> lost{false};  ///< a heartbeat said so
+  std::atomic<bool> lost{false};       ///< a heartbeat said so
+  std::atomic<bool> cancelled{false};  ///< nobody wants it any more
 
   bool is_ours() const { return !lost && Clock::now() < deadline.load(); }
   std::vector<Value> key() const { return {std::to_string(id), std::to_string(lease_token)}; }
@@ -29,9 +30,10 @@ using JobPtr = std::shared_ptr<Job>;
 
 std::string interval_of(std::chrono::milliseconds duration);
 
-/// Leases up to `count` due jobs of the kinds that a publisher works.
-std::vector<JobPtr> claim_jobs(Database &database, const std::vector<std::string> &lanes, int count,
-                               std::chrono::milliseconds lease, const std::string &worker);
+/// Leases up to `count` due jobs of some kinds.
+std::vector<JobPtr> claim_jobs(Database &database, const std::vector<std::string> &lanes,
+                               const std::vector<std::string> &kinds, int count, std::chrono::milliseconds lease,
+                               const std::string &worker);
 
 /// How long until the next job is due, at most `longest`.
 std::chrono::milliseconds until_next_job(Database &database, const std::vector<std::string> &lanes,
@@ -39,6 +41,9 @@ std::chrono::milliseconds until_next_job(Database &database, const std::vector<s
 
 /// Renews the leases, and marks those that are lost.
 void heartbeat_jobs(Database &database, const std::vector<JobPtr> &jobs, std::chrono::milliseconds lease);
+
+/// Marks the jobs that have been cancelled, without renewing a lease: a look that costs little.
+void watch_jobs(Database &database, const std::vector<JobPtr> &jobs);
 
 void complete_job(Database &database, const Job &job);
 

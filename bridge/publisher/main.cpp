@@ -9,6 +9,7 @@
 
 #include "bridge/publisher/bluesky.hpp"
 #include "bridge/publisher/mastodon.hpp"
+#include "bridge/publisher/publication.hpp"
 #include "bridge/publisher/webhook.hpp"
 #include "bridge/publisher/worker.hpp"
 
@@ -41,7 +42,15 @@ int run(const Settings &settings, const sigset_t &signals) {
   adapters.emplace("webhook", std::make_unique<Webhook>());
   Memory memory;
   const Tools tools{settings, http, sealer, adapters, memory};
-  Worker worker(tools);
+  Worker worker({"nexus-publisher",
+                 settings.db_uri,
+                 settings.db_role,
+                 settings.worker,
+                 settings.lanes,
+                 {"publish", "token_refresh"},
+                 settings.concurrency,
+                 settings.lease},
+                [&tools](Database &database, Job &job, bool again) { Publication(database, tools, job).run(again); });
   worker.start();
   int number = 0;
   sigwait(&signals, &number);

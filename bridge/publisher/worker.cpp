@@ -16,10 +16,12 @@ using std::chrono::milliseconds;
 constexpr milliseconds kLongestSleep{10000}, kLongestBackoff{5000};
 // A job that is due and that nobody gets (a bucket is empty, another worker has it locked) is asked for no faster.
 constexpr milliseconds kShortestSleep{50};
+constexpr milliseconds kAfterFailure{1000};
 
 }  // namespace
 
-Worker::Worker(const Tools &tools) : tools_(tools), wake_(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)) {
+Worker::Worker(WorkerSettings settings, Perform perform)
+    : settings_(std::move(settings)), perform_(std::move(perform)), wake_(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)) {
   if (wake_ < 0) throw std::runtime_error("eventfd is not available");
 }
 
@@ -38,7 +40,7 @@ Worker::~Worker() {
 void Worker::start() {
   threads_.emplace_back([this] { dispatch(); });
   threads_.emplace_back([this] { beat(); });
-  for (int i = 0; i < tools_.settings.concurrency; ++i) threads_.emplace_back([this, i] { work(i); });
+  for (int i = 0; i < settings_.concurrency; ++i) threads_.emplace_back([this, i] { work(i); });
 }
 
 void Worker::wake() {
@@ -67,13 +69,13 @@ void Worker::pause(milliseconds duration) {
 }
 
 void Worker::dispatch() {
-  Database database(tools_.settings.db_uri, tools_.settings.db_role, "nexus-publisher");
+  Database database(settings_.db_uri, settings_.db_role, settings_.program);
   Backoff backoff(kLongestBackoff);
   while (!stopping_) {
     try {
       database.open();
       database.run("LISTEN nexus_jobs");
-      spdlog::info("claiming as {}", tools_.settings.worker);
+      spdlog::info("claiming as {}", settings_.worker);
       backoff.reset();
       dispatch_connected(database);
     } catch (const ConnectionLost &error) {
@@ -91,17 +93,16 @@ void Worker::dispatch() {
 }
 
 void Worker::dispatch_connected(Database &database) {
-  const Settings &settings = tools_.settings;
   milliseconds shortest = kShortestSleep;
   while (!stopping_) {
-    int free = settings.concurrency;
+    int free = settings_.concurrency;
     {
       const std::lock_guard lock(mutex_);
       free -= static_cast<int>(held_.size());
     }
     milliseconds sleep = kLongestSleep;
     if (free > 0) {
-      const auto jobs = claim_jobs(database, settings.lanes, free, settings.lease, settings.worker);
+      const auto jobs = claim_jobs(database, settings_.lanes, settings_.kinds, free, settings_.lease, settings_.worker);
       {
         const std::lock_guard lock(mutex_);
         queue_.insert(queue_.end(), jobs.begin(), jobs.end());
@@ -111,7 +112,7 @@ void Worker::dispatch_connected(Database &database) {
       if (jobs.size() == static_cast<std::size_t>(free)) {
         shortest = kShortestSleep;
       } else {
-        sleep = until_next_job(database, settings.lanes, kLongestSleep);
+        sleep = until_next_job(database, settings_.lanes, kLongestSleep);
         if (sleep < shortest) {
           sleep = jobs.empty() ? shortest : kShortestSleep;
           if (jobs.empty()) shortest = std::min(2 * shortest, milliseconds(1000));
@@ -130,7 +131,7 @@ void Worker::dispatch_connected(Database &database) {
 }
 
 void Worker::work(int number) {
-  Database database(tools_.settings.db_uri, tools_.settings.db_role, "nexus-publisher " + std::to_string(number));
+  Database database(settings_.db_uri, settings_.db_role, settings_.program + " " + std::to_string(number));
   for (;;) {
     JobPtr job;
     {
@@ -155,7 +156,7 @@ void Worker::work_one(Database &database, const JobPtr &job) {
   for (bool again = false;; again = true) {
     try {
       database.open();
-      Publication(database, tools_, *job).run(again);
+      perform_(database, *job, again);
       return;
     } catch (const ConnectionLost &error) {
       if (!job->is_ours()) {
@@ -164,7 +165,7 @@ void Worker::work_one(Database &database, const JobPtr &job) {
       }
       std::this_thread::sleep_for(backoff.next());
     } catch (const std::exception &error) {
-      // Its lease ends, and the next owner begins with a look at what was sent.
+      // Its lease ends, and the next owner goes on from what the database knows.
       spdlog::error("job {}: {}", job->id, error.what());
       return;
     }
@@ -172,22 +173,32 @@ void Worker::work_one(Database &database, const JobPtr &job) {
 }
 
 void Worker::beat() {
-  Database database(tools_.settings.db_uri, tools_.settings.db_role, "nexus-publisher heartbeat");
-  const milliseconds every = tools_.settings.lease / 3;
+  Database database(settings_.db_uri, settings_.db_role, settings_.program + " heartbeat");
+  const milliseconds every = settings_.lease / 3;
+  const milliseconds step = settings_.watch.count() > 0 ? std::min(settings_.watch, every) : every;
+  milliseconds pause = step;
+  auto next_beat = Clock::now() + every;
   for (;;) {
     std::vector<JobPtr> jobs;
     {
       std::unique_lock lock(mutex_);
-      changed_.wait_for(lock, every, [this] { return finished_; });
+      changed_.wait_for(lock, pause, [this] { return finished_; });
       if (finished_) return;
       jobs.assign(held_.begin(), held_.end());
     }
     if (jobs.empty()) continue;
     try {
       database.open();
-      heartbeat_jobs(database, jobs, tools_.settings.lease);
+      if (Clock::now() >= next_beat || step == every) {
+        heartbeat_jobs(database, jobs, settings_.lease);
+        next_beat = Clock::now() + every;
+      } else {
+        watch_jobs(database, jobs);
+      }
+      pause = step;
     } catch (const std::exception &error) {
       spdlog::error("leases cannot be renewed: {}", error.what());
+      pause = std::min(every, kAfterFailure);
     }
   }
 }
@@ -198,7 +209,7 @@ void Worker::give_back() {
     const std::lock_guard lock(mutex_);
     unused.swap(queue_);
   }
-  Database database(tools_.settings.db_uri, tools_.settings.db_role, "nexus-publisher");
+  Database database(settings_.db_uri, settings_.db_role, settings_.program);
   for (const JobPtr &job : unused) {
     try {
       database.open();

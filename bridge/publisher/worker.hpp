@@ -3,20 +3,35 @@
 #include <atomic>
 #include <condition_variable>
 #include <deque>
+#include <functional>
 #include <mutex>
 #include <set>
 #include <thread>
 #include <vector>
 
-#include "bridge/publisher/publication.hpp"
+#include "bridge/publisher/job.hpp"
 
 namespace nexus::publisher {
 
+/// What a worker claims, and as whom.
+struct WorkerSettings {
+  std::string program;  ///< the name of its connections
+  std::string db_uri, db_role, worker;
+  std::vector<std::string> lanes, kinds;
+  int concurrency = 1;
+  std::chrono::milliseconds lease{30000};
+  std::chrono::milliseconds watch{0};  ///< how often it looks for cancelled jobs between heartbeats; 0: not at all
+};
+
 /// The process at work: one thread claims and sleeps until the next job is due, one renews leases, and a fixed number
-/// of threads publish. Each has a connection of its own and comes back by itself when the database was away.
+/// of threads do the jobs. Each has a connection of its own and comes back by itself when the database was away.
 class Worker {
  public:
-  explicit Worker(const Tools &tools);
+  /// Does one job. ConnectionLost makes it run again, then with true, as long as the lease lasts; whatever else it
+  /// throws leaves the job to the end of its lease.
+  using Perform = std::function<void(Database &, Job &, bool again)>;
+
+  Worker(WorkerSettings settings, Perform perform);
   ~Worker();
   Worker(const Worker &) = delete;
   Worker &operator=(const Worker &) = delete;
@@ -26,7 +41,7 @@ class Worker {
   /// No new claims; leases that nothing was done with go back.
   void drain();
 
-  /// Whether all that was being sent came to an end in time.
+  /// Whether all that was under way came to an end in time.
   bool wait(std::chrono::seconds timeout);
 
  private:
@@ -39,7 +54,8 @@ class Worker {
   void wake();
   void pause(std::chrono::milliseconds duration);
 
-  const Tools &tools_;
+  const WorkerSettings settings_;
+  const Perform perform_;
   std::mutex mutex_;
   std::condition_variable changed_;
   std::deque<JobPtr> queue_;

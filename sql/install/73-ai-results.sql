@@ -21,14 +21,14 @@ COMMENT ON FUNCTION nexus.ai_suggestion_text(text, jsonb, text) IS
   'Part of finish_ai_task: hashtags that are none or that are banned are left out, a caption that the platform would refuse is NULL.';
 
 CREATE FUNCTION nexus.finish_ai_task(job_id bigint, lease_token bigint, result jsonb, input_tokens integer DEFAULT 0, output_tokens integer DEFAULT 0,
-  cost_micros bigint DEFAULT 0, model text DEFAULT NULL) RETURNS text LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+  cost_micros bigint DEFAULT 0, model text DEFAULT NULL, fault text DEFAULT NULL) RETURNS text LANGUAGE plpgsql VOLATILE SECURITY DEFINER
   SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   attached constant name := nexus.attached_schema();
   job nexus.jobs := nexus.leased_job(job_id, lease_token);
   task record;
   kind nexus.ai_results;
-  fault text;
+  wrong text := finish_ai_task.fault;
   made bigint := 0;
 BEGIN
   IF LEAST(input_tokens, output_tokens, cost_micros) < 0 OR num_nulls(input_tokens, output_tokens, cost_micros) > 0 THEN
@@ -44,12 +44,14 @@ BEGIN
     RETURN COALESCE(task.status, 'deleted');
   END IF;
   SELECT * INTO kind FROM nexus.ai_results r WHERE r.task_type = task.task_type;
-  SELECT left(concat_ws(' ', 'the result is not what was asked for:', NULLIF(e.instance_path, ''), e.message), 500) INTO fault
-    FROM nexus.jsonschema_errors(kind.schema, result) e LIMIT 1;
-  IF result IS NULL THEN
-    fault := 'the result is empty';
+  IF wrong IS NULL THEN
+    SELECT left(concat_ws(' ', 'the result is not what was asked for:', NULLIF(e.instance_path, ''), e.message), 500) INTO wrong
+      FROM nexus.jsonschema_errors(kind.schema, result) e LIMIT 1;
   END IF;
-  IF fault IS NULL AND kind.suggestion_type IS NOT NULL THEN
+  IF result IS NULL THEN
+    wrong := COALESCE(wrong, 'the result is empty');
+  END IF;
+  IF wrong IS NULL AND kind.suggestion_type IS NOT NULL THEN
     EXECUTE format($sql$
       WITH target AS (SELECT COALESCE($3, (SELECT c.platform FROM %1$I.content c WHERE c.id = $6)) AS platform)
       INSERT INTO %1$I.ai_content_suggestions (user_id, project_id, content_id, task_id, suggestion_type, platform, content, confidence, metadata, expires_at)
@@ -60,11 +62,11 @@ BEGIN
     $sql$, attached) USING kind.suggestion_type, result -> kind.path, task.parameters ->> 'platform', task.user_id, task.project_id, task.content_id, task.id, task.model;
     GET DIAGNOSTICS made = ROW_COUNT;
     IF made = 0 THEN
-      fault := 'nothing of the result may be used on its platform';
+      wrong := 'nothing of the result may be used on its platform';
     END IF;
   END IF;
-  IF fault IS NOT NULL THEN
-    RETURN nexus.fail_ai_task(job_id, lease_token, 'transient', fault);
+  IF wrong IS NOT NULL THEN
+    RETURN nexus.fail_ai_task(job_id, lease_token, 'transient', wrong);
   END IF;
   EXECUTE format($sql$
     UPDATE %I.ai_generation_tasks t SET status = 'completed', progress = 100, completed_at = nexus.utcnow(), result_json = $2,
@@ -73,8 +75,8 @@ BEGIN
   PERFORM nexus.complete_job(job_id, lease_token, jsonb_build_object('suggestions', made));
   RETURN 'completed';
 END $$;
-COMMENT ON FUNCTION nexus.finish_ai_task(bigint, bigint, jsonb, integer, integer, bigint, text) IS
-$$Ends an attempt at an AI task with its result, its tokens and its cost (millionths), which are booked with it, once. The result must fit the schema of its type; captions, hashtags and ideas become rows of ai_content_suggestions, without captions that the platform would refuse, and hashtags that are none or banned.
+COMMENT ON FUNCTION nexus.finish_ai_task(bigint, bigint, jsonb, integer, integer, bigint, text, text) IS
+$$Ends an attempt at an AI task with its result, its tokens and its cost (millionths), which are booked with it, once. The result must fit the schema of its type; captions, hashtags and ideas become rows of ai_content_suggestions, without captions that the platform would refuse, and hashtags that are none or banned. A result that the worker could not even read is NULL, and fault says why: what it cost is booked all the same.
 Returns the task's status: completed, pending where the result was no good and another attempt is left, failed after the last one, cancelled where nobody wants it any more. NX020 when the lease is lost: nothing is written then.$$;
 
 CREATE FUNCTION nexus.fail_ai_task(job_id bigint, lease_token bigint, class text, message text, retry_after interval DEFAULT NULL) RETURNS text
@@ -146,7 +148,7 @@ COMMENT ON FUNCTION nexus.sweep_ai_tasks() IS 'A task of tick(): a pending AI ta
 INSERT INTO nexus.tick_tasks (name, function_name, every, needs_attachment, position) VALUES ('ai_tasks', 'sweep_ai_tasks', '10 s', true, 35);
 
 REVOKE EXECUTE ON FUNCTION nexus.sync_ai_jobs(integer[]), nexus.ai_jobs_trigger(), nexus.ai_providers_trigger(), nexus.start_ai_task(bigint, bigint),
-  nexus.progress_ai_task(bigint, bigint, integer, interval), nexus.finish_ai_task(bigint, bigint, jsonb, integer, integer, bigint, text),
+  nexus.progress_ai_task(bigint, bigint, integer, interval), nexus.finish_ai_task(bigint, bigint, jsonb, integer, integer, bigint, text, text),
   nexus.fail_ai_task(bigint, bigint, text, text, interval), nexus.sweep_ai_tasks() FROM PUBLIC;
 INSERT INTO nexus.attached_functions (function_name, role_name)
 SELECT f, r FROM pg_catalog.unnest(ARRAY['sync_ai_jobs', 'start_ai_task', 'progress_ai_task', 'finish_ai_task', 'fail_ai_task']) AS f, pg_catalog.unnest(ARRAY['nexus_worker', 'nexus_owner']) AS r;
