@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # make check: everything that proves the project, on a cluster of its own. Ends with "N passed, N failed".
 # scripts/check.sh STAGE...: only those of: lint unit regress isolation differential tap http tour. REGRESS="a b" picks regression tests,
-# TAP="test/t/x.t" TAP files, DIFFERENTIAL="x graphemes" the differential tests, DIFFERENTIAL_COUNT how many cases each.
+# TAP="test/t/x.t" TAP files, DIFFERENTIAL="x graphemes" the differential tests, DIFFERENTIAL_COUNT how many cases each,
+# HTTP="test/http/x.t" HTTP tests, NEXUS_BRIDGE=build/asan/bridge/creatornexus-bridge the program under them (presets asan, tsan).
 source "$(dirname "$0")/lib.sh"
 
 stages=("$@")
@@ -10,6 +11,7 @@ wanted() { [[ " ${stages[*]} " == *" $1 "* ]]; }
 
 passed=0
 failed=0
+bridge=$(realpath -m "${NEXUS_BRIDGE:-build/dev/bridge/creatornexus-bridge}")
 logs=$RUN/check-logs
 mkdir -p "$logs"
 
@@ -116,7 +118,7 @@ count_prove() {
   rm -rf "$RUN/tap/tmp_check" # a failed run leaves its clusters
   (
     export TESTDIR=$RUN/tap PG_REGRESS=$PG_HOME/lib/pgxs/src/test/regress/pg_regress NEXUS_ROOT=$ROOT
-    export NEXUS_BRIDGE=$ROOT/build/dev/bridge/creatornexus-bridge HOME=$RUN/tap
+    export NEXUS_BRIDGE=$bridge HOME=$RUN/tap
     as_server prove --verbose --merge -I "$PG_HOME/lib/pgxs/src/test/perl" -I "$ROOT/test/perl" "$@"
   ) >"$log" 2>&1 || grep -E '^(not ok|# |Bailout|Dubious)|Failed|Wstat|died' "$log" | head -n 60 >&2 || true
   ok=$(grep -cE '^ok ' "$log" || true)
@@ -133,7 +135,7 @@ stage_tap() {
 
 stage_http() {
   if ! compgen -G 'test/http/*.t' >/dev/null; then return; fi
-  if ! cmake_build; then
+  if [ -z "${NEXUS_BRIDGE:-}" ] && ! cmake_build; then
     count http 0 1
     return
   fi

@@ -1,15 +1,17 @@
 #!/usr/bin/env bash
-# make fuzz: every parser and decoder under libFuzzer with sanitizers, FUZZ_SECONDS (default 30) each.
+# make fuzz: every parser and decoder under libFuzzer with sanitizers, FUZZ_SECONDS (default 30) each. FUZZ="text_fuzz" picks some.
 source "$(dirname "$0")/lib.sh"
 
 scripts/deps.sh
 cmake --preset fuzz >/dev/null
-cmake --build --preset fuzz >/dev/null
-for program in build/fuzz/*_fuzz; do
-  name=$(basename "$program")
+# shellcheck disable=SC2086
+cmake --build --preset fuzz ${FUZZ:+--target $FUZZ} >/dev/null
+for name in ${FUZZ:-$(find test/fuzz -name '*_fuzz.cpp' -printf '%f\n' | sed 's/\.cpp$//' | sort)}; do
+  program=build/fuzz/$name words=
+  if [ -f "test/fuzz/dict/$name.dict" ]; then words=-dict=test/fuzz/dict/$name.dict; fi
   mkdir -p "build/fuzz/corpus/$name"
   say "== $name"
   "$program" -max_total_time="${FUZZ_SECONDS:-30}" -max_len=4096 -timeout=5 -rss_limit_mb=2048 -print_final_stats=1 \
-    "build/fuzz/corpus/$name" 2>&1 | grep -E 'ERROR|SUMMARY|stat::(number_of_executed_units|average_exec_per_sec)|BINGO' || true
+    ${words:+"$words"} "build/fuzz/corpus/$name" 2>&1 | grep -E 'ERROR|SUMMARY|stat::(number_of_executed_units|average_exec_per_sec)|BINGO' || true
   if compgen -G 'crash-*' >/dev/null || compgen -G 'timeout-*' >/dev/null; then die "$name found a fault"; fi
 done

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <string>
 
 namespace nexus::bridge {
@@ -11,5 +12,8 @@ std::string hash_password(const std::string &password);
 /// Whether the password is the one of the hash: argon2id, or bcrypt as other applications leave it. An empty hash
 /// stands for an unknown user: it takes as long as any other and is false.
 bool verify_password(const std::string &hash, const std::string &password);
+
+/// How many passwords have been hashed or checked so far, for the metrics.
+std::uint64_t passwords_hashed();
 
 }  // namespace nexus::bridge

@@ -54,11 +54,17 @@ int Executor::slow_limit() const {
   return std::max(1, options_.size - std::max(1, options_.size / 4));
 }
 
+// Nor may they fill the queue, lest the others be refused at its end.
+int Executor::queue_limit(const Job &job) const {
+  const bool fast = !job.script.streamed && lanes_.pace(job.script.lane) == Lanes::Pace::kFast;
+  return fast ? options_.max_waiting : options_.max_waiting - options_.max_waiting / 4;
+}
+
 void Executor::submit(const JobPtr &job) {
   job->submitted = Clock::now();
   ++counters_.scripts;
   if (retry_at_) return refuse(job, no_database());
-  if (static_cast<int>(waiting_.size()) >= options_.max_waiting) {
+  if (static_cast<int>(waiting_.size()) >= queue_limit(*job)) {
     ++counters_.rejected;
     return refuse(job, unavailable("PGRST003", "Too many requests wait for a connection."));
   }

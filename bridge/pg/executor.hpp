@@ -91,6 +91,7 @@ class Executor : public std::enable_shared_from_this<Executor> {
   void drop(Line &line);
   void count();
   int slow_limit() const;
+  int queue_limit(const Job &job) const;
 
   boost::asio::io_context &context_;
   Workers &workers_;

@@ -1,5 +1,6 @@
 #include "bridge/serve/admin.hpp"
 
+#include "bridge/auth/password.hpp"
 #include "bridge/config/load.hpp"
 
 namespace nexus::bridge::serve {
@@ -25,6 +26,7 @@ std::string metrics_text(const Gateway::Totals &totals, const net::Server &serve
   add("db_connections_busy", "gauge", "Connections to the database at work.", totals.busy);
   add("db_connections_made_total", "counter", "Connections to the database so far.", totals.connections_made);
   add("db_connections_failed_total", "counter", "Connections to the database that failed.", totals.connections_failed);
+  add("passwords_hashed_total", "counter", "Passwords hashed or checked.", passwords_hashed());
   return text;
 }
 

@@ -32,7 +32,7 @@ sub jwt
 sub start
 {
 	my ($class, $node, $db, $user, %settings) = @_;
-	my $port = PostgreSQL::Test::Cluster::get_free_port();
+	my $port = $settings{server_port} // PostgreSQL::Test::Cluster::get_free_port();
 	my $self = bless { port => $port, http => HTTP::Tiny->new(timeout => 30, keep_alive => 0) }, $class;
 	$self->{log} = $PostgreSQL::Test::Utils::log_path . "/bridge_$port.log";
 	my %all = (
@@ -45,6 +45,7 @@ sub start
 	if (!$self->{pid})
 	{
 		delete $ENV{$_} for grep { /^(NEXUS_|PG)/ && $_ ne 'NEXUS_BRIDGE' } keys %ENV;
+		$ENV{TSAN_OPTIONS} //= 'halt_on_error=1';
 		$ENV{ 'NEXUS_' . uc $_ } = $all{$_} for keys %all;
 		open(STDERR, '>', $self->{log}) or die "log: $!";
 		exec($ENV{NEXUS_BRIDGE}) or POSIX::_exit(127);
@@ -127,12 +128,27 @@ sub stop
 	my $end = time + ($seconds // 20);
 	while (time < $end)
 	{
-		if (waitpid($self->{pid}, WNOHANG) == $self->{pid}) { return $self->{exit} = $? }
+		if (waitpid($self->{pid}, WNOHANG) == $self->{pid})
+		{
+			$self->{exit} = $?;
+			my $fault = $self->sanitizer_text;
+			fail('a sanitizer found a fault') if $fault;
+			diag(substr($fault, 0, 8000)) if $fault;
+			return $self->{exit};
+		}
 		sleep 0.02;
 	}
 	kill KILL => $self->{pid};
 	waitpid($self->{pid}, 0);
 	return $self->{exit} = -1;
+}
+
+# What a sanitizer said about the bridge; nothing without fault, and where it was built without one.
+sub sanitizer_text
+{
+	my ($self) = @_;
+	my $text = $self->log_text;
+	return $text =~ /Sanitizer: |runtime error: /g ? substr($text, rindex($text, "\n", pos $text) + 1) : '';
 }
 
 sub log_text
