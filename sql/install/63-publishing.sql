@@ -48,20 +48,23 @@ DECLARE
 BEGIN
   IF NOT fresh THEN
     WITH open AS MATERIALIZED (
-      SELECT j.id AS job_id, w.* FROM nexus.publish_holds(platform_post_ids) w
+      -- what has been sent already, perhaps, is looked up whatever holds the post back, but not with an account that cannot
+      SELECT j.id AS job_id, w.status, w.account_id, w.run_at,
+        CASE WHEN w.status = 'scheduled' OR w.hold LIKE 'account %' THEN w.hold END AS hold, w.hold IS NOT DISTINCT FROM 'post cancelled' AS is_cancelled
+      FROM nexus.publish_holds(platform_post_ids) w
       JOIN nexus.jobs j ON j.kind = 'publish' AND j.unique_key = 'platform_post:' || w.platform_post_id AND j.state IN ('ready', 'leased')
       ORDER BY j.id FOR UPDATE OF j)
     UPDATE nexus.jobs j SET
       run_at = CASE WHEN j.state = 'ready' AND o.status = 'scheduled' THEN o.run_at ELSE j.run_at END,
-      parked = CASE WHEN j.state = 'ready' AND o.status = 'scheduled' THEN o.hold ELSE j.parked END,
+      parked = CASE WHEN j.state = 'ready' THEN o.hold ELSE j.parked END,
       account_id = o.account_id,
-      cancel_requested = j.cancel_requested OR o.status IN ('draft', 'cancelled') OR j.state = 'leased' AND o.hold = 'post cancelled',
+      cancel_requested = j.cancel_requested OR o.status IN ('draft', 'cancelled') OR j.state = 'leased' AND o.is_cancelled,
       finished_at = CASE WHEN j.state = 'ready' AND o.status NOT IN ('scheduled', 'publishing') THEN clock_timestamp() END,
       state = CASE WHEN j.state = 'ready' AND o.status NOT IN ('scheduled', 'publishing') THEN 'cancelled' ELSE j.state END
     FROM open o WHERE j.id = o.job_id AND CASE j.state
       WHEN 'ready' THEN o.status NOT IN ('scheduled', 'publishing')
-        OR o.status = 'scheduled' AND (j.run_at, j.parked, j.account_id) IS DISTINCT FROM (o.run_at, o.hold, o.account_id)
-      ELSE (o.status IN ('draft', 'cancelled') OR o.hold = 'post cancelled') AND NOT j.cancel_requested END;
+        OR (j.parked, j.account_id) IS DISTINCT FROM (o.hold, o.account_id) OR o.status = 'scheduled' AND j.run_at IS DISTINCT FROM o.run_at
+      ELSE (o.status IN ('draft', 'cancelled') OR o.is_cancelled) AND NOT j.cancel_requested END;
     GET DIAGNOSTICS changed = ROW_COUNT;
   END IF;
   INSERT INTO nexus.jobs (kind, ref_id, lane, account_id, run_at, parked, unique_key, payload, max_attempts)

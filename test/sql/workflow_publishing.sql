@@ -117,6 +117,18 @@ SELECT * FROM pg_temp.claim(3) \gset
 SELECT nexus.begin_publish(900003, :job, :token), nexus.finish_publish(900003, 3, :token, 'ok', 'at://x/3');
 SELECT status, retry_count, error_message, occurrences_done FROM post_schedules WHERE id = 900003;
 
+-- A verifier that the account keeps out waits for the account, and comes back with it; a pause of the post holds no verifier up.
+SAVEPOINT auth;
+SELECT * FROM pg_temp.claim(11) \gset
+SELECT nexus.begin_publish(900011, :job, :token), nexus.fail_job(:job, :token, 'unknown_outcome', 'cut');
+SELECT * FROM pg_temp.claim(11) \gset
+SELECT nexus.fail_job(:job, :token, 'auth', 'token expired');
+SELECT post, job, parked, open FROM pg_temp.state(11);
+UPDATE social_posts SET paused_at = nexus.utcnow() WHERE id = 900011;
+UPDATE social_accounts SET status = 'active' WHERE id = 900001;
+SELECT post, job, parked, open FROM pg_temp.state(11);
+ROLLBACK TO auth;
+
 -- Limited: later, and the attempt does not count against the job.
 SELECT * FROM pg_temp.claim(4) \gset
 SELECT nexus.begin_publish(900004, :job, :token), nexus.finish_publish(900004, 1, :token, 'rejected', error => '{"class": "rate_limited", "retry_after": 300}');
