@@ -4,6 +4,7 @@
 #include <optional>
 #include <unordered_set>
 
+#include "core/text/analysis.hpp"
 #include "core/text/entities.hpp"
 #include "core/text/graphemes.hpp"
 #include "core/text/identifiers.hpp"
@@ -14,6 +15,25 @@
 #include "glue/datum.hpp"
 
 namespace nexus::pg {
+
+namespace {
+
+/// Text values one after the other in the same place: short ones take no memory, and each is gone with the next.
+class ShortText {
+ public:
+  Datum datum(std::string_view utf8) {
+    std::size_t size = utf8.size() + VARHDRSZ_SHORT;
+    if (size > sizeof bytes_ || GetDatabaseEncoding() != PG_UTF8) return text_datum(utf8);
+    SET_VARSIZE_SHORT(bytes_, size);
+    utf8.copy(bytes_ + VARHDRSZ_SHORT, utf8.size());
+    return PointerGetDatum(bytes_);
+  }
+
+ private:
+  char bytes_[VARATT_SHORT_MAX];
+};
+
+}  // namespace
 
 NEXUS_FUNCTION(nexus_unicode_version) {
   PG_RETURN_DATUM(text_datum(text::unicode_version()));
@@ -39,15 +59,18 @@ NEXUS_FUNCTION(nexus_x_length) {
 
 NEXUS_FUNCTION(nexus_entities) {
   text::Dialect dialect = text::parse_dialect(text_arg(fcinfo, 1));
-  std::vector<text::Entity> found = text::entities(text_arg(fcinfo, 0), dialect, interrupt());
-  // There may be a row for each three bytes: what can be shared is made once.
+  text::Analysis analysis(text_arg(fcinfo, 0), interrupt());
+  text::EntityReader reader(analysis.text(), analysis.links(dialect));
+  // There may be a row for each three bytes: what can be shared is made once, and short values need no memory.
   std::array<std::optional<Datum>, text::kEntityKinds> kinds;
+  ShortText short_value, short_canonical;
   Rows rows(fcinfo);
-  for (const text::Entity &entity : found) {
+  for (text::Entity entity; reader.next(entity);) {
+    analysis.interrupt().poll(16);
     std::optional<Datum> &kind = kinds.at(static_cast<std::size_t>(entity.kind));
     if (!kind) kind = text_datum(text::name(entity.kind));
-    Datum value = text_datum(entity.value);
-    Datum canonical = entity.canonical == entity.value ? value : text_datum(entity.canonical);
+    Datum value = short_value.datum(entity.value);
+    Datum canonical = entity.canonical == entity.value ? value : short_canonical.datum(entity.canonical);
     rows.add({kind, value, canonical, Int32GetDatum(entity.start.codepoint), Int32GetDatum(entity.end.codepoint),
               Int32GetDatum(entity.start.utf16), Int32GetDatum(entity.end.utf16), Int32GetDatum(entity.start.byte),
               Int32GetDatum(entity.end.byte)});

@@ -47,7 +47,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t *data, std::size_t size
   Stats stats = text_stats(text);
   XLength length = x_length(text, XConfig::v3);
   require(length.weight == stats.x_weight);
-  require(length.fits.byte <= length.within.byte && length.within.byte <= stats.bytes);
+  Analysis analysis(text);
+  Position within = x_within(analysis, 280);
+  require(length.fits.byte <= within.byte && within.byte <= stats.bytes);
   require(!length.valid || length.fits.byte == stats.bytes);
   auto breaks = grapheme_breaks(text);
   require(stats.graphemes == static_cast<std::int64_t>(breaks.size()) - 1);

@@ -33,6 +33,18 @@ TEST(Normalize, NfcAgreesWithUtf8proc) {
   }
 }
 
+TEST(Normalize, ManyMarksAgreeWithUtf8proc) {
+  const std::string marks[] = {"\u0301", "\u0323", "\u0316", "\u0345", "\u0F71", "\u0327", "\u0344"};
+  std::mt19937 random(12);
+  for (int round = 0; round < 500; ++round) {
+    std::string text = round % 2 == 0 ? "e" : "";
+    for (auto n = 10 + random() % 60; n > 0; --n) text += marks[random() % std::size(marks)];
+    auto *whole = utf8proc_NFC(reinterpret_cast<const utf8proc_uint8_t *>(text.c_str()));
+    EXPECT_EQ(nfc(text), reinterpret_cast<const char *>(whole)) << text;
+    std::free(whole);
+  }
+}
+
 TEST(Normalize, FoldIsStable) {
   EXPECT_EQ(fold("Straße"), "strasse");
   EXPECT_EQ(fold("ＡＢＣ"), "abc");

@@ -85,7 +85,8 @@ TEST(Places, ManyMarksAreLongerThanAnyLimit) {
 TEST(Places, NoneIsInsideALink) {
   std::string text = "go to example.com now";
   nexus::Interrupt interrupt;
-  Places places(text, nexus::text::x_spans(text, interrupt), {{Unit::weighted, 280}}, true, interrupt);
+  Places places(text, nexus::text::Analysis(text).links(nexus::text::Dialect::x), {{Unit::weighted, 280}}, true,
+                interrupt);
   EXPECT_EQ(places.last_within(0, 0, 6 + 23), 7U);
   EXPECT_EQ(places[7], 17U);
   EXPECT_EQ(places.last_within(0, 0, 6 + 22), 6U);

@@ -180,7 +180,8 @@ TEST(Text, MightHoldIsNeverWrong) {
   for (const char *text :
        {"#a", "＃a", "@a", "＠a", "@a/list", "$A", "https://a.example", "a.com", "例え.com", "no sign", ""}) {
     Text measured{std::string_view(text), nexus::Interrupt()};
-    for (const auto &entity : measured.entities()) EXPECT_TRUE(measured.might_hold(entity.kind)) << text;
+    for (const auto &entity : nexus::text::entities(text, nexus::text::Dialect::x))
+      EXPECT_TRUE(measured.might_hold(entity.kind)) << text;
   }
   Text plain{std::string_view("nothing here"), nexus::Interrupt()};
   EXPECT_FALSE(plain.might_hold(nexus::text::EntityKind::hashtag));

@@ -56,9 +56,14 @@ TEST(XLength, WhereItEnds) {
 }
 
 TEST(XLength, OtherLimits) {
-  XLength longer = nexus::text::x_length(repeat("あ", 141), XConfig::v3, nexus::Interrupt(), 10);
-  EXPECT_EQ(longer.within.codepoint, 5);
-  EXPECT_EQ(nexus::text::x_length("ab\uFEFFcd", XConfig::v3).within.codepoint, 5);
+  auto within = [](std::string_view text, std::int64_t limit) {
+    nexus::text::Analysis analysis(text);
+    return nexus::text::x_within(analysis, limit);
+  };
+  EXPECT_EQ(within(repeat("あ", 141), 10).codepoint, 5);
+  EXPECT_EQ(within("ab\uFEFFcd", 280).codepoint, 5);
+  EXPECT_EQ(within("Cafe\u0301 a.com", 27).codepoint, 6);  // not inside the URL
+  EXPECT_EQ(within("Cafe\u0301 a.com", 28).byte, 12);
 }
 
 TEST(XLength, CharactersThatXRefuses) {

@@ -167,7 +167,7 @@ std::vector<Span> bluesky_spans(std::string_view utf8, Interrupt &interrupt) {
     at += character.size;
   }
   std::vector<Span> found = facets.take();
-  resolve_overlaps(found);
+  drop_overlaps(found);
   return found;
 }
 

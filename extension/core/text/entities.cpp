@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "core/error.hpp"
+#include "core/text/analysis.hpp"
 #include "core/text/normalize.hpp"
 #include "core/text/spans.hpp"
 #include "core/text/url_characters.hpp"
@@ -11,28 +12,6 @@
 namespace nexus::text {
 
 namespace {
-
-/// Moves along a text and counts in all units; the places asked for must not go backwards.
-class Ruler {
- public:
-  explicit Ruler(std::string_view utf8) : text_(utf8) {}
-
-  Position at(std::size_t byte) {
-    std::int32_t points = 0, pairs = 0;
-    for (auto i = static_cast<std::size_t>(position_.byte); i < byte; ++i) {
-      points += is_continuation(text_[i]) ? 0 : 1;
-      pairs += static_cast<unsigned char>(text_[i]) >= 0xF0 ? 1 : 0;
-    }
-    position_.codepoint += points;
-    position_.utf16 += points + pairs;
-    position_.byte = static_cast<std::int32_t>(byte);
-    return position_;
-  }
-
- private:
-  std::string_view text_;
-  Position position_;
-};
 
 void ascii_case(std::string &text, char first, char last, int shift) {
   for (char &c : text)
@@ -59,8 +38,14 @@ std::string canonical(EntityKind kind, const std::string &value) {
 
 }  // namespace
 
-void resolve_overlaps(std::vector<Span> &spans) {
-  std::sort(spans.begin(), spans.end(), [](const Span &a, const Span &b) { return a.start < b.start; });
+std::vector<Span> merged(const std::vector<Span> &some, const std::vector<Span> &others) {
+  std::vector<Span> result(some.size() + others.size());
+  std::merge(some.begin(), some.end(), others.begin(), others.end(), result.begin(),
+             [](const Span &a, const Span &b) { return a.start < b.start; });
+  return result;
+}
+
+void drop_overlaps(std::vector<Span> &spans) {
   std::size_t kept = 0, end = 0;
   for (const Span &span : spans) {
     if (span.start < end) continue;
@@ -70,22 +55,42 @@ void resolve_overlaps(std::vector<Span> &spans) {
   spans.resize(kept);
 }
 
+std::string_view entity_value(std::string_view utf8, const Span &link) {
+  std::size_t sign = link.kind == EntityKind::url ? 0 : decode_at(utf8, link.start).size;
+  return utf8.substr(link.start + sign, link.end - link.start - sign);
+}
+
+Position EntityReader::position_of(std::size_t byte) {
+  std::int32_t points = 0, pairs = 0;
+  for (auto i = static_cast<std::size_t>(position_.byte); i < byte; ++i) {
+    points += is_continuation(text_[i]) ? 0 : 1;
+    pairs += static_cast<unsigned char>(text_[i]) >= 0xF0 ? 1 : 0;
+  }
+  position_.codepoint += points;
+  position_.utf16 += points + pairs;
+  position_.byte = static_cast<std::int32_t>(byte);
+  return position_;
+}
+
+bool EntityReader::next(Entity &entity) {
+  if (taken_ == links_.size()) return false;
+  const Span &link = links_[taken_++];
+  entity.kind = link.kind;
+  entity.value = entity_value(text_, link);
+  entity.canonical = canonical(entity.kind, entity.value);
+  entity.start = position_of(link.start);
+  entity.end = position_of(link.end);
+  return true;
+}
+
 std::vector<Entity> entities(std::string_view utf8, Dialect dialect, Interrupt interrupt) {
+  Analysis analysis(utf8, interrupt);
+  const std::vector<Span> &links = analysis.links(dialect);
+  EntityReader reader(utf8, links);
   std::vector<Entity> result;
-  Ruler ruler(utf8);
-  std::vector<Span> spans = dialect == Dialect::x         ? x_spans(utf8, interrupt)
-                            : dialect == Dialect::bluesky ? bluesky_spans(utf8, interrupt)
-                                                          : mastodon_spans(utf8, interrupt);
-  result.reserve(spans.size());
-  for (const Span &span : spans) {
+  result.reserve(links.size());
+  for (Entity entity; reader.next(entity);) {
     interrupt.poll(16);
-    Entity entity;
-    entity.kind = span.kind;
-    std::size_t sign = span.kind == EntityKind::url ? 0 : decode_at(utf8, span.start).size;
-    entity.value = utf8.substr(span.start + sign, span.end - span.start - sign);
-    entity.canonical = canonical(entity.kind, entity.value);
-    entity.start = ruler.at(span.start);
-    entity.end = ruler.at(span.end);
     result.push_back(std::move(entity));
   }
   return result;

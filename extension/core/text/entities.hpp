@@ -15,6 +15,7 @@ namespace nexus::text {
 
 /// Whose rules decide what is a link.
 enum class Dialect { x, bluesky, mastodon };
+inline constexpr std::size_t kDialects = 3;
 
 enum class EntityKind { hashtag, mention, list, url, cashtag };
 inline constexpr std::size_t kEntityKinds = 5;
@@ -24,12 +25,43 @@ struct Position {
   std::int32_t codepoint = 0, utf16 = 0, byte = 0;
 };
 
+/// The bytes of a link, half open, its sign included.
+struct Span {
+  EntityKind kind;
+  std::size_t start, end;
+};
+
 /// A part of a text that a platform turns into a link; `end` is the position behind it.
 struct Entity {
   EntityKind kind;
   std::string value;      ///< as it stands in the text, without its sign; a list is `user/slug`
   std::string canonical;  ///< what it means: folded tag, handle, full URI
   Position start, end;
+};
+
+/// The text of a link without its sign.
+///
+///     entity_value("a #b", {EntityKind::hashtag, 2, 4}) == "b"
+std::string_view entity_value(std::string_view utf8, const Span &link);
+
+/// Hands out entities one after the other, so that a text with very many of them needs no place for all.
+///
+///     EntityReader reader(text, analysis.links(Dialect::x));
+///     for (Entity entity; reader.next(entity);) ...
+class EntityReader {
+ public:
+  EntityReader(std::string_view utf8, const std::vector<Span> &links) : text_(utf8), links_(links) {}
+
+  /// The next one into `entity`; false behind the last.
+  bool next(Entity &entity);
+
+ private:
+  Position position_of(std::size_t byte);  // not before the one asked for last
+
+  std::string_view text_;
+  const std::vector<Span> &links_;
+  std::size_t taken_ = 0;
+  Position position_;
 };
 
 /// The entities of valid UTF-8, in text order, overlaps resolved as the platform does. Linear time.

@@ -85,10 +85,10 @@ std::size_t tag_end(std::string_view text, std::size_t sign, std::size_t sign_si
 
 }  // namespace
 
-std::vector<Span> mastodon_spans(std::string_view utf8, Interrupt &interrupt) {
-  std::vector<Span> found;
-  for (const Span &url : x_url_spans(utf8, interrupt))
-    if (protocol_size(utf8.substr(url.start, 8)) != 0) found.push_back(url);
+std::vector<Span> mastodon_spans(std::string_view utf8, const std::vector<Span> &urls, Interrupt &interrupt) {
+  std::vector<Span> found, linked;
+  for (const Span &url : urls)
+    if (protocol_size(utf8.substr(url.start, 8)) != 0) linked.push_back(url);
   std::size_t tags = 0, mentions = 0;  // ends of the last ones: none begins inside another
   for (std::size_t at = 0; at < utf8.size(); ++at) {
     interrupt.poll();
@@ -106,23 +106,18 @@ std::vector<Span> mastodon_spans(std::string_view utf8, Interrupt &interrupt) {
       tags = std::max(end, at + 1);
     }
   }
-  resolve_overlaps(found);
+  found = merged(linked, found);
+  drop_overlaps(found);
   return found;
 }
 
-std::int64_t mastodon_length(std::string_view utf8, std::int64_t graphemes, const std::vector<Span> &urls,
-                             Interrupt &interrupt) {
-  if (is_blank(utf8)) return 0;
-  if (urls.empty() && utf8.find('@') == std::string_view::npos) return graphemes;
-  std::string counted;  // the text with placeholders
-  std::size_t copied = 0, at = 0, sign = std::min(utf8.find('@'), utf8.size());
-  bool ascii = true;  // all that was replaced: then it had a cluster for each byte, and its neighbours keep theirs
-  auto replace = [&](std::size_t start, std::size_t end, std::string_view by) {
-    ascii = ascii && is_ascii(utf8.substr(start, end - start));
-    counted.append(utf8, copied, start - copied).append(by);
-    copied = at = end;
-  };
-  const std::string placeholder(kUrlLength, 'x');
+namespace {
+
+/// Calls `replace(start, end, by)` for each link that has a length of its own, in text order.
+template <class Replace>
+void replace_links(std::string_view utf8, const std::vector<Span> &urls, Interrupt &interrupt, Replace replace) {
+  static const std::string placeholder(kUrlLength, 'x');
+  std::size_t at = 0, sign = std::min(utf8.find('@'), utf8.size());
   auto url = urls.begin();
   while (true) {
     interrupt.poll();
@@ -132,17 +127,38 @@ std::int64_t mastodon_length(std::string_view utf8, std::int64_t graphemes, cons
     if (url_start == utf8.size() && sign == utf8.size()) break;
     if (url_start < sign) {
       replace(url->start, url->end, placeholder);
+      at = url->end;
       continue;
     }
     Remote mention = remote_at(utf8, sign);
-    if (mention.end != 0)
-      replace(sign, mention.end, utf8.substr(sign, mention.user - sign));
-    else
-      at = sign + 1;
+    if (mention.end != 0) replace(sign, mention.end, utf8.substr(sign, mention.user - sign));
+    at = mention.end != 0 ? mention.end : sign + 1;
   }
-  if (copied == 0) return graphemes;
+}
+
+}  // namespace
+
+std::int64_t mastodon_length(std::string_view utf8, std::int64_t graphemes, const std::vector<Span> &urls,
+                             Interrupt &interrupt) {
+  if (is_blank(utf8)) return 0;
+  if (urls.empty() && utf8.find('@') == std::string_view::npos) return graphemes;
+  // What is replaced, and by what: a mention by its beginning, a URL by a placeholder.
+  std::int64_t difference = 0;
+  bool ascii = true;  // all that was replaced: then it had a cluster for each byte, and its neighbours keep theirs
+  auto count = [&](std::size_t start, std::size_t end, std::string_view by) {
+    ascii = ascii && is_ascii(utf8.substr(start, end - start));
+    difference += static_cast<std::int64_t>(by.size()) - static_cast<std::int64_t>(end - start);
+  };
+  replace_links(utf8, urls, interrupt, count);
+  if (ascii) return graphemes + difference;
+  std::string counted;  // the text with placeholders
+  std::size_t copied = 0;
+  auto replace = [&](std::size_t start, std::size_t end, std::string_view by) {
+    counted.append(utf8, copied, start - copied).append(by);
+    copied = end;
+  };
+  replace_links(utf8, urls, interrupt, replace);
   counted.append(utf8, copied, utf8.size() - copied);
-  if (ascii) return graphemes + static_cast<std::int64_t>(counted.size()) - static_cast<std::int64_t>(utf8.size());
   return grapheme_count(counted);
 }
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <string>
 
+#include "core/text/analysis.hpp"
 #include "core/text/ascii.hpp"
 #include "core/text/graphemes.hpp"
 #include "core/text/mastodon.hpp"
@@ -150,30 +151,29 @@ class Scanner {
 
 }  // namespace
 
-Stats text_stats(std::string_view utf8, Interrupt interrupt) {
+Stats text_stats(Analysis &analysis) {
+  std::string_view utf8 = analysis.text();
+  Interrupt &interrupt = analysis.interrupt();
   Scanner scanner(utf8, interrupt);
   scanner.run();
   Stats stats = scanner.stats;
-  std::vector<Span> urls = x_url_spans(utf8, interrupt);
+  stats.nfc_open = scanner.nfc_open;
+  const std::vector<Span> &urls = analysis.urls();
   stats.mastodon_length = mastodon_length(utf8, stats.graphemes, urls, interrupt);
 
-  std::vector<NfcChange> changes;
-  std::string composed = scanner.nfc_open ? nfc(utf8, interrupt, &changes) : std::string();
-  if (!changes.empty() && utf8.find('.') == std::string_view::npos) {
-    // No links before and after: only what changed weighs anew, and it is apart from all emoji.
-    for (const NfcChange &change : changes)
-      stats.x_weight +=
-          weigh(std::string_view(composed).substr(change.start, change.end - change.start), {}, interrupt) -
-          weigh(utf8.substr(change.given_start, change.given_end - change.given_start), {}, interrupt);
-  } else if (!changes.empty()) {
-    urls = x_url_spans(composed, interrupt);
-    stats.x_weight = weigh(composed, urls, interrupt);
+  if (scanner.nfc_open && !analysis.changes().empty()) {
+    stats.x_weight = weigh(analysis.composed(), analysis.composed_urls(), interrupt);
   } else if (std::all_of(urls.begin(), urls.end(), [utf8](const Span &url) { return is_apart(utf8, url); })) {
     for (const Span &url : urls) stats.x_weight += kXUrlWeight - static_cast<std::int64_t>(url.end - url.start);
   } else {
     stats.x_weight = weigh(utf8, urls, interrupt);
   }
   return stats;
+}
+
+Stats text_stats(std::string_view utf8, Interrupt interrupt) {
+  Analysis analysis(utf8, interrupt);
+  return text_stats(analysis);
 }
 
 std::int64_t x_cluster_weight(std::string_view cluster, bool open, Interrupt interrupt) {

@@ -20,12 +20,17 @@ struct Stats {
   std::int64_t mastodon_length = 0;  ///< graphemes; a linked URL is 23, @user@host only its @user
   std::int64_t lines = 0;            ///< 0 for no text, else one more than line ends; CR LF is one line end
   bool bidi_controls = false;        ///< contains U+202A-202E or U+2066-2069
+  bool nfc_open = false;             ///< false: surely in NFC
 };
 
 /// Measures valid UTF-8 in linear time.
 ///
 ///     text_stats("Cafe\u0301 👍🏽")  // codepoints 8, utf16_units 10, graphemes 6, x_weight 7, lines 1
 Stats text_stats(std::string_view utf8, Interrupt interrupt = Interrupt());
+
+/// The same, with what is known of the text.
+class Analysis;
+Stats text_stats(Analysis &analysis);
 
 /// The weighted length of one grapheme cluster, if it is no part of a URL or of two flags; `open` if it holds a
 /// character that NFC might change.

@@ -2,8 +2,9 @@
 #include <array>
 
 #include "core/text/characters.hpp"
+#include "core/text/spans.hpp"
 #include "core/text/unicode.hpp"
-#include "core/text/x_urls.hpp"
+#include "core/text/utf8.hpp"
 
 namespace nexus::text {
 
@@ -117,20 +118,19 @@ class Tags {
 
 constexpr std::size_t kPollBytes = 65536;
 
-/// The bytes at which a link may begin or be found; 0xEF begins the full-width signs.
+/// The bytes at which a link with a sign may begin; 0xEF begins the full-width signs.
 constexpr std::array<bool, 256> kCandidates = [] {
   std::array<bool, 256> bytes{};
-  for (unsigned char c : {'#', '@', '$', '.'}) bytes[c] = true;
+  for (unsigned char c : {'#', '@', '$'}) bytes[c] = true;
   bytes[0xEF] = true;
   return bytes;
 }();
 
 }  // namespace
 
-std::vector<Span> x_spans(std::string_view utf8, Interrupt &interrupt) {
+std::vector<Span> x_spans(std::string_view utf8, const std::vector<Span> &urls, Interrupt &interrupt) {
   std::vector<Span> found;
   Tags tags(utf8);
-  XUrls urls(utf8);
   for (std::size_t at = 0; at < utf8.size(); ++at) {
     if (at % kPollBytes == 0) interrupt.poll(Interrupt::kInterval);
     auto byte = static_cast<unsigned char>(utf8[at]);
@@ -141,15 +141,14 @@ std::vector<Span> x_spans(std::string_view utf8, Interrupt &interrupt) {
       tags.mention(at, 1, found);
     } else if (byte == '$') {
       tags.cashtag(at, found);
-    } else if (byte == '.') {
-      urls.at_dot(at, found, interrupt);
     } else {
       Decoded character = decode_at(utf8, at);
       if (is_hash_sign(character.code)) tags.hashtag(at, character.size, found);
       if (is_at_sign(character.code)) tags.mention(at, character.size, found);
     }
   }
-  resolve_overlaps(found);
+  found = merged(found, urls);
+  drop_overlaps(found);
   return found;
 }
 

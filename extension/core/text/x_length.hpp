@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "core/interrupt.hpp"
+#include "core/text/analysis.hpp"
 #include "core/text/entities.hpp"
 
 namespace nexus::text {
@@ -19,8 +20,7 @@ struct XLength {
   std::int64_t weight = 0;           ///< 1 or 2 for a character of the NFC text, 2 for an emoji, 23 for a URL; scale 1
   std::int64_t permillage = 0;       ///< of the limit, rounded down
   bool valid = false;                ///< not empty, within the limit, without U+FEFF, U+FFFE and U+FFFF
-  Position within;                   ///< the text up to here is within the limit; never inside a URL or an emoji
-  Position fits;                     ///< the same, but not behind a character that X refuses
+  Position fits;                     ///< the text up to here is within the limit and not refused, see x_within()
   std::int64_t valid_range_end = 0;  ///< twitter-text's own number for it, see x_length()
 };
 
@@ -31,6 +31,11 @@ struct XLength {
 ///
 ///     x_length("日本", XConfig::v3)  // weight 4, permillage 14, valid, fits 2 characters
 XLength x_length(std::string_view utf8, XConfig config, Interrupt interrupt = Interrupt(), std::int64_t limit = 280);
+
+/// The text up to here is within the limit (configuration v3); never inside a URL or an emoji. Looks no further.
+///
+///     x_within(analysis, 280).codepoint
+Position x_within(Analysis &analysis, std::int64_t limit);
 
 /// `v2` or `v3`; anything else is 22023.
 XConfig parse_x_config(std::string_view name);

@@ -29,13 +29,18 @@ bool spoils_bare(char c) {
   return c == '-' || c == '_' || c == '.' || c == '/';
 }
 
+// Nearly all of a URL is ASCII: these leave the rest to decode_at, which is not worth a call for each byte.
+Decoded character_at(std::string_view text, std::size_t where) {
+  auto first = static_cast<unsigned char>(text[where]);
+  return first < 0x80 ? Decoded{first, 1} : decode_at(text, where);
+}
 char32_t at(std::string_view text, std::size_t where) {
-  return decode_at(text, where).code;
+  return character_at(text, where).code;
 }
 /// Behind the path characters from `from` on.
 std::size_t skip_path(std::string_view text, std::size_t from) {
   while (from < text.size()) {
-    Decoded character = decode_at(text, from);
+    Decoded character = character_at(text, from);
     if (!is_path_character(character.code)) break;
     from += character.size;
   }
@@ -59,7 +64,7 @@ std::size_t skip_parentheses(std::string_view text, std::size_t open) {
 std::size_t path_end(std::string_view text, std::size_t slash) {
   std::size_t end = slash + 1;
   for (std::size_t next = end; next < text.size();) {
-    Decoded character = decode_at(text, next);
+    Decoded character = character_at(text, next);
     if (character.code == '(') {
       bool joined = next == end;  // a group ends a path only if what is before it could
       next = skip_parentheses(text, next);
@@ -85,6 +90,8 @@ std::size_t query_end(std::string_view text, std::size_t mark) {
 }
 
 bool labels_fit(std::string_view domain) {
+  // A short one of ASCII has no label too long, and none is empty.
+  if (domain.size() <= std::size_t{kMaxLabel} && is_ascii(domain)) return true;
   while (true) {
     std::size_t dot = std::min(domain.find('.'), domain.size());
     int size = punycode_label_size(domain.substr(0, dot), kMaxLabel);
@@ -96,7 +103,7 @@ bool labels_fit(std::string_view domain) {
 
 /// The text without the first half of the surrogate pair it starts with.
 std::string second_half(std::string_view text) {
-  Decoded pair = decode_at(text, 0);
+  Decoded pair = character_at(text, 0);
   std::string result;
   append(result, 0xDC00 | (pair.code & 0x3FF));
   return result.append(text.substr(pair.size));
@@ -118,11 +125,11 @@ bool XUrls::may_start(std::size_t where) const {
 XUrls::Start XUrls::first_start(std::size_t from, std::size_t to) const {
   // A domain prefers to have something in front of it, even where it could start with the text.
   if (from == 0 && may_precede(at(text_, 0))) {
-    std::size_t second = decode_at(text_, 0).size;
+    std::size_t second = character_at(text_, 0).size;
     if (is_pair(text_[0])) return {kNone, 0, true};
     if (second < to && is_domain_character(at(text_, second))) return {kNone, second};
   }
-  for (; from < to; from += decode_at(text_, from).size) {
+  for (; from < to; from += character_at(text_, from).size) {
     if (!is_domain_character(at(text_, from))) continue;
     if (may_start(from)) return {kNone, from};
     if (is_pair(text_[from])) return {kNone, from, true};
@@ -165,7 +172,7 @@ XUrls::Start XUrls::find_start(std::size_t dot) const {
   return start;
 }
 
-std::size_t XUrls::last_dot(std::size_t dot, Interrupt &interrupt) {
+std::size_t XUrls::last_dot(std::size_t dot, std::size_t &tld, Interrupt &interrupt) {
   std::size_t last = kNone;
   if (dot >= chain_.from && dot < chain_.to) return last;  // nothing good before the chain ends: seen earlier
   std::size_t next = dot;
@@ -173,7 +180,7 @@ std::size_t XUrls::last_dot(std::size_t dot, Interrupt &interrupt) {
     std::size_t label = next + 1, end = label;
     bool underscore = false;
     while (end < text_.size()) {
-      Decoded character = decode_at(text_, end);
+      Decoded character = character_at(text_, end);
       if (!is_label_character(character.code)) break;
       underscore = underscore || character.code == '_';
       end += character.size;
@@ -183,20 +190,25 @@ std::size_t XUrls::last_dot(std::size_t dot, Interrupt &interrupt) {
         !is_domain_character(at(text_, previous(text_, end))))
       break;
     next = end;
-    if (!underscore && tld_end(text_, next + 1) != 0) last = next;
+    std::size_t ends = underscore ? 0 : tld_end(text_, next + 1);
+    if (ends == 0) continue;
+    last = next;
+    tld = ends;
   }
   chain_ = {last == kNone ? dot : last + 1, next + 1};
   return last;
 }
 
 void XUrls::at_dot(std::size_t dot, std::vector<Span> &found, Interrupt &interrupt) {
-  if (dot < consumed_ || tld_end(text_, dot + 1) == 0) return;
+  if (dot < consumed_) return;
+  std::size_t tld = tld_end(text_, dot + 1);
+  if (tld == 0) return;
   Start start = find_start(dot);
   if (start.domain == kNone) {
     fence_ = dot + 1;
     return;
   }
-  std::size_t last = last_dot(dot, interrupt);
+  std::size_t last = last_dot(dot, tld, interrupt);
   if (last == kNone) {
     last = dot;
     // The label in front of the top-level domain must be free of underscores: start behind the last of them.
@@ -210,10 +222,11 @@ void XUrls::at_dot(std::size_t dot, std::vector<Span> &found, Interrupt &interru
       }
     }
   }
-  take(start, tld_end(text_, last + 1), found);
+  take(start, {last, tld}, found);
 }
 
-void XUrls::take(Start start, std::size_t domain_end, std::vector<Span> &found) {
+void XUrls::take(Start start, Tld tld, std::vector<Span> &found) {
+  std::size_t domain_end = tld.end;
   std::size_t begin = start.protocol == kNone ? start.domain : start.protocol;
   std::size_t end = domain_end;
   if (end + 1 < text_.size() && text_[end] == ':' && is_ascii_digit(static_cast<unsigned char>(text_[end + 1]))) {
@@ -228,12 +241,13 @@ void XUrls::take(Start start, std::size_t domain_end, std::vector<Span> &found) 
   std::string_view domain = text_.substr(start.domain, domain_end - start.domain);
   std::int64_t protocol_size = start.protocol == kNone ? 8 : static_cast<std::int64_t>(start.domain - start.protocol);
   if (!(start.inside ? labels_fit(second_half(domain)) : labels_fit(domain)) ||
-      protocol_size + utf16_length(text_.substr(begin, end - begin)) > kMaxUrl)
+      (static_cast<std::int64_t>(end - begin) > kMaxUrl - 8 &&  // no character has more units than bytes
+       protocol_size + utf16_length(text_.substr(begin, end - begin)) > kMaxUrl))
     return;
   if (start.protocol != kNone) {
     if (domain.substr(0, 4) == "xn--") {  // then the rest of the domain has to be Latin too
       std::vector<Span> latin;
-      take_bare(start.domain, domain_end, 0, latin);
+      take_bare(start.domain, tld, 0, latin);
       if (latin.empty()) return;
     }
     std::string_view rest = text_.substr(start.domain, end - start.domain);
@@ -248,24 +262,25 @@ void XUrls::take(Start start, std::size_t domain_end, std::vector<Span> &found) 
     }
     found.push_back({EntityKind::url, begin, end});
   } else if (start.inside || begin == 0 || !spoils_bare(text_[begin - 1])) {
-    take_bare(start.domain, domain_end, path ? end : 0, found);
+    take_bare(start.domain, tld, path ? end : 0, found);
   }
 }
 
-void XUrls::take_bare(std::size_t domain, std::size_t domain_end, std::size_t path_end, std::vector<Span> &found) {
+void XUrls::take_bare(std::size_t domain, Tld last, std::size_t path_end, std::vector<Span> &found) {
+  std::size_t domain_end = last.end;
   std::string_view text = text_.substr(0, domain_end);
   std::size_t before = found.size();
   for (std::size_t next = domain; next < domain_end;) {
-    Decoded first = decode_at(text, next);
+    Decoded first = character_at(text, next);
     if (!is_bare_character(first.code)) {
       next += first.size;
       continue;
     }
     std::size_t start = next, end = 0;
     for (std::size_t label = start; next < domain_end; label = ++next) {
-      while (next < domain_end && is_bare_character(at(text, next))) next += decode_at(text, next).size;
+      while (next < domain_end && is_bare_character(at(text, next))) next += character_at(text, next).size;
       if (next == label || next >= domain_end || text[next] != '.') break;
-      std::size_t tld = tld_end(text, next + 1);
+      std::size_t tld = next == last.dot ? last.end : tld_end(text, next + 1);
       if (tld != 0) end = tld;
     }
     if (end == 0) continue;

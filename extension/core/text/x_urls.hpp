@@ -27,6 +27,11 @@ class XUrls {
     bool inside = false;
   };
 
+  /// The dot in front of a top-level domain, and where that ends.
+  struct Tld {
+    std::size_t dot, end;
+  };
+
   bool may_start(std::size_t where) const;
   /// The first place of a label, or of the part of it from `from` on, at which a domain may start.
   Start first_start(std::size_t from, std::size_t to) const;
@@ -34,12 +39,12 @@ class XUrls {
   std::size_t protocol_before(std::size_t domain) const;
   /// The leftmost place from which labels lead up to `dot`.
   Start find_start(std::size_t dot) const;
-  /// The last dot behind `dot` in its chain of labels that a top-level domain follows.
-  std::size_t last_dot(std::size_t dot, Interrupt &interrupt);
+  /// The last dot behind `dot` in its chain of labels that a top-level domain follows; `tld` is then where that ends.
+  std::size_t last_dot(std::size_t dot, std::size_t &tld, Interrupt &interrupt);
   /// Consumes the URL, and appends it if it is one.
-  void take(Start start, std::size_t domain_end, std::vector<Span> &found);
+  void take(Start start, Tld tld, std::vector<Span> &found);
   /// A bare domain: the parts of it that are Latin.
-  void take_bare(std::size_t domain, std::size_t domain_end, std::size_t path_end, std::vector<Span> &found);
+  void take_bare(std::size_t domain, Tld last, std::size_t path_end, std::vector<Span> &found);
 
   std::string_view text_;
   std::size_t consumed_ = 0;  // end of the last match: no other one touches what is before

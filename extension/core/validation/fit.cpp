@@ -4,7 +4,6 @@
 
 #include "core/error.hpp"
 #include "core/text/graphemes.hpp"
-#include "core/text/spans.hpp"
 #include "core/text/stats.hpp"
 #include "core/text/url_characters.hpp"
 #include "core/text/utf8.hpp"
@@ -83,12 +82,16 @@ Fit::Fit(const RuleSet &rules, const Platform &platform, Field field, Circumstan
 }
 
 std::optional<std::int64_t> Fit::remaining(std::string_view text) const {
+  text::Analysis analysis(text, interrupt_);
+  return left(analysis);
+}
+
+std::optional<std::int64_t> Fit::left(text::Analysis &text) const {
   if (limits_.empty()) return std::nullopt;
-  text::Stats stats = text::text_stats(text, interrupt_);
+  const text::Stats &stats = text.stats();
   std::optional<std::int64_t> least;
   for (const PlaceLimit &limit : limits_) {
-    std::int64_t length =
-        limit.unit == Unit::utf8_bytes ? static_cast<std::int64_t>(text.size()) : length_in(stats, limit.unit);
+    std::int64_t length = length_in(stats, limit.unit);
     if (!least || limit.max - length < *least) least = limit.max - length;
   }
   return least;
@@ -99,19 +102,16 @@ bool Fit::fits(std::string_view text) const {
 }
 
 /// What X links, and on other platforms what they link; in order of their starts. X's notion of a link is the widest.
-std::vector<text::Span> Fit::links(std::string_view text) const {
-  std::vector<text::Span> spans = text::x_spans(text, interrupt_);
-  if (dialect_ == text::Dialect::x) return spans;
-  auto more = dialect_ == text::Dialect::bluesky ? text::bluesky_spans(text, interrupt_)
-                                                 : text::mastodon_spans(text, interrupt_);
-  spans.insert(spans.end(), more.begin(), more.end());
-  std::sort(spans.begin(), spans.end(), [](const auto &a, const auto &b) { return a.start < b.start; });
-  return spans;
+std::vector<text::Span> Fit::links(text::Analysis &text) const {
+  const std::vector<text::Span> &spans = text.links(text::Dialect::x);
+  return dialect_ == text::Dialect::x ? spans : text::merged(spans, text.links(dialect_));
 }
 
 /// True if a text's links stay what they are when `suffix` follows it, on any platform: a URL at the end might not.
 bool Fit::links_end_before(std::string_view text, std::string_view suffix) const {
-  auto before = links(text), after = links(std::string(text).append(suffix));
+  std::string longer = std::string(text).append(suffix);
+  text::Analysis as_is(text, interrupt_), with_suffix(longer, interrupt_);
+  auto before = links(as_is), after = links(with_suffix);
   for (const auto &link : before)
     if (link.kind == text::EntityKind::url && link.end == text.size()) return false;
   return std::equal(before.begin(), before.end(), after.begin(), after.end(), [](const auto &a, const auto &b) {
@@ -120,13 +120,13 @@ bool Fit::links_end_before(std::string_view text, std::string_view suffix) const
 }
 
 /// Where the text may be cut; if not the `whole` text, up to a place at which it is longer than any limit allows.
-Places Fit::places(std::string_view text, bool whole) const {
-  return {text, links(text), limits_, whole, interrupt_};
+Places Fit::places(text::Analysis &text, bool whole) const {
+  return {text.text(), links(text), limits_, whole, interrupt_};
 }
 
-bool Fit::fits_whole(std::string_view text, const Places &places) const {
+bool Fit::fits_whole(text::Analysis &text, const Places &places) const {
   std::size_t last = places.count() - 1;
-  if (places.has_links(0, last) || only_space(text)) return fits(text);
+  if (places.has_links(0, last) || only_space(text.text())) return left(text).value_or(0) >= 0;
   for (std::size_t i = 0; i < limits_.size(); ++i)
     if (places.last_within(i, 0, limits_[i].max) != last) return false;
   return true;
@@ -171,8 +171,9 @@ std::size_t Fit::last_fitting(std::string_view text, const Places &places, std::
 
 std::string Fit::truncated(std::string_view text) const {
   if (limits_.empty()) return std::string(text);
-  Places places = this->places(text, false);
-  if (fits_whole(text, places)) return std::string(text);
+  text::Analysis analysis(text, interrupt_);
+  Places places = this->places(analysis, false);
+  if (fits_whole(analysis, places)) return std::string(text);
   std::string_view suffix = kEllipsis;
   if (!fits(suffix)) return "";
   std::size_t last = last_fitting(text, places, 0, suffix);
@@ -186,7 +187,9 @@ std::string Fit::truncated(std::string_view text) const {
   std::string apart = " " + std::string(kEllipsis);
   while (!links_end_before(kept, suffix)) {
     if (fits(std::string(kept).append(apart))) return std::string(kept).append(apart);
-    std::size_t start = links(kept).back().start;  // inside a cluster where a mark that joins stands before the link
+    text::Analysis kept_analysis(kept, interrupt_);
+    std::size_t start =
+        links(kept_analysis).back().start;  // inside a cluster where a mark that joins stands before the link
     kept = without_space_at_end(text.substr(0, places[places.last_before(start)]));
   }
   return std::string(kept).append(suffix);
@@ -218,8 +221,9 @@ std::vector<std::string_view> Fit::parts(std::string_view text, const Places &pl
 std::vector<std::string> Fit::split(std::string_view text, bool numbered) const {
   if (text.size() > kMaxBytes) throw Error("54000", "the text has more than 1 MiB");
   if (limits_.empty()) return {std::string(text)};
-  Places places = this->places(text, true);
-  if (fits_whole(text, places)) return {std::string(text)};
+  text::Analysis analysis(text, interrupt_);
+  Places places = this->places(analysis, true);
+  if (fits_whole(analysis, places)) return {std::string(text)};
   if (!numbered) {
     auto found = parts(text, places, 0);
     return {found.begin(), found.end()};

@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "core/interrupt.hpp"
-#include "core/text/spans.hpp"
+#include "core/text/analysis.hpp"
 #include "core/validation/judge.hpp"
 #include "core/validation/places.hpp"
 #include "core/validation/rules.hpp"
@@ -40,10 +40,11 @@ class Fit {
 
  private:
   bool fits(std::string_view text) const;
-  std::vector<text::Span> links(std::string_view text) const;
+  std::optional<std::int64_t> left(text::Analysis &text) const;
+  std::vector<text::Span> links(text::Analysis &text) const;
   bool links_end_before(std::string_view text, std::string_view suffix) const;
-  Places places(std::string_view text, bool whole) const;
-  bool fits_whole(std::string_view text, const Places &places) const;
+  Places places(text::Analysis &text, bool whole) const;
+  bool fits_whole(text::Analysis &text, const Places &places) const;
   std::size_t last_fitting(std::string_view text, const Places &places, std::size_t first,
                            std::string_view suffix) const;
   std::vector<std::string_view> parts(std::string_view text, const Places &places, std::size_t reserved_digits) const;

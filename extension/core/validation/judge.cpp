@@ -300,15 +300,13 @@ void Judge::judge_tags(Target &target, const Rule &rule) {
     return;
   }
   Text &body = caption_.given() ? caption_ : description_;
-  if (!body.might_hold(text::EntityKind::hashtag)) return;
-  for (const auto &entity : body.entities()) {
-    if (entity.kind != text::EntityKind::hashtag) continue;
-    std::int64_t actual = length(entity.value);
+  for (const text::Span &tag : body.links(text::EntityKind::hashtag)) {
+    std::int64_t actual = length(text::entity_value(body.body(), tag));
     if (static_cast<double>(actual) <= *rule.max) continue;
     auto &finding =
         too_long(caption_.given() ? "caption" : "description", static_cast<double>(actual), "a hashtag of ");
-    finding.start_char = entity.start.codepoint;
-    finding.end_char = entity.end.codepoint;
+    finding.start_char = body.character_at(tag.start);
+    finding.end_char = body.character_at(tag.end);
   }
 }
 
@@ -320,25 +318,20 @@ void Judge::judge_entities(Target &target, const Rule &rule, const Post &post) {
                           : rule.field == Field::urls     ? text::EntityKind::url
                           : rule.field == Field::cashtags ? text::EntityKind::cashtag
                                                           : text::EntityKind::hashtag;
-  auto wanted = [&](const text::Entity &entity) {  // a list counts as a mention
-    return entity.kind == kind || (kind == text::EntityKind::mention && entity.kind == text::EntityKind::list);
-  };
-  double count = 0;
+  const std::vector<text::Span> &links = body.links(kind);
+  auto count = static_cast<double>(links.size());
   std::optional<std::int32_t> start, end;
-  std::unordered_set<std::string> in_text;
-  bool with_tags = rule.field == Field::hashtags && post.main && !draft_.hashtags.empty();
-  static const std::vector<text::Entity> kNone;
-  for (const auto &entity : body.might_hold(kind) ? body.entities() : kNone) {
-    if (!wanted(entity)) continue;
-    if (with_tags) in_text.insert(entity.canonical);
-    if (++count <= *rule.max) continue;
-    if (!start) start = entity.start.codepoint;
-    end = entity.end.codepoint;
+  if (count > *rule.max) {
+    start = body.character_at(links[static_cast<std::size_t>(*rule.max)].start);
+    end = body.character_at(links.back().end);
   }
   // Tags given beside the text are appended to it; those that stand in it already are not.
-  if (with_tags)
+  if (rule.field == Field::hashtags && post.main && !draft_.hashtags.empty()) {
+    std::unordered_set<std::string> in_text;
+    for (const text::Span &tag : links) in_text.insert(text::canonical_hashtag(text::entity_value(body.body(), tag)));
     for (std::string_view tag : draft_.hashtags)
       if (in_text.insert(text::canonical_hashtag(tag)).second) ++count;
+  }
   if (count <= *rule.max) return;
   std::string what(name(rule.field));
   std::string path = post.prefix + (start ? (use_description ? "description" : "caption") : what);

@@ -10,6 +10,7 @@ namespace nexus::validation {
 
 namespace {
 
+constexpr std::size_t kBlock = 4096;
 constexpr std::uint8_t kHash = 1, kAt = 2, kDollar = 4, kDot = 8;
 
 bool starts_character(char byte) {
@@ -33,9 +34,13 @@ std::int32_t count_characters(std::string_view text) {
 
 }  // namespace
 
+text::Analysis &Text::analysis() {
+  if (!analysis_) analysis_.emplace(body(), interrupt_);
+  return *analysis_;
+}
+
 const text::Stats &Text::stats() {
-  if (!stats_) stats_ = text::text_stats(body(), interrupt_);
-  return *stats_;
+  return analysis().stats();
 }
 
 bool Text::might_hold(text::EntityKind kind) {
@@ -63,9 +68,28 @@ bool Text::might_hold(text::EntityKind kind) {
   return true;
 }
 
-const std::vector<text::Entity> &Text::entities() {
-  if (!entities_) entities_ = text::entities(body(), text::Dialect::x, interrupt_);
-  return *entities_;
+const std::vector<text::Span> &Text::links(text::EntityKind kind) {
+  if (kind == text::EntityKind::list) kind = text::EntityKind::mention;
+  auto &wanted = links_.at(static_cast<std::size_t>(kind));
+  if (links_known_ || !might_hold(kind)) return wanted;
+  for (const text::Span &link : analysis().links(text::Dialect::x)) {
+    auto of = link.kind == text::EntityKind::list ? text::EntityKind::mention : link.kind;
+    links_.at(static_cast<std::size_t>(of)).push_back(link);
+  }
+  links_known_ = true;
+  return wanted;
+}
+
+std::int32_t Text::character_at(std::size_t byte) {
+  if (characters_.empty()) {
+    std::int32_t before = 0;
+    for (std::size_t at = 0; at <= body().size(); at += kBlock) {
+      characters_.push_back(before);
+      before += count_characters(body().substr(at, kBlock));
+    }
+  }
+  std::size_t block = byte / kBlock;
+  return characters_[block] + count_characters(body().substr(block * kBlock, byte - block * kBlock));
 }
 
 std::int64_t length_in(const text::Stats &stats, Unit unit) {
@@ -127,7 +151,7 @@ std::int32_t Text::overflow_by_walk(Unit unit, std::int64_t max) {
 
 std::int32_t Text::overflow_by_search(Unit unit, std::int64_t max) {
   std::string_view text = body();
-  if (unit == Unit::weighted) return text::x_length(text, text::XConfig::v3, interrupt_, max).within.codepoint;
+  if (unit == Unit::weighted) return text::x_within(analysis(), max).codepoint;
   auto fits = [&](std::size_t bytes) {
     return length_in(text::text_stats(text.substr(0, bytes), interrupt_), unit) <= max;
   };
@@ -151,9 +175,10 @@ std::int32_t Text::overflow_by_search(Unit unit, std::int64_t max) {
   std::int32_t fitting = count_characters(text.substr(0, good));
   if (unit != Unit::mastodon) return fitting;
   // A link goes as a whole: the text stops to fit where the link starts.
-  for (const text::Entity &entity : text::entities(text, text::Dialect::mastodon, interrupt_))
-    if (entity.kind != text::EntityKind::hashtag && entity.start.codepoint < fitting && fitting < entity.end.codepoint)
-      return entity.start.codepoint;
+  for (const text::Span &link : analysis().links(text::Dialect::mastodon)) {
+    if (link.start >= good) break;
+    if (link.kind != text::EntityKind::hashtag && good < link.end) return character_at(link.start);
+  }
   return fitting;
 }
 

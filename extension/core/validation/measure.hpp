@@ -3,14 +3,14 @@
 #endif
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <optional>
 #include <string_view>
 #include <vector>
 
 #include "core/interrupt.hpp"
-#include "core/text/entities.hpp"
-#include "core/text/stats.hpp"
+#include "core/text/analysis.hpp"
 #include "core/validation/rules.hpp"
 
 namespace nexus::validation {
@@ -26,7 +26,10 @@ class Text {
   const text::Stats &stats();
   /// False if no entity of the kind can be in the text, by one look at its bytes.
   bool might_hold(text::EntityKind kind);
-  const std::vector<text::Entity> &entities();  ///< in the dialect x, whose notion of a tag or link is the widest
+  /// The links of a kind in the dialect x, whose notion of a tag or link is the widest; a list counts as a mention.
+  const std::vector<text::Span> &links(text::EntityKind kind);
+  /// The number, from 0, of the character that starts at a byte.
+  std::int32_t character_at(std::size_t byte);
 
   /// The length in `unit`, 0 for no text.
   std::int64_t length(Unit unit);
@@ -45,8 +48,12 @@ class Text {
   std::optional<std::string_view> body_;
   Interrupt interrupt_;
   std::optional<std::uint8_t> signs_;
-  std::optional<text::Stats> stats_;
-  std::optional<std::vector<text::Entity>> entities_;
+  text::Analysis &analysis();
+
+  std::optional<text::Analysis> analysis_;
+  std::array<std::vector<text::Span>, text::kEntityKinds> links_;
+  bool links_known_ = false;
+  std::vector<std::int32_t> characters_;  // how many start before each kBlock bytes
 };
 
 /// The length of a measured text in a unit of text.
