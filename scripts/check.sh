@@ -11,7 +11,8 @@ wanted() { [[ " ${stages[*]} " == *" $1 "* ]]; }
 
 passed=0
 failed=0
-bridge=$(realpath -m "${NEXUS_BRIDGE:-build/dev/bridge/creatornexus-bridge}")
+own_bridge=${NEXUS_BRIDGE:-} # else that of the dev preset
+bridge=$(realpath -m "${own_bridge:-build/dev/bridge/creatornexus-bridge}")
 logs=$RUN/check-logs
 mkdir -p "$logs"
 
@@ -135,7 +136,7 @@ stage_tap() {
 
 stage_http() {
   if ! compgen -G 'test/http/*.t' >/dev/null; then return; fi
-  if [ -z "${NEXUS_BRIDGE:-}" ] && ! cmake_build; then
+  if [ -z "$own_bridge" ] && ! cmake_build; then
     count http 0 1
     return
   fi

@@ -75,6 +75,9 @@ class Outliner : public nlohmann::json::json_sax_t {
 }  // namespace
 
 JsonOutline outline_json(std::string_view text) {
+  // For the parser a NUL is the end of the text and a byte order mark is nothing; those who split the text would see
+  // both.
+  if (text.find('\0') != std::string_view::npos || text.substr(0, 3) == "\xEF\xBB\xBF") return {};
   Outliner outliner;
   if (!nlohmann::json::sax_parse(text.begin(), text.end(), &outliner)) {
     return {outliner.too_deep ? JsonKind::kTooDeep : JsonKind::kInvalid, {}};

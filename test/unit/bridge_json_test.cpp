@@ -43,6 +43,15 @@ TEST(BridgeJson, BrokenTextIsInvalid) {
   }
 }
 
+TEST(BridgeJson, NothingStandsAroundTheText) {
+  for (const std::string text : {std::string("{}\0\0", 4), std::string("[{}]\0x", 6), std::string("[{}\0]", 5)}) {
+    EXPECT_EQ(outline_json(text).kind, JsonKind::kInvalid);
+    EXPECT_FALSE(parse_json(text));
+  }
+  EXPECT_EQ(outline_json("\xEF\xBB\xBF[{}]").kind, JsonKind::kInvalid);
+  EXPECT_EQ(outline_json(R"({"a": "\u0000"})").kind, JsonKind::kObject);
+}
+
 TEST(BridgeJson, PartsStandAsTheyWere) {
   const auto elements = json_elements(R"( [1.50, {"a": [1, 2]}, "x,]\"y" , [] ] )");
   ASSERT_EQ(elements.size(), 4U);

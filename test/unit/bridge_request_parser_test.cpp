@@ -137,5 +137,11 @@ TEST(BridgeRequestParser, Chunks) {
   EXPECT_EQ(chunk_status("3" + std::string(40000, '0')), 400);
 }
 
+TEST(BridgeRequestParser, AQuotedChunkExtensionEndsOnItsLine) {
+  EXPECT_EQ(chunk_status("3;x=\"y\\\"\"\r\nabc\r\n0\r\n\r\n"), 200);
+  EXPECT_EQ(chunk_status("3;x=\"\r\nabc\r\n0\r\n\r\n"), 400);
+  EXPECT_EQ(chunk_status("3\r\nabc\r\n3;x=\"y\r\nabc\r\n0\r\n\r\n\""), 400);
+}
+
 }  // namespace
 }  // namespace nexus::bridge::net
