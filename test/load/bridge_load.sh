@@ -67,13 +67,18 @@ LUA
 
 pgbench_tps() { pgbench -n -M prepared -c "$1" -j 2 -T "$seconds" -f "$work/tx.sql" -U load_gate load 2>"$work/pgbench.log" | sed -n 's/^tps = \([0-9]*\).*/\1/p'; }
 rss_mb() { awk '/VmRSS/ {printf "%.1f", $2 / 1024}' "/proc/${1:-$pid}/status"; }
-# CPU time of the bridge, and of the server with all its backends, in ticks of 10 ms.
-server_cpu() { pgrep -P "$(head -n 1 "$RUN/load/data/postmaster.pid")" | sed 's#.*#/proc/&/stat#' | xargs -r cat 2>/dev/null | awk '{sum += $14 + $15} END {print sum + 0}'; }
-per() { awk -v ticks="$1" -v rate="$2" -v seconds="$seconds" 'BEGIN { printf "%.1f", ticks * 10000 / (rate * seconds) }'; }
+# CPU time in ticks of 10 ms: of a process, of those it has waited for, of the server with all backends that are and were.
 cpu() { awk '{print $14 + $15}' "/proc/$1/stat"; }
+cpu_of_ended() { awk '{print $16 + $17}' "/proc/$1/stat"; }
+server_cpu() {
+  local postmaster
+  postmaster=$(head -n 1 "$RUN/load/data/postmaster.pid")
+  { cpu_of_ended "$postmaster" && pgrep -P "$postmaster" | sed 's#.*#/proc/&/stat#' | xargs -r cat 2>/dev/null | awk '{print $14 + $15}'; } | awk '{sum += $1} END {print sum + 0}'
+}
+per() { awk -v ticks="$1" -v rate="$2" -v seconds="$seconds" 'BEGIN { printf "%.1f", ticks * 10000 / (rate * seconds) }'; }
 # load CONNECTIONS [PORT]: "requests/s p50 p99 errors"
 load() { wrk -t 1 -c "$1" -d "$seconds" --timeout 10 -s "$work/item.lua" "http://127.0.0.1:${2:-$port}" | tail -n 1; }
-ratio() { awk -v a="$1" -v b="$2" 'BEGIN { printf "%.2f", b > 0 ? a / b : 0 }'; }
+ratio() { awk -v a="$1" -v b="$2" 'BEGIN { printf "%.2f", (b > 0 ? a / b : 0) }'; }
 # best NUMBER...: the largest
 best() { printf '%s\n' "$@" | sort -g | tail -n 1; }
 
@@ -105,14 +110,16 @@ row round "pgbench/s" "64 conn./s" "/pgbench" "1000 c./s" "/64" "fastify/s" "64/
 to_pgbench=() to_64=() to_fastify=()
 errors=0
 for round in $(seq "$rounds"); do
+  ticks_p=$(($(server_cpu) + $(cpu_of_ended $$)))
   base=$(pgbench_tps 8) || die "pgbench failed: $(cat "$work/pgbench.log")"
+  ticks_p=$(($(server_cpu) + $(cpu_of_ended $$) - ticks_p))
   ticks=$(cpu "$pid")
   server=$(server_cpu)
   read -r rps p50 p99 failed <<<"$(load 64)"
   errors=$((errors + failed))
   ticks=$(($(cpu "$pid") - ticks))
   server=$(($(server_cpu) - server))
-  rss=$(rss_mb)
+  rss=${rss:-$(rss_mb)} # before there have been more connections
   read -r rps1000 p50b p99b failed <<<"$(load 1000)"
   errors=$((errors + failed))
   to_pgbench+=("$(ratio "$rps" "$base")")
@@ -129,6 +136,7 @@ done
 row best "" "" "$(best "${to_pgbench[@]}")" "" "$(best "${to_64[@]}")" "" "$(best "${to_fastify[@]:--}")"
 row wanted "" "" "0.80" "" "1.00" "" "4.00"
 echo "64 connections:   p50 $p50 ms, p99 $p99 ms, RSS $rss MB (wanted: 20), CPU per request $(per "$ticks" "$rps") us, the server $(per "$server" "$rps") us"
+echo "pgbench:          CPU per transaction $(per "$ticks_p" "$base") us, the server's included: $(ratio "$(per "$ticks_p" "$base")" "$(per $((ticks + server)) "$rps")")x of the bridge's with the server's"
 echo "1000 connections: p50 $p50b ms, p99 $p99b ms, RSS $(rss_mb) MB"
 echo "errors of the bridge: $errors"
 if [ -n "$fastify" ]; then
