@@ -1,6 +1,7 @@
 #include "bridge/http/json.hpp"
 
 #include <algorithm>
+#include <map>
 #include <unordered_set>
 
 namespace nexus::bridge {
@@ -10,6 +11,17 @@ std::string_view without_blanks(std::string_view text) {
   const std::size_t first = text.find_first_not_of(" \t\r\n");
   if (first == std::string_view::npos) return {};
   return text.substr(first, text.find_last_not_of(" \t\r\n") - first + 1);
+}
+
+// Almost every header is plain ASCII, which stands for itself.
+void append_string(std::string &out, std::string_view text) {
+  const bool plain =
+      std::all_of(text.begin(), text.end(), [](char c) { return c >= ' ' && c <= '~' && c != '"' && c != '\\'; });
+  if (plain) {
+    out.append(1, '"').append(text).append(1, '"');
+  } else {
+    out += nlohmann::json(text).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+  }
 }
 
 // nlohmann's SAX parser keeps its own stack; a DOM of unknown depth would overflow the thread's in dump().
@@ -159,9 +171,16 @@ bool header_is_clean(std::string_view name, std::string_view value) {
 }
 
 std::string json_object(const std::vector<std::pair<std::string, std::string>> &members) {
-  nlohmann::json object = nlohmann::json::object();
-  for (const auto &[name, value] : members) object[name] = value;
-  return object.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+  std::map<std::string_view, std::string_view> last;
+  for (const auto &[name, value] : members) last[name] = value;
+  std::string text = "{";
+  for (const auto &[name, value] : last) {
+    if (text.size() > 1) text += ',';
+    append_string(text, name);
+    text += ':';
+    append_string(text, value);
+  }
+  return text + '}';
 }
 
 }  // namespace nexus::bridge

@@ -15,6 +15,7 @@ std::string random_hex(std::size_t words) {
   thread_local std::mt19937_64 engine{(std::uint64_t{std::random_device{}()} << 32) ^ std::random_device{}()};
   constexpr std::string_view kDigits = "0123456789abcdef";
   std::string text;
+  text.reserve(words * 16);
   for (std::size_t i = 0; i < words; ++i) {
     std::uint64_t bits = engine();
     for (int digit = 0; digit < 16; ++digit, bits >>= 4) text += kDigits[bits & 15];

@@ -35,6 +35,7 @@ std::vector<Row> rows_of(const PGresult *result) {
   std::vector<Row> rows(static_cast<std::size_t>(PQntuples(result)));
   const int fields = PQnfields(result);
   for (int r = 0; r < PQntuples(result); ++r) {
+    rows[static_cast<std::size_t>(r)].reserve(static_cast<std::size_t>(fields));
     for (int c = 0; c < fields; ++c) {
       if (PQgetisnull(result, r, c) != 0) {
         rows[static_cast<std::size_t>(r)].emplace_back(std::nullopt);

@@ -15,6 +15,10 @@ struct Clear {
 // What libpq wants of the parameters.
 struct Bound {
   explicit Bound(const std::vector<Parameter> &parameters) {
+    types.reserve(parameters.size());
+    values.reserve(parameters.size());
+    lengths.reserve(parameters.size());
+    formats.reserve(parameters.size());
     for (const auto &parameter : parameters) {
       types.push_back(parameter.type);
       values.push_back(parameter.value.c_str());

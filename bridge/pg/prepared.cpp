@@ -6,8 +6,12 @@ namespace nexus::bridge::pg {
 
 PreparedStatements::Entry PreparedStatements::use(const Statement &statement) {
   // Parameters of other types make another statement.
-  std::string key = statement.sql;
-  for (const auto &parameter : statement.parameters) key.append(1, '\0').append(std::to_string(parameter.type));
+  std::string key;
+  key.reserve(statement.sql.size() + 1 + statement.parameters.size() * sizeof(Parameter::type));
+  key.append(statement.sql).append(1, '\0');
+  for (const auto &parameter : statement.parameters) {
+    key.append(reinterpret_cast<const char *>(&parameter.type), sizeof parameter.type);
+  }
   auto found = by_key_.find(key);
   if (found != by_key_.end()) {
     used_.splice(used_.begin(), used_, found->second);

@@ -1,9 +1,12 @@
 #!/usr/bin/env bash
 # Load on the bridge: one transaction with role and claims that reads one row by its key, beside pgbench doing the same in
-# a pipeline. Only the ratios within one run mean something. SECONDS_EACH=5 sets the length of each measurement.
+# a pipeline and Fastify with postgres.js doing the same (left out where npm cannot be reached). Only the ratios within one
+# round mean something: what else the machine does changes from round to round, so the best of the rounds counts.
+# SECONDS_EACH=5 sets the length of each measurement, ROUNDS=3 their number.
 source "$(dirname "$0")/../../scripts/lib.sh"
 
 seconds=${SECONDS_EACH:-5}
+rounds=${ROUNDS:-3}
 threads=${BRIDGE_LOOPS:-1}
 port=$((20000 + RANDOM % 10000))
 bridge=$ROOT/build/dev/bridge/creatornexus-bridge
@@ -17,8 +20,10 @@ PGHOST=$(socket_dir load)
 export PGHOST PGUSER=postgres
 work=$(mktemp -d)
 pid=
+fastify=
 finish() {
-  if [ -n "$pid" ]; then kill "$pid" 2>/dev/null && wait "$pid" || true; fi
+  local each
+  for each in $pid $fastify; do kill "$each" 2>/dev/null && wait "$each" || true; done
   cluster_stop load
   rm -rf "$work"
 }
@@ -61,14 +66,31 @@ end
 LUA
 
 pgbench_tps() { pgbench -n -M prepared -c "$1" -j 2 -T "$seconds" -f "$work/tx.sql" -U load_gate load 2>"$work/pgbench.log" | sed -n 's/^tps = \([0-9]*\).*/\1/p'; }
-rss_mb() { awk '/VmRSS/ {printf "%.1f", $2 / 1024}' "/proc/$pid/status"; }
-# CPU time of the bridge, and of the server with all its backends, in ticks of 10 ms.
-server_cpu() { pgrep -P "$(head -n 1 "$RUN/load/data/postmaster.pid")" | sed 's#.*#/proc/&/stat#' | xargs -r cat 2>/dev/null | awk '{sum += $14 + $15} END {print sum + 0}'; }
-per() { echo "scale=1; $1 * 10000 / ($2 * $seconds)" | bc; }
-cpu() { awk '{print $14 + $15}' "/proc/$pid/stat"; }
-# load CONNECTIONS: "requests/s p50 p99 errors"
-load() { wrk -t 1 -c "$1" -d "$seconds" --timeout 10 -s "$work/item.lua" "http://127.0.0.1:$port" | tail -n 1; }
-ratio() { echo "scale=2; $1 / $2" | bc; }
+rss_mb() { awk '/VmRSS/ {printf "%.1f", $2 / 1024}' "/proc/${1:-$pid}/status"; }
+# CPU time in ticks of 10 ms: of a process, of those it has waited for, of the server with all backends that are and were.
+cpu() { awk '{print $14 + $15}' "/proc/$1/stat"; }
+cpu_of_ended() { awk '{print $16 + $17}' "/proc/$1/stat"; }
+server_cpu() {
+  local postmaster
+  postmaster=$(head -n 1 "$RUN/load/data/postmaster.pid")
+  { cpu_of_ended "$postmaster" && pgrep -P "$postmaster" | sed 's#.*#/proc/&/stat#' | xargs -r cat 2>/dev/null | awk '{print $14 + $15}'; } | awk '{sum += $1} END {print sum + 0}'
+}
+per() { awk -v ticks="$1" -v rate="$2" -v seconds="$seconds" 'BEGIN { printf "%.1f", ticks * 10000 / (rate * seconds) }'; }
+# load CONNECTIONS [PORT]: "requests/s p50 p99 errors"
+load() { wrk -t 1 -c "$1" -d "$seconds" --timeout 10 -s "$work/item.lua" "http://127.0.0.1:${2:-$port}" | tail -n 1; }
+ratio() { awk -v a="$1" -v b="$2" 'BEGIN { printf "%.2f", (b > 0 ? a / b : 0) }'; }
+# best NUMBER...: the largest
+best() { printf '%s\n' "$@" | sort -g | tail -n 1; }
+
+# Fastify and postgres.js with as many connections, on the port behind the bridge's; false where npm cannot be reached.
+start_fastify() {
+  command -v npm >/dev/null && mkdir -p "$RUN/npm-load" && cp "$ROOT/test/load/fastify_server.mjs" "$RUN/npm-load" || return 1
+  (cd "$RUN/npm-load" && timeout 300 npm install --no-audit --no-fund --ignore-scripts --no-package-lock --prefer-offline fastify@5 postgres@3 >npm.log 2>&1) || return 1
+  (cd "$RUN/npm-load" && exec node fastify_server.mjs $((port + 1)) "$PGHOST" 8) >"$work/fastify.log" 2>&1 &
+  fastify=$!
+  for _ in $(seq 100); do curl -sf "http://127.0.0.1:$((port + 1))/rpc/item?key=7" >/dev/null && break || sleep 0.1; done
+  curl -sf "http://127.0.0.1:$((port + 1))/rpc/item?key=7" | grep -q '"id": 7' || die "Fastify does not answer: $(cat "$work/fastify.log")"
+}
 
 env -i PATH="$PATH" NEXUS_DB_URI="host=$PGHOST user=load_gate dbname=load" NEXUS_DB_SCHEMAS=api NEXUS_DB_ANON_ROLE=load_web NEXUS_SERVER_PORT=$port \
   NEXUS_SERVER_THREADS="$threads" NEXUS_LOG_LEVEL=warn "$bridge" 2>"$work/bridge.log" &
@@ -77,18 +99,51 @@ for _ in $(seq 100); do curl -sf "http://127.0.0.1:$port/ready" >/dev/null && br
 curl -sf "http://127.0.0.1:$port/rpc/item?key=7" | grep -q '"id": 7' || die "the bridge does not answer: $(cat "$work/bridge.log")"
 load 8 >/dev/null # warm
 
-base=$(pgbench_tps 8) || die "pgbench failed: $(cat "$work/pgbench.log")"
-ticks=$(cpu)
-server=$(server_cpu)
-read -r rps p50 p99 errors <<<"$(load 64)"
-ticks=$(($(cpu) - ticks))
-server=$(($(server_cpu) - server))
-base2=$(pgbench_tps 8)
-base=$(((base + base2) / 2))
-echo "pgbench -c 8, pipeline:   $base transactions/s"
-echo "bridge, 64 connections:   $rps requests/s = $(ratio "$rps" "$base")x, p50 $p50 ms, p99 $p99 ms, $errors errors, RSS $(rss_mb) MB, CPU per request $(per "$ticks" "$rps") us, the server $(per "$server" "$rps") us"
-read -r rps1000 p50b p99b errors <<<"$(load 1000)"
-echo "bridge, 1000 connections: $rps1000 requests/s = $(ratio "$rps1000" "$rps")x of 64, p50 $p50b ms, p99 $p99b ms, $errors errors, RSS $(rss_mb) MB"
+if start_fastify; then
+  load 64 $((port + 1)) >/dev/null # warm
+else
+  echo "npm is not reachable: no Fastify"
+fi
+
+row() { printf '%-7s %10s | %10s %8s | %10s %8s | %10s %8s\n' "$@"; }
+row round "pgbench/s" "64 conn./s" "/pgbench" "1000 c./s" "/64" "fastify/s" "64/f."
+to_pgbench=() to_64=() to_fastify=()
+errors=0
+for round in $(seq "$rounds"); do
+  ticks_p=$(($(server_cpu) + $(cpu_of_ended $$)))
+  base=$(pgbench_tps 8) || die "pgbench failed: $(cat "$work/pgbench.log")"
+  ticks_p=$(($(server_cpu) + $(cpu_of_ended $$) - ticks_p))
+  ticks=$(cpu "$pid")
+  server=$(server_cpu)
+  read -r rps p50 p99 failed <<<"$(load 64)"
+  errors=$((errors + failed))
+  ticks=$(($(cpu "$pid") - ticks))
+  server=$(($(server_cpu) - server))
+  rss=${rss:-$(rss_mb)} # before there have been more connections
+  read -r rps1000 p50b p99b failed <<<"$(load 1000)"
+  errors=$((errors + failed))
+  to_pgbench+=("$(ratio "$rps" "$base")")
+  to_64+=("$(ratio "$rps1000" "$rps")")
+  rps_f=-
+  if [ -n "$fastify" ]; then
+    ticks_f=$(cpu "$fastify")
+    read -r rps_f _ _ _ <<<"$(load 64 $((port + 1)))"
+    ticks_f=$(($(cpu "$fastify") - ticks_f))
+    to_fastify+=("$(ratio "$rps" "$rps_f")")
+  fi
+  row "$round" "$base" "$rps" "${to_pgbench[-1]}" "$rps1000" "${to_64[-1]}" "$rps_f" "${to_fastify[-1]:--}"
+done
+row best "" "" "$(best "${to_pgbench[@]}")" "" "$(best "${to_64[@]}")" "" "$(best "${to_fastify[@]:--}")"
+row wanted "" "" "0.80" "" "1.00" "" "4.00"
+echo "64 connections:   p50 $p50 ms, p99 $p99 ms, RSS $rss MB (wanted: 20), CPU per request $(per "$ticks" "$rps") us, the server $(per "$server" "$rps") us"
+echo "pgbench:          CPU per transaction $(per "$ticks_p" "$base") us, the server's included: $(ratio "$(per "$ticks_p" "$base")" "$(per $((ticks + server)) "$rps")")x of the bridge's with the server's"
+echo "1000 connections: p50 $p50b ms, p99 $p99b ms, RSS $(rss_mb) MB"
+echo "errors of the bridge: $errors"
+if [ -n "$fastify" ]; then
+  echo "Fastify:          CPU per request $(per "$ticks_f" "$rps_f") us, RSS $(rss_mb "$fastify") MB"
+  kill "$fastify" && wait "$fastify" || true
+  fastify=
+fi
 
 # 10,000 idle connections and 1,000 that send half a head a byte a second.
 if [ "$(ulimit -n)" -ge 12000 ]; then
