@@ -23,7 +23,7 @@ lines=(
   # what becomes of a wish for a caption while no model is configured? It waits, and says why
   "$psql -qc \"INSERT INTO ai_generation_tasks (user_id, task_type, prompt) VALUES ('seed-1-1', 'caption', 'A caption for rye bread')\" -c \"SELECT id, task_type, status, error_code, error_message FROM ai_generation_tasks WHERE user_id = 'seed-1-1' ORDER BY id DESC LIMIT 1\""
   # what do the project's own engines suggest without any model?
-  "$psql -qAtc \"SELECT nexus.refresh_user_suggestions('seed-1-1')\" && $psql -c \"SELECT suggestion_type, platform, content, confidence FROM ai_content_suggestions WHERE user_id = 'seed-1-1' ORDER BY suggestion_type, id LIMIT 10\""
+  "$psql -qAtc \"SELECT nexus.refresh_user_suggestions('seed-1-1')\" && $psql -c \"SELECT suggestion_type, platform, content, confidence FROM ai_content_suggestions WHERE user_id = 'seed-1-1' AND metadata ->> 'source' IN ('best_times', 'suggest_hashtags') ORDER BY suggestion_type, id\" | grep -E '(hashtags|best_time) .*[|]'"
   # is everything healthy?
   "curl -s -w '%{http_code}\\n' $url/ready"
 )

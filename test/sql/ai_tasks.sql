@@ -58,6 +58,14 @@ SELECT FROM nexus.start_ai_task(:job, :token);
 SELECT nexus.finish_ai_task(:job, :token, '{"hashtags": [{"tags": ["#Tea", "tea", "green tea", "spam", "GreenTea"]}]}');
 SELECT content FROM ai_content_suggestions WHERE task_id = 900003;
 
+-- An answer that its worker could not read: its cost is booked, the reason is told.
+INSERT INTO ai_generation_tasks (id, user_id, task_type, prompt) VALUES (900007, 'ann', 'script', 'A script');
+:claim
+SELECT FROM nexus.start_ai_task(:job, :token);
+SELECT nexus.finish_ai_task(:job, :token, NULL, 11, 3, 2, 'small-2', fault => 'the answer was cut off');
+SELECT * FROM pg_temp.task(900007);
+SELECT nexus.cancel_ai_task(900007);
+
 -- Cancelled while it runs: its worker learns it, its result is not taken, what it cost is booked.
 INSERT INTO ai_generation_tasks (id, user_id, task_type, prompt) VALUES (900004, 'ann', 'script', 'A script');
 :claim
