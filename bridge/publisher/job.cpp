@@ -60,6 +60,7 @@ void heartbeat_jobs(Database &database, const std::vector<JobPtr> &jobs, std::ch
 
 void watch_jobs(Database &database, const std::vector<JobPtr> &jobs) {
   std::vector<std::string> ids;
+  ids.reserve(jobs.size());
   for (const JobPtr &job : jobs) ids.push_back(std::to_string(job->id));
   for (const Row &row :
        database.run("SELECT id FROM nexus.leases WHERE id = ANY ($1) AND cancel_requested", {array_of(ids)})) {
