@@ -126,7 +126,9 @@ BEGIN
   RETURN NULL;
 END $$;
 COMMENT ON FUNCTION nexus.ai_providers_trigger() IS 'A provider that comes lets the tasks go that waited for it.';
-CREATE TRIGGER sync_ai_jobs AFTER INSERT OR UPDATE OR DELETE ON nexus.ai_providers FOR EACH STATEMENT EXECUTE FUNCTION nexus.ai_providers_trigger();
+-- A restore brings the jobs themselves. Every dump sets row_security off.
+CREATE TRIGGER sync_ai_jobs AFTER INSERT OR UPDATE OR DELETE ON nexus.ai_providers FOR EACH STATEMENT
+  WHEN (pg_catalog.current_setting('row_security') = 'on') EXECUTE FUNCTION nexus.ai_providers_trigger();
 
 CREATE FUNCTION nexus.start_ai_task(job_id bigint, lease_token bigint) RETURNS jsonb LANGUAGE plpgsql VOLATILE SECURITY DEFINER
   SET search_path = pg_catalog, pg_temp AS $$

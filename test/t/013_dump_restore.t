@@ -29,6 +29,10 @@ my %row = (
 	'nexus.hashtag_retractions' => q{
 		SELECT nexus.learn_source_post('oat bread', ARRAY['Oats'], '2026-01-03', 'x', 'u1', 'food', NULL, NULL, 'test', 1);
 		SELECT nexus.retract_source_post('test', 1)},
+	'nexus.ai_providers' => q{INSERT INTO nexus.ai_providers (name, base_url, model, task_types) VALUES ('ours', 'https://example.org/v1', 'm', '{script}')},
+	'nexus.ai_results' => q{INSERT INTO nexus.ai_results (task_type, schema) VALUES ('poem', '{"type": "string"}')},
+	'nexus.hashtag_bans' => q{INSERT INTO nexus.hashtag_bans (suggestion, tag, platform) VALUES (1, 'spam', 'x')},
+	'nexus.hashtag_engagement_walk' => q{INSERT INTO nexus.hashtag_engagement_walk (last_post) VALUES (7)},
 	'nexus.hashtag_feedback' => q{INSERT INTO nexus.hashtag_feedback (author, tag, accepted) VALUES (1, 'rye', true)},
 	'nexus.hashtag_lists' => q{INSERT INTO nexus.hashtag_lists VALUES ('#Spam', 'x', 'banned')},
 	'nexus.hashtag_seeds' => q{INSERT INTO nexus.hashtag_seeds (niche, tag) VALUES ('Food', '#Baking')},
