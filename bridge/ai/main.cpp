@@ -1,10 +1,10 @@
-#include <spdlog/sinks/stdout_color_sinks.h>
 #include <spdlog/spdlog.h>
 #include <unistd.h>
 
 #include <csignal>
 
 #include "bridge/ai/task_run.hpp"
+#include "bridge/publisher/process.hpp"
 #include "bridge/publisher/worker.hpp"
 
 namespace {
@@ -54,16 +54,9 @@ int main(int argc, char **argv) {
   std::optional<int> exit_code;
   const ai::Settings settings = ai::read_settings(argc, argv, exit_code);
   if (exit_code) return *exit_code;
-  // Signals are taken by sigwait() in the main thread alone.
-  sigset_t signals;
-  sigemptyset(&signals);
-  sigaddset(&signals, SIGTERM);
-  sigaddset(&signals, SIGINT);
-  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+  const sigset_t signals = publisher::block_end_signals();
   std::signal(SIGPIPE, SIG_IGN);
-  spdlog::set_default_logger(spdlog::stderr_color_mt("ai"));
-  spdlog::set_level(spdlog::level::from_str(settings.log_level));
-  spdlog::set_pattern("%Y-%m-%dT%H:%M:%S.%eZ %l %v", spdlog::pattern_time_type::utc);
+  publisher::log_to_stderr("ai", settings.log_level);
   try {
     return run(settings, signals);
   } catch (const std::exception &error) {

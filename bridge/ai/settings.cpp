@@ -1,28 +1,18 @@
 #include "bridge/ai/settings.hpp"
 
-#include <unistd.h>
-
 #include <CLI/CLI.hpp>
 
+#include "bridge/publisher/process.hpp"
+
 namespace nexus::ai {
-namespace {
-
-std::string default_worker() {
-  char host[256] = "";
-  gethostname(host, sizeof host - 1);
-  return std::string(host) + ":" + std::to_string(getpid());
-}
-
-}  // namespace
 
 Settings read_settings(int argc, char **argv, std::optional<int> &exit_code) {
   Settings settings;
-  settings.worker = default_worker();
+  settings.worker = publisher::process_name();
   double lease = 30, timeout = 120;
   CLI::App app{
-      "Does AI tasks: claims them from the queue, asks the provider of their type (nexus.ai_providers), brings back "
-      "what "
-      "it says. The key of provider NAME is read from NEXUS_AI_KEY_NAME."};
+      "Does AI tasks: claims them from the queue, asks the provider of their type (nexus.ai_providers), brings "
+      "back what it says. The key of provider NAME is read from NEXUS_AI_KEY_NAME."};
   app.option_defaults()->always_capture_default();
   app.add_option("--db-uri", settings.db_uri, "libpq's connection string")->envname("NEXUS_DB_URI");
   app.add_option("--db-role", settings.db_role, "role to take after connecting; empty: none")

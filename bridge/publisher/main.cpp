@@ -1,4 +1,3 @@
-#include <spdlog/sinks/stdout_color_sinks.h>
 #include <spdlog/spdlog.h>
 #include <unistd.h>
 
@@ -9,6 +8,7 @@
 
 #include "bridge/publisher/bluesky.hpp"
 #include "bridge/publisher/mastodon.hpp"
+#include "bridge/publisher/process.hpp"
 #include "bridge/publisher/publication.hpp"
 #include "bridge/publisher/webhook.hpp"
 #include "bridge/publisher/worker.hpp"
@@ -32,9 +32,10 @@ int seal(const Settings &settings, const Sealer &sealer) {
   return 0;
 }
 
-int run(const Settings &settings, const sigset_t &signals) {
+int run(const Settings &settings) {
   const Sealer sealer(file_text(settings.key_file));
   if (settings.seal) return seal(settings, sealer);
+  const sigset_t signals = block_end_signals();
   const HttpClient http(AddressGuard(settings.allow_networks), settings.ca_file);
   std::map<std::string, std::unique_ptr<Adapter>> adapters;
   adapters.emplace("bluesky", std::make_unique<Bluesky>());
@@ -71,18 +72,10 @@ int main(int argc, char **argv) {
   std::optional<int> exit_code;
   const Settings settings = read_settings(argc, argv, exit_code);
   if (exit_code) return *exit_code;
-  // Signals are taken by sigwait() in the main thread alone.
-  sigset_t signals;
-  sigemptyset(&signals);
-  sigaddset(&signals, SIGTERM);
-  sigaddset(&signals, SIGINT);
-  if (!settings.seal) pthread_sigmask(SIG_BLOCK, &signals, nullptr);
   std::signal(SIGPIPE, SIG_IGN);
-  spdlog::set_default_logger(spdlog::stderr_color_mt("publisher"));
-  spdlog::set_level(spdlog::level::from_str(settings.log_level));
-  spdlog::set_pattern("%Y-%m-%dT%H:%M:%S.%eZ %l %v", spdlog::pattern_time_type::utc);
+  log_to_stderr("publisher", settings.log_level);
   try {
-    return run(settings, signals);
+    return run(settings);
   } catch (const std::exception &error) {
     spdlog::error("the publisher ends: {}", error.what());
     return 1;

@@ -1,23 +1,14 @@
 #include "bridge/publisher/settings.hpp"
 
-#include <unistd.h>
-
 #include <CLI/CLI.hpp>
 
+#include "bridge/publisher/process.hpp"
+
 namespace nexus::publisher {
-namespace {
-
-std::string default_worker() {
-  char host[256] = "";
-  gethostname(host, sizeof host - 1);
-  return std::string(host) + ":" + std::to_string(getpid());
-}
-
-}  // namespace
 
 Settings read_settings(int argc, char **argv, std::optional<int> &exit_code) {
   Settings settings;
-  settings.worker = default_worker();
+  settings.worker = process_name();
   double lease = 30, timeout = 20, verify_after = 5;
   CLI::App app{
       "Publishes what is due: claims jobs of the queue, sends them to the platforms, verifies what is uncertain."};
