@@ -96,48 +96,10 @@ COMMENT ON FUNCTION nexus.reap_leases(integer) IS
 CREATE FUNCTION nexus.claim_jobs(
   lanes text[] DEFAULT NULL, max_jobs integer DEFAULT 1, lease interval DEFAULT '30 s', worker text DEFAULT NULL,
   kinds text[] DEFAULT NULL)
-  RETURNS SETOF nexus.job LANGUAGE plpgsql VOLATILE SECURITY DEFINER ROWS 10
-  SET search_path = pg_catalog, pg_temp SET enable_seqscan = off SET enable_bitmapscan = off SET plan_cache_mode = force_generic_plan AS $$
-#variable_conflict use_variable
-DECLARE
-  due timestamptz := clock_timestamp();    -- a parameter of the scans: a volatile call would be no index condition
-  has_lapsed boolean;
-  is_limited boolean;
-  picked tid[];
-BEGIN
-  IF max_jobs IS NULL OR max_jobs NOT BETWEEN 1 AND 10000 THEN
-    RAISE EXCEPTION 'max_jobs must be from 1 to 10000' USING ERRCODE = '22023';
-  END IF;
-  IF lease IS NULL OR lease < interval '1 s' OR lease > interval '1 day' THEN
-    RAISE EXCEPTION 'lease must be from one second to one day' USING ERRCODE = '22023';
-  END IF;
-  -- The order names the index: among leases that the statistics do not know of yet any other would look as good.
-  SELECT (SELECT j.lease_until FROM nexus.jobs j WHERE j.state = 'leased' ORDER BY j.lease_until LIMIT 1) < due,
-    EXISTS (SELECT FROM nexus.rate_buckets) INTO has_lapsed, is_limited;
-  IF has_lapsed THEN
-    PERFORM nexus.reap_leases();
-  END IF;
-  picked := nexus.pick_jobs(lanes, max_jobs, due, kinds);
-  IF is_limited AND picked <> '{}' THEN
-    picked := nexus.take_tokens(picked, due);
-  END IF;
-  IF picked = '{}' THEN
-    RETURN;
-  END IF;
-  RETURN QUERY UPDATE nexus.jobs j SET state = 'leased', attempts = j.attempts + 1, lease_token = nextval('nexus.lease_token'),
-      lease_until = clock_timestamp() + lease, worker = claim_jobs.worker
-    WHERE j.ctid = ANY (picked)    -- locked by this transaction: they stay where they are
-    RETURNING j.id, j.kind, j.lane, j.ref_id, j.account_id, j.priority::integer, j.attempts, j.max_attempts, j.run_at,
-      j.lease_until, j.lease_token, j.payload;
-END $$;
+  RETURNS SETOF nexus.job LANGUAGE c VOLATILE SECURITY DEFINER ROWS 10 AS 'MODULE_PATHNAME', 'nexus_claim_jobs';
 COMMENT ON FUNCTION nexus.claim_jobs(text[], integer, interval, text, text[]) IS
 $$Leases up to max_jobs due jobs (1 to 10000) to a worker: of the named lanes in that order, or of all; the smallest priority first; within a priority fairly over accounts while more is due than is asked for, each session going round. kinds leaves other kinds where they are.
 Each job carries a lease_token that completing or failing it must show; it is lost when the lease (1 second to 1 day) ends without a heartbeat. Jobs of an account or app whose rate bucket is empty move on to when it has refilled. READ COMMITTED only.$$;
-
-CREATE FUNCTION nexus.pick_jobs(lanes text[], need integer, due timestamptz, kinds text[]) RETURNS tid[] LANGUAGE c VOLATILE
-  AS 'MODULE_PATHNAME', 'nexus_pick_jobs';
-COMMENT ON FUNCTION nexus.pick_jobs(text[], integer, timestamptz, text[]) IS
-  'Part of claim_jobs: the rows it will lease, locked. Where more is due than is needed, accounts take turns from where this session stopped.';
 
 -- Of the picked rows those that may run now; the others move on to when their bucket will have a token for them.
 CREATE FUNCTION nexus.take_tokens(picked tid[], due timestamptz) RETURNS tid[] LANGUAGE plpgsql VOLATILE
@@ -222,16 +184,7 @@ COMMENT ON FUNCTION nexus.heartbeat_jobs(bigint[], bigint[], interval) IS
   'Renews leases, from now on. alive is false where the token no longer holds the job: stop working on it. cancel_requested asks the worker to stop and report.';
 
 CREATE FUNCTION nexus.complete_jobs(ids bigint[], lease_tokens bigint[]) RETURNS SETOF bigint
-  LANGUAGE plpgsql VOLATILE SECURITY DEFINER ROWS 10
-  SET search_path = pg_catalog, pg_temp SET enable_hashjoin = off SET enable_mergejoin = off SET enable_seqscan = off SET jit = off SET plan_cache_mode = force_generic_plan AS $$
-BEGIN
-  IF cardinality(ids) IS DISTINCT FROM cardinality(lease_tokens) THEN
-    RAISE EXCEPTION 'ids and lease_tokens must have the same length' USING ERRCODE = '22023';
-  END IF;
-  RETURN QUERY UPDATE nexus.jobs j SET state = 'done', finished_at = clock_timestamp(), lease_token = NULL, lease_until = NULL
-    FROM unnest(ids, lease_tokens) AS u(id, token) WHERE j.id = u.id AND j.lease_token = u.token AND j.state IN ('leased', '')
-    RETURNING j.id;
-END $$;
+  LANGUAGE c VOLATILE SECURITY DEFINER ROWS 10 AS 'MODULE_PATHNAME', 'nexus_complete_jobs';
 COMMENT ON FUNCTION nexus.complete_jobs(bigint[], bigint[]) IS
   'Completes jobs in one statement and returns those it completed; a job whose lease was lost is left out, and its new owner goes on with it.';
 
@@ -484,7 +437,7 @@ DECLARE
   f regprocedure;
 BEGIN
   FOR f IN SELECT p.oid FROM pg_catalog.pg_proc p WHERE p.pronamespace = 'nexus'::pg_catalog.regnamespace AND p.proname IN (
-      'enqueue_job', 'reap_leases', 'claim_jobs', 'pick_jobs', 'take_tokens', 'set_rate_limit', 'heartbeat_jobs', 'complete_jobs',
+      'enqueue_job', 'reap_leases', 'claim_jobs', 'take_tokens', 'set_rate_limit', 'heartbeat_jobs', 'complete_jobs',
       'leased_job', 'complete_job', 'fail_job', 'park_publish_job', 'expire_account', 'snooze_job', 'cancel_job', 'redrive_job', 'pause_lane',
       'resume_lane', 'next_job_at', 'purge_jobs')
   LOOP
