@@ -70,7 +70,15 @@ CREATE FUNCTION nexus.retry_delay(attempts integer) RETURNS interval LANGUAGE sq
 COMMENT ON FUNCTION nexus.retry_delay(integer) IS
   'How long a job waits after its attempts-th attempt: 5 s, doubled with each one up to an hour, give or take a quarter, so that jobs that failed together do not come back together.';
 
--- Jobs whose worker went silent: ready again, or dead when no attempt is left.
+-- How many leases in a row may end without a word from their worker: a deployment or a machine that goes down is no fault
+-- of the job, but one that takes its worker down each time must not do so for ever. A job of one attempt starts once.
+CREATE FUNCTION nexus.max_lapses(max_attempts integer) RETURNS bigint LANGUAGE sql IMMUTABLE PARALLEL SAFE
+  SET search_path = pg_catalog, pg_temp
+  RETURN 5 * (max_attempts - 1)::bigint;
+COMMENT ON FUNCTION nexus.max_lapses(integer) IS
+  'How many leases in a row a job survives whose workers go silent: five for each attempt after the first, so none for a job of one attempt.';
+
+-- Jobs whose worker went silent: ready again, or dead when that has been so too often.
 CREATE FUNCTION nexus.reap_leases(max_jobs integer DEFAULT 1000) RETURNS bigint LANGUAGE plpgsql VOLATILE SECURITY DEFINER
   SET search_path = pg_catalog, pg_temp SET enable_hashjoin = off SET enable_mergejoin = off SET enable_seqscan = off SET jit = off SET plan_cache_mode = force_generic_plan AS $$
 DECLARE
@@ -81,9 +89,11 @@ BEGIN
     SELECT j.id FROM nexus.jobs j WHERE j.state = 'leased' AND j.lease_until < due
     ORDER BY j.lease_until LIMIT max_jobs FOR UPDATE SKIP LOCKED)
   UPDATE nexus.jobs j SET
-    state = CASE WHEN j.cancel_requested THEN 'cancelled' WHEN j.attempts >= j.max_attempts THEN 'dead' ELSE 'ready' END,
-    finished_at = CASE WHEN j.cancel_requested OR j.attempts >= j.max_attempts THEN due END,
-    run_at = LEAST(j.run_at, due), lease_token = NULL, lease_until = NULL,
+    state = CASE WHEN j.cancel_requested THEN 'cancelled' WHEN j.lapses >= nexus.max_lapses(j.max_attempts) THEN 'dead' ELSE 'ready' END,
+    finished_at = CASE WHEN j.cancel_requested OR j.lapses >= nexus.max_lapses(j.max_attempts) THEN due END,
+    attempts = j.attempts - 1, lapses = j.lapses + 1,
+    run_at = CASE WHEN j.lapses < 3 THEN LEAST(j.run_at, due) ELSE due + nexus.retry_delay(j.lapses - 2) END,
+    lease_token = NULL, lease_until = NULL,
     last_error = jsonb_build_object('class', 'transient', 'code', 'lease_expired',
       'message', 'the worker did not report before its lease ended', 'worker', j.worker, 'at', due)
   FROM expired WHERE j.id = expired.id;
@@ -91,7 +101,8 @@ BEGIN
   RETURN reaped;
 END $$;
 COMMENT ON FUNCTION nexus.reap_leases(integer) IS
-  'Takes back the jobs whose lease has ended: ready at once, cancelled where that was asked for, dead where it was the last attempt. Returns how many. claim_jobs does it too, so nothing depends on a background process.';
+$$Takes back the jobs whose lease has ended: ready again, cancelled where that was asked for. Returns how many. claim_jobs does it too, so nothing depends on a background process.
+It counts as a lapse, not as an attempt. From the fourth lapse in a row on the job comes back after a growing delay, and after five for each attempt that it has beyond the first (nexus.max_lapses) it is dead: a job of one attempt at once, which is how to ask for at most one start.$$;
 
 CREATE FUNCTION nexus.claim_jobs(
   lanes text[] DEFAULT NULL, max_jobs integer DEFAULT 1, lease interval DEFAULT '30 s', worker text DEFAULT NULL,
@@ -259,7 +270,7 @@ BEGIN
     next_state := 'dead';
   END IF;
   UPDATE nexus.jobs j SET state = next_state, lease_token = NULL, lease_until = NULL,
-      attempts = j.attempts - (NOT counts)::integer, parked = CASE WHEN next_state = 'ready' THEN park END,
+      attempts = j.attempts - (NOT counts)::integer, lapses = 0, parked = CASE WHEN next_state = 'ready' THEN park END,
       run_at = CASE WHEN next_state = 'ready' THEN ended + wait ELSE j.run_at END,
       finished_at = CASE WHEN next_state <> 'ready' THEN ended END,
       last_error = jsonb_build_object('class', class, 'message', left(fail_job.message, 2000), 'worker', j.worker, 'at', ended)
@@ -308,7 +319,7 @@ BEGIN
   END IF;
   job := nexus.leased_job(snooze_job.id, snooze_job.lease_token);
   UPDATE nexus.jobs j SET state = CASE WHEN j.cancel_requested THEN 'cancelled' ELSE 'ready' END, run_at = until,
-      attempts = j.attempts - 1, lease_token = NULL, lease_until = NULL,
+      attempts = j.attempts - 1, lapses = 0, lease_token = NULL, lease_until = NULL,
       finished_at = CASE WHEN j.cancel_requested THEN clock_timestamp() END
     WHERE j.id = job.id;
   IF job.kind = 'publish' THEN
@@ -337,7 +348,7 @@ DECLARE
   new_state text;
   earlier jsonb;
 BEGIN
-  UPDATE nexus.jobs j SET state = 'ready', run_at = clock_timestamp(), attempts = 0, finished_at = NULL, cancel_requested = false
+  UPDATE nexus.jobs j SET state = 'ready', run_at = clock_timestamp(), attempts = 0, lapses = 0, finished_at = NULL, cancel_requested = false
     WHERE j.id = redrive_job.id AND j.state = 'dead' RETURNING j.state INTO new_state;
   IF new_state IS NULL THEN
     RAISE EXCEPTION 'job % is not dead', redrive_job.id USING ERRCODE = 'NX002', HINT = 'Only a dead job can be driven again.';
@@ -424,7 +435,7 @@ CREATE VIEW nexus.queue_lanes AS
 COMMENT ON VIEW nexus.queue_lanes IS 'Each lane''s open jobs, and for how long the oldest due one has waited.';
 
 CREATE VIEW nexus.dead_jobs AS
-  SELECT id, kind, lane, ref_id, account_id, attempts, finished_at, last_error FROM nexus.jobs WHERE state = 'dead';
+  SELECT id, kind, lane, ref_id, account_id, attempts, lapses, finished_at, last_error FROM nexus.jobs WHERE state = 'dead';
 COMMENT ON VIEW nexus.dead_jobs IS 'Jobs that were given up, with their last error; redrive_job brings one back.';
 
 CREATE VIEW nexus.leases AS
