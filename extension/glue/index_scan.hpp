@@ -2,11 +2,14 @@
 // read, starting a plan for each would cost more than the rows.
 #pragma once
 
+#include <optional>
+
 #include "glue/guard.hpp"
 #include "glue/table_cache.hpp"
 
 extern "C" {
 #include "access/genam.h"
+#include "access/relscan.h"
 #include "access/skey.h"
 #include "access/table.h"
 #include "access/tableam.h"
@@ -47,6 +50,24 @@ class IndexScan {
   TupleTableSlot *next() {
     return call([this]() -> TupleTableSlot * {
       if (!index_getnext_slot(scan_, ForwardScanDirection, slot_)) return nullptr;
+      slot_getallattrs(slot_);
+      return slot_;
+    });
+  }
+  /// Where the next row is, without reading it: it may turn out to be invisible.
+  std::optional<ItemPointerData> next_place() {
+    std::optional<ItemPointerData> place;
+    call([this, &place] {
+      if (ItemPointer found = index_getnext_tid(scan_, ForwardScanDirection)) place = *found;
+    });
+    return place;
+  }
+  /// The row at a place, valid until the next call; nullptr if the snapshot does not see one.
+  TupleTableSlot *at(ItemPointerData place) {
+    return call([this, &place]() -> TupleTableSlot * {
+      bool again = false;
+      if (!table_index_fetch_tuple(scan_->xs_heapfetch, &place, scan_->xs_snapshot, slot_, &again, nullptr))
+        return nullptr;
       slot_getallattrs(slot_);
       return slot_;
     });

@@ -50,6 +50,7 @@ Oid Column::array_type() const {
          : type_ == TEXTOID  ? TEXTARRAYOID
          : type_ == BYTEAOID ? BYTEAARRAYOID
          : type_ == DATEOID  ? DATEARRAYOID
+         : type_ == BOOLOID  ? BOOLARRAYOID
                              : TIMESTAMPARRAYOID;
 }
 
