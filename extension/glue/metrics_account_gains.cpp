@@ -124,6 +124,7 @@ NEXUS_FUNCTION(nexus_top_gains) {
   with_account(user, [&](RollupReader &reader, const std::vector<int32> &contents, const std::string &zone) {
     reader.read_user(user, contents, zone, window, false);
     WindowGain gain(reader, window, metric);
+    gain.find_ends(stored_bytes(user));
     for (RollupReader::Series &series : reader.series()) {
       std::optional<Wide> value = gain.of(series);
       if (!value) continue;
