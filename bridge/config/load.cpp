@@ -10,6 +10,8 @@
 #include "bridge/config/setting_table.hpp"
 #include "bridge/http/text.hpp"
 #include "bridge/net/tls.hpp"
+#include "bridge/publisher/address_guard.hpp"
+#include "bridge/publisher/seal.hpp"
 
 namespace nexus::bridge {
 namespace {
@@ -177,6 +179,16 @@ class Loader {
     });
     check("jwt-role-claim-key", [&] { ClaimPath{settings.jwt_role_claim_key}; });
     check("session-keys", [&] { SessionKeys{settings.session_keys}; });
+    check("account-keys", [&] {
+      if (!settings.account_keys.empty()) publisher::Sealer{settings.account_keys};
+    });
+    check("accounts-allow-network", [&] { publisher::AddressGuard{settings.accounts_allow_network}; });
+    for (const auto &[name, value] : {std::pair("oauth-redirect-uri", &settings.oauth_redirect_uri),
+                                      std::pair("accounts-return-url", &settings.accounts_return_url)}) {
+      check(name, [url = value] {
+        if (!url->empty() && !publisher::parse_url(*url)) throw SettingError("it is not an http(s) address");
+      });
+    }
     check("server-tls-certificate and server-tls-key cannot be used",
           [&] { net::make_tls(settings.server_tls_certificate, settings.server_tls_key); });
     if (settings.server_host == "*" || settings.server_host == "*4") settings.server_host = "0.0.0.0";
