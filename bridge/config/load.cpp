@@ -17,7 +17,8 @@ namespace nexus::bridge {
 namespace {
 
 constexpr std::size_t kSlip = 2;  // letters
-constexpr std::string_view kPrefix = "NEXUS_", kAppSettings = "NEXUS_APP_SETTINGS_";
+constexpr std::string_view kPrefix = "NEXUS_", kAppSettings = "NEXUS_APP_SETTINGS_",
+                           kOAuthSecret = "NEXUS_OAUTH_SECRET_";
 
 // The command line, before anything is known about the values.
 struct CommandLine {
@@ -131,7 +132,7 @@ class Loader {
         if (!value.empty()) set(*found->second, value, "environment", variable);
       } else if (variable.compare(0, kAppSettings.size(), kAppSettings) == 0) {
         set_app(lower_case(variable.substr(kAppSettings.size())), value);
-      } else if (variable != "NEXUS_CONFIG") {
+      } else if (variable != "NEXUS_CONFIG" && variable.compare(0, kOAuthSecret.size(), kOAuthSecret) != 0) {
         warn_of(variable);
       }
     }

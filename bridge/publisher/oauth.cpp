@@ -71,11 +71,11 @@ Failure failure_of(const Exchange &exchange, double when) {
   if (exchange.status == 429) {
     failure.type = "rate_limited";
     failure.retry_after = retry_after(exchange, when);
-  } else if (error == "invalid_grant") {
-    failure.type = "auth";
   } else if (exchange.status >= 500 || exchange.status == 408 || error == "server_error" ||
              error == "temporarily_unavailable") {
     failure.type = "transient";
+  } else if (error == "invalid_grant") {
+    failure.type = "auth";
   }
   return failure;
 }

@@ -152,6 +152,8 @@ BEGIN
       'renewable', a.refresh_token IS NOT NULL, 'reconnected', a.token_version > 1)
   $sql$, nexus.attached_schema()) INTO account USING user_id, platform, account_id, account_name, handle, instance_url, access_token, refresh_token,
     token_expiry AT TIME ZONE 'UTC', refresh_token_expiry AT TIME ZONE 'UTC', scopes;
+  PERFORM nexus.cancel_job(j.id) FROM nexus.jobs j    -- what would renew the old tokens
+    WHERE j.kind = 'token_refresh' AND j.unique_key = 'social_account:' || (account ->> 'id') AND j.state = 'ready';
   PERFORM nexus.account_event(user_id, (account ->> 'id')::integer, platform, CASE WHEN (account ->> 'reconnected')::boolean THEN 'reconnected' ELSE 'connected' END);
   RETURN account;
 END $$;

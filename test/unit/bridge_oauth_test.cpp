@@ -122,6 +122,7 @@ TEST(OAuth, WhatRefusalsMean) {
   EXPECT_EQ(type(401, R"({"error":"invalid_client"})"), "invalid");
   EXPECT_EQ(type(400, R"({"error":"secret"})"), "invalid");
   EXPECT_EQ(type(503, ""), "transient");
+  EXPECT_EQ(type(503, R"({"error":"invalid_grant"})"), "transient");
   EXPECT_EQ(type(400, R"({"error":"temporarily_unavailable"})"), "transient");
   EXPECT_EQ(type(429, ""), "rate_limited");
   Grant grant;
