@@ -20,6 +20,8 @@ lines=(
   "curl -s \"$url/rpc/metrics_series?content_id=\$($psql -qAtc \"$mine\")&after=\$(date -u -d '-30 days' +%F)&before=\$(date -u +%F)\" -H \"Authorization: Bearer \$(scripts/token.sh seed-1-1)\""
   # is a post that is scheduled 20 seconds ahead published in time, and told of as an event?
   "scripts/publish_demo.sh"
+  # how is an account connected, with a provider that only this machine has?
+  "scripts/connect_demo.sh"
   # what becomes of a wish for a caption while no model is configured? It waits, and says why
   "$psql -qc \"INSERT INTO ai_generation_tasks (user_id, task_type, prompt) VALUES ('seed-1-1', 'caption', 'A caption for rye bread')\" -c \"SELECT id, task_type, status, error_code, error_message FROM ai_generation_tasks WHERE user_id = 'seed-1-1' ORDER BY id DESC LIMIT 1\""
   # what do the project's own engines suggest without any model?

@@ -25,13 +25,17 @@ if [ "$(psql -XqAt -c "SELECT count(*) FROM users WHERE id LIKE 'seed-%'")" = 0 
   psql -XqAt -c "SELECT nexus.fold_hashtag_stats()" >/dev/null
 fi
 
+secret_file() { if [ ! -f "$1" ]; then (umask 077 && printf '%s%s\n' "$2" "$(head -c 32 /dev/urandom | base64)" >"$1"); fi; }
+secret_file "$RUN/publisher-keys" 'k1 ' # the bridge seals tokens of accounts with them, too
+
 # The secret is made once, and signs the tokens of this private installation only.
 if [ ! -f "$RUN/jwt-secret" ]; then (umask 077 && head -c 32 /dev/urandom | base64 | tr -d '\n' >"$RUN/jwt-secret"); fi
 pid_file=$RUN/bridge.pid
 if ! { [ -f "$pid_file" ] && kill -0 "$(cat "$pid_file")" 2>/dev/null; }; then
   NEXUS_DB_URI="host=$socket user=nexus_bridge dbname=nexus" NEXUS_DB_SCHEMAS=nexus NEXUS_DB_ANON_ROLE=nexus_anon \
     NEXUS_JWT_SECRET=$(cat "$RUN/jwt-secret") NEXUS_SERVER_HOST=127.0.0.1 NEXUS_SERVER_PORT=$PORT \
-    NEXUS_ADMIN_SERVER_PORT=$ADMIN_PORT setsid build/dev/bridge/creatornexus-bridge >"$RUN/bridge.log" 2>&1 </dev/null &
+    NEXUS_ADMIN_SERVER_PORT=$ADMIN_PORT NEXUS_ACCOUNT_KEYS=@$RUN/publisher-keys NEXUS_ACCOUNTS_ALLOW_NETWORK=127.0.0.0/8 \
+    NEXUS_OAUTH_REDIRECT_URI=http://127.0.0.1:$PORT/oauth/callback setsid build/dev/bridge/creatornexus-bridge >"$RUN/bridge.log" 2>&1 </dev/null &
   echo $! >"$pid_file"
 fi
 for _ in $(seq 100); do
@@ -41,9 +45,7 @@ done
 curl -sf "http://127.0.0.1:$PORT/ready" >/dev/null || { tail -n 20 "$RUN/bridge.log" >&2; die "the bridge is not ready"; }
 
 # Publishing: a demo user's account at a webhook sink, whose secret is sealed with a key of this installation.
-secret_file() { if [ ! -f "$1" ]; then (umask 077 && printf '%s%s\n' "$2" "$(head -c 32 /dev/urandom | base64)" >"$1"); fi; }
 running() { [ -f "$1" ] && kill -0 "$(cat "$1")" 2>/dev/null; }
-secret_file "$RUN/publisher-keys" 'k1 '
 secret_file "$RUN/sink-secret" ''
 sealed=$(build/dev/bridge/nexus-publisher --key-file "$RUN/publisher-keys" seal --platform webhook --account demo-sink <"$RUN/sink-secret")
 psql -XqAt -v sealed="$sealed" -v url="http://127.0.0.1:$SINK_PORT/posts" >/dev/null <<'SQL'

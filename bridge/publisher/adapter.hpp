@@ -19,6 +19,7 @@ struct Account {
   std::string access_token, refresh_token;  ///< empty: there is none
   int token_version = 0;
   Json metadata = Json::object();
+  Json provider;  ///< a row of nexus.oauth_providers; null: there is none
 };
 
 struct Media {
@@ -110,6 +111,9 @@ class Adapter {
   virtual Sent send(Task &task, const Services &services) const = 0;
   virtual Seen verify(Task &task, const Services &services) const = 0;
 
+  /// Whether refresh() is this platform's own way, and not that of OAuth 2 with the provider's settings.
+  virtual bool renews_itself() const { return false; }
+
   /// Exchanges the refresh token for new tokens; called for one account at a time.
   virtual std::optional<Failure> refresh(const Account &account, const Services &services, Tokens &tokens) const = 0;
 };
@@ -126,6 +130,13 @@ std::optional<double> retry_after(const Exchange &exchange, double now);
 
 /// Seconds since 1970 of 2026-01-31T09:00:00[.fraction]Z, also with an offset; nothing for anything else.
 std::optional<double> parse_time(const std::string &text);
+
+/// The call with the account's access token. Where the platform says that it has run out (401, or 400 ExpiredToken),
+/// once more with a renewed one; `refused` says why there is none.
+Exchange authorized(Call call, Account &account, const Services &services, std::optional<Failure> &refused);
+
+/// The exp claim of a JWT, in seconds since 1970.
+std::optional<double> jwt_expiry(const std::string &token);
 
 /// What may stand in a URL's query or path.
 std::string percent_encoded(std::string_view text);
