@@ -19,15 +19,15 @@ std::string base_of(const Account &account) {
 }
 
 // xrpc with the account's session; a session that has run out is renewed once.
-Exchange authorized(Call call, Task &task, const Services &services, std::optional<Failure> &refused) {
+Exchange authorized(Call call, Account &account, const Services &services, std::optional<Failure> &refused) {
   call.timeout = services.timeout;
   for (int round = 0;; ++round) {
-    if (task.account.access_token.empty() || round == 1) {
-      refused = services.renew(task.account);
+    if (account.access_token.empty() || round == 1) {
+      refused = services.renew(account);
       if (refused) return {};
     }
     Call with = call;
-    with.headers.emplace_back("Authorization", "Bearer " + task.account.access_token);
+    with.headers.emplace_back("Authorization", "Bearer " + account.access_token);
     Exchange exchange = services.http.run(with);
     const bool expired = exchange.state == Exchange::State::kAnswered &&
                          (exchange.status == 401 ||
@@ -90,7 +90,7 @@ bool embed(Task &task, const Services &services, Json &record, Sent &sent) {
     call.body = media.bytes;
     call.headers.emplace_back("Content-Type", media.mime_type.empty() ? "application/octet-stream" : media.mime_type);
     std::optional<Failure> refused;
-    const Exchange exchange = authorized(call, task, services, refused);
+    const Exchange exchange = authorized(call, task.account, services, refused);
     const Json blob = exchange.ok() ? parse_json(exchange.body).value("blob", Json()) : Json();
     if (!blob.is_object()) {
       sent = refused ? sent_of(exchange, refused) : failed_before(exchange);
@@ -146,6 +146,13 @@ bool reply(const Task &task, const Services &services, Json &record, Sent &sent)
   const Json earlier = value.is_object() ? value.value("reply", Json()) : Json();
   record["reply"] = {{"parent", self}, {"root", earlier.is_object() ? earlier.value("root", self) : self}};
   return true;
+}
+
+// The PDS' way to say that it has no such record.
+bool is_absent(const Json &body) {
+  const std::string error = text_of(body, "error");
+  return error == "RecordNotFound" ||
+         (error == "InvalidRequest" && text_of(body, "message").find("Could not locate record") == 0);
 }
 
 std::string url_of(const Account &account, const AtUri &uri) {
@@ -222,7 +229,7 @@ Sent Bluesky::send(Task &task, const Services &services) const {
       {"record",
        record}}.dump(-1, ' ', false, Json::error_handler_t::replace);
   std::optional<Failure> refused;
-  const Exchange exchange = authorized(call, task, services, refused);
+  const Exchange exchange = authorized(call, task.account, services, refused);
   if (!exchange.ok()) return sent_of(exchange, refused);
   const std::string uri = text_of(parse_json(exchange.body), "uri");
   if (uri.empty()) {
@@ -242,11 +249,46 @@ Seen Bluesky::verify(Task &task, const Services &services) const {
   const std::string uri = text_of(body, "uri");
   if (exchange.ok() && !uri.empty())
     return {Seen::Presence::kPresent, uri, url_of(task.account, parse_at_uri(uri)), ""};
-  const std::string error = text_of(body, "error");
-  const bool absent = error == "RecordNotFound" ||
-                      (error == "InvalidRequest" && text_of(body, "message").find("Could not locate record") == 0);
-  if (absent) return {Seen::Presence::kAbsent, "", "", ""};
+  if (is_absent(body)) return {Seen::Presence::kAbsent, "", "", ""};
   return {Seen::Presence::kUnavailable, "", "", "the PDS does not say: " + failed(exchange).failure.message};
+}
+
+// The AppView counts, and the PDS passes the question on. What the AppView does not know is either too new for it or
+// gone, which the PDS knows for certain.
+Counts Bluesky::counters(Account &account, const std::vector<std::string> &remote_ids, const Services &services) const {
+  Counts counts;
+  Call call;
+  call.url = base_of(account) + "/xrpc/app.bsky.feed.getPosts?";
+  for (const std::string &uri : remote_ids) call.url += "uris=" + percent_encoded(uri) + "&";
+  call.url.pop_back();
+  std::optional<Failure> refused;
+  const Exchange exchange = authorized(call, account, services, refused);
+  const Json body = exchange.ok() ? parse_json(exchange.body) : Json();
+  const Json views = body.is_object() ? body.value("posts", Json()) : Json();
+  if (!views.is_array()) {
+    counts.failure = sent_of(exchange, refused).failure;
+    if (exchange.ok()) counts.failure->message = "the answer has no posts";
+    if (counts.failure->type == "unknown_outcome" || exchange.ok()) counts.failure->type = "transient";
+    return counts;
+  }
+  for (const Json &view : views) {
+    const Json reposts = count_of(view, "repostCount"), quotes = count_of(view, "quoteCount");
+    Json counters{{"likes", count_of(view, "likeCount")},
+                  {"comments", count_of(view, "replyCount")},
+                  {"saves", count_of(view, "bookmarkCount")}};
+    if (!reposts.is_null() || !quotes.is_null()) {
+      counters["shares"] =
+          (reposts.is_null() ? 0 : reposts.get<std::int64_t>()) + (quotes.is_null() ? 0 : quotes.get<std::int64_t>());
+    }
+    counts.posts[text_of(view, "uri")].counters = std::move(counters);
+  }
+  for (const std::string &uri : remote_ids) {
+    if (counts.posts.count(uri) > 0) continue;
+    const AtUri parts = parse_at_uri(uri);
+    const Exchange record = get_record(parts.repo, parts.key, account, services);
+    if (record.state == Exchange::State::kAnswered && is_absent(parse_json(record.body))) counts.posts[uri].gone = true;
+  }
+  return counts;
 }
 
 std::optional<Failure> Bluesky::refresh(const Account &account, const Services &services, Tokens &tokens) const {
