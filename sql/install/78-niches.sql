@@ -64,7 +64,9 @@ BEGIN
   terms AS (
     SELECT canonical AS term, uses, everywhere, authors FROM tags
     UNION ALL
-    SELECT w.term, w.uses, f.posts, w.authors FROM words w JOIN nexus.hashtag_features f ON f.feature = 'w' || w.term),
+    -- (words that stand nowhere but in a hashtag say nothing more than it does)
+    SELECT w.term, w.uses, f.posts, w.authors FROM words w JOIN nexus.hashtag_features f ON f.feature = 'w' || w.term
+    WHERE NOT EXISTS (SELECT FROM tags t WHERE t.canonical <> w.term AND t.uses >= w.uses AND strpos(t.canonical, w.term) > 0)),
   keywords AS (
     SELECT term, max(uses * ln((all_posts + 1.0) / everywhere)) AS weight FROM terms
     WHERE uses >= 3 AND authors >= least_authors AND everywhere > 0 AND term !~ '^[0-9]+$' GROUP BY term
@@ -106,7 +108,7 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION nexus.refresh_niche(integer) IS
 $$Brings a niche up to date with its posts (folded, of the last 90 days, the newest 500) and returns whether a column of niches changed. Only columns that are empty or still say what was written last are written; compute_niche() hands others over.
-trend_score: 100 (1 - e^-trend) of its 50 most used hashtags, weighed by their uses. keywords: the 10 hashtags and words with the largest posts x ln((all posts + 1) / posts with it anywhere), in 3 posts at least.
+trend_score: 100 (1 - e^-trend) of its 50 most used hashtags, weighed by their uses. keywords: the 10 hashtags and words with the largest posts x ln((all posts + 1) / posts with it anywhere), in 3 posts at least; words that are a part of an equally used hashtag are left out.
 difficulty by competition = r / (r + reach / 1000), r posts an hour and reach the median impressions of the last 30 days: easy below 1/3, medium below 2/3, else hard; not before 10 posts have impressions. Nothing that fewer than nexus.hashtag_min_authors authors use is shown.$$;
 
 CREATE FUNCTION nexus.compute_niche(niche_id integer, columns text[] DEFAULT '{trend_score,difficulty,keywords}') RETURNS void

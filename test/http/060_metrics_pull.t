@@ -65,7 +65,7 @@ is($node->safe_psql('app', "SELECT bool_and(next_at - measured_at BETWEEN interv
 # Gone from the platform, or not yet in the AppView
 http_json('POST', $real, '/_counters', { $uri{1} => { likes => 12, comments => 2, shares => 3 }, $uri{2} => undef, $uri{3} => 'unseen', $uri{32} => undef });
 turn();
-is($node->safe_psql('app', "SELECT string_agg(platform_post_id::text, ' ' ORDER BY 1) FROM nexus.measured_posts WHERE ended = 'gone' AND next_at IS NULL"), '2 32', 'what is gone is known as gone');
+is($node->safe_psql('app', "SELECT string_agg(platform_post_id::text, ' ' ORDER BY platform_post_id) FROM nexus.measured_posts WHERE ended = 'gone' AND next_at IS NULL"), '2 32', 'what is gone is known as gone');
 is($node->safe_psql('app', "SELECT string_agg(entity_id::text, ' ' ORDER BY entity_id) FROM notifications WHERE type = 'post_gone'"), '2 32', 'and its owner is told');
 is(last_error(3), 'the platform said nothing of it', 'what the AppView does not know yet is not gone');
 is(latest(1), 'bluesky/12/2/4', 'the others are counted');
