@@ -69,7 +69,7 @@ row niches 'trend, difficulty and keywords computed from what its posts use and 
   '$psql -c "SELECT n.name, n.trend_score, n.difficulty, n.keywords[1:4], s.posts, s.authors FROM niches n JOIN nexus.niche_stats s ON s.niche_id = n.id ORDER BY s.posts DESC LIMIT 3"' \
   '\(demo 1\) .*\{'
 row templates 'variables are filled in, and missing ones reported' \
-  '$psql -c "SELECT r.* FROM templates t CROSS JOIN LATERAL nexus.render_template(t.id, '"'"'{"question": "Rye?", "one": "mix"}'"'"') r ORDER BY t.id LIMIT 1"' \
+  '$psql -c "SELECT r.* FROM templates t CROSS JOIN LATERAL nexus.render_template(t.id, jsonb_build_object('"'question', 'Rye?', 'one', 'mix'"')) r ORDER BY t.id LIMIT 1"' \
   '[{]two,three[}]'
 row hashtag_suggestions 'the most used hashtags by platform and niche, kept by tick(), completed while one types' \
   '$psql -qc "SELECT nexus.refresh_hashtag_suggestions() AS written" -c "SELECT platform, category, hashtag, usage_count FROM hashtag_suggestions WHERE computed_at IS NOT NULL ORDER BY usage_count DESC, id LIMIT 3"' \
