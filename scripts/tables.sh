@@ -12,6 +12,7 @@ One command for each table, against the system that `make up` starts, in a shell
 ```sh
 psql="psql -X -h $PWD/.run/up -U postgres nexus"; url=http://127.0.0.1:3000
 me="Authorization: Bearer $(scripts/token.sh seed-1-1)"; json='Content-Type: application/json'
+scripts/publish_demo.sh # a post to look at
 ```
 
 `scripts/tables.sh --run`, a line of `make tour`, runs all of them and compares what they answer. This page is what

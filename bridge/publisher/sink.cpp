@@ -14,6 +14,7 @@
 #include <map>
 #include <mutex>
 #include <nlohmann/json.hpp>
+#include <set>
 #include <thread>
 
 #include "bridge/publisher/webhook.hpp"
@@ -24,7 +25,7 @@ using nlohmann::json;
 
 constexpr long long kTolerance = 300;
 constexpr std::size_t kLargestBody = std::size_t{4} << 20;
-constexpr std::chrono::milliseconds kPushEvery{500}, kPushAgain{5000};
+constexpr std::chrono::milliseconds kPushEvery{500}, kPushAgain{2000};
 constexpr std::size_t kPushedAtOnce = 500;
 
 // 2026-01-31T09:00:00.123456Z
@@ -141,15 +142,23 @@ class Sink {
       const std::string body = json{{"posts", posts}}.dump();
       const std::string signature = nexus::publisher::webhook_signature(secret_, std::time(nullptr), body);
       const auto answer = client.Post(url.substr(path), {{"X-Signature", signature}}, body, "application/json");
-      wait = answer && answer->status == 200 ? kPushEvery : kPushAgain;
-      if (wait == kPushAgain) {
+      const json taken = answer && answer->status == 200 ? json::parse(answer->body, nullptr, false) : json();
+      wait = taken.is_object() ? kPushEvery : kPushAgain;
+      if (!taken.is_object()) {
         std::cerr << "counters not taken: " << (answer ? answer->body : httplib::to_string(answer.error())) << '\n';
         continue;
+      }
+      // A post that was answered this moment may not be known as published yet.
+      std::set<std::string> refused;
+      for (const json &error : taken.value("errors", json::array())) {
+        refused.insert(posts.at(error.at("index").get<std::size_t>()).value("id", ""));
+        wait = kPushAgain;
       }
       const std::lock_guard lock(mutex_);
       for (const auto &[id, counters] : changed) {
         Counters &now_there = counters_[id];
-        now_there.told = now_there.views == counters.views && now_there.likes == counters.likes;
+        now_there.told =
+            refused.count(id) == 0 && now_there.views == counters.views && now_there.likes == counters.likes;
       }
     }
   }

@@ -71,7 +71,7 @@ CREATE FUNCTION nexus.learn_published_post(source text, source_id bigint, body t
       ARRAY(SELECT t FROM unnest(tags) WITH ORDINALITY AS given(t, i) WHERE nexus.is_hashtag(t) ORDER BY i LIMIT 100),
       CASE WHEN isfinite(published_at) THEN published_at AT TIME ZONE 'UTC' ELSE now() END,
       platform, user_id,
-      CASE WHEN octet_length(left(niche, 60)) <= 200 AND octet_length(nexus.canonical_hashtag(left(niche, 60))) <= 200 THEN left(niche, 60) END, impressions, engagements, source, source_id);
+      CASE WHEN octet_length(nexus.canonical_hashtag(left(niche, 50))) <= 200 THEN left(niche, 50) END, impressions, engagements, source, source_id);
   END;
 
 CREATE FUNCTION nexus.learn_published_trigger() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER

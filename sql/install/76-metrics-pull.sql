@@ -249,7 +249,6 @@ DECLARE
   gone integer[];
   now_ constant timestamptz := clock_timestamp();
 BEGIN
-  result := nexus.record_counters((SELECT COALESCE(jsonb_agg(e.m - 'measured_at'), '[]') FROM jsonb_array_elements(measured) AS e(m)), 'api');
   WITH looked AS (
     SELECT m.platform_post_id AS id, (e.m ->> 'gone')::boolean IS TRUE AS is_gone, e.m ->> 'error' AS error, nexus.next_metric_pull(m.published_at, now_) AS next
     FROM jsonb_array_elements(measured) AS e(m) JOIN nexus.measured_posts m ON m.platform_post_id = (e.m ->> 'platform_post_id')::integer
@@ -270,7 +269,9 @@ BEGIN
       FROM noted n JOIN %1$I.social_posts p ON p.id = n.social_post_id
     $sql$, attached) USING gone, now_;
   END IF;
-  result := result || jsonb_build_object('gone', COALESCE(cardinality(gone), 0));
+  -- (platform posts before accounts, as everybody locks them)
+  result := nexus.record_counters((SELECT COALESCE(jsonb_agg(e.m - 'measured_at'), '[]') FROM jsonb_array_elements(measured) AS e(m)), 'api')
+    || jsonb_build_object('gone', COALESCE(cardinality(gone), 0));
   IF EXISTS (SELECT FROM nexus.measured_posts m WHERE m.account_id = job.account_id AND m.next_at <= now_) THEN
     PERFORM nexus.snooze_job(job.id, finish_metrics_pull.lease_token, now_);    -- the next request
   ELSE
@@ -338,11 +339,11 @@ BEGIN
   result := nexus.record_counters((SELECT COALESCE(jsonb_agg(e.m), '[]') FROM jsonb_array_elements(judged) AS e(m) WHERE NOT e.m ? 'fault'), 'webhook');
   RETURN result || jsonb_build_object('unchanged', (SELECT count(*) FROM jsonb_array_elements(judged) AS e(m) WHERE NOT e.m ? 'fault') - (result ->> 'recorded')::bigint,
     'errors', (SELECT COALESCE(jsonb_agg(jsonb_build_object('index', e.m -> 'index', 'message', e.m -> 'fault') ORDER BY (e.m ->> 'index')::integer), '[]')
-      FROM jsonb_array_elements(judged) AS e(m) WHERE e.m ? 'fault') || (result -> 'errors'));
+      FROM jsonb_array_elements(judged) AS e(m) WHERE e.m ? 'fault'), 'rejected', result -> 'errors');
 END $$;
 COMMENT ON FUNCTION nexus.push_metrics(integer, jsonb) IS
 $$Counters that a receiver of webhooks tells of posts of an account: [{id, captured_at, views, likes, ...}], id as the receiver answered it or the Idempotency-Key, captured_at an instant, at most 1000. Whoever calls it has verified the signature.
-Idempotent: what is not newer than what is known of a post changes nothing. Returns {recorded, unchanged, inserted, updated, without_content, errors: [{index, message}]}.$$;
+Idempotent: what is not newer than what is known of a post changes nothing. Returns {recorded, unchanged, inserted, updated, without_content, errors: [{index, message}], rejected}, the last as errors of ingest_metrics().$$;
 
 CREATE FUNCTION nexus.content_for_post(social_post_id integer) RETURNS integer LANGUAGE plpgsql VOLATILE
   SET search_path = pg_catalog, pg_temp AS $$
