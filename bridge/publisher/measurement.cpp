@@ -22,7 +22,12 @@ Counts one_by_one(const Adapter &adapter, Account &account, const std::vector<st
 
 void Publication::measure() {
   const auto rows = database_.run("SELECT nexus.metrics_pull_task($1, $2)", job_.key());
-  if (rows.empty() || !rows[0][0]) return complete_job(database_, job_);
+  auto key = job_.key();
+  if (rows.empty() || !rows[0][0]) {
+    key.emplace_back("[]");
+    database_.run("SELECT nexus.finish_metrics_pull($1, $2, $3)", key);
+    return;
+  }
   const Json task = Json::parse(*rows[0][0]);
   Counts counts;
   std::string why;
@@ -40,7 +45,6 @@ void Publication::measure() {
       counts = one_by_one(*adapter, *account, ids, services());
     }
   }
-  auto key = job_.key();
   if (counts.failure) {
     key.emplace_back(counts.failure->type);
     key.emplace_back(counts.failure->message);

@@ -65,6 +65,7 @@ BEGIN
       SELECT NEW.id, NEW.account_id, t.at, t.next FROM (SELECT p.at, nexus.next_metric_pull(p.at, GREATEST(p.at, clock_timestamp())) AS next
         FROM (SELECT NEW.published_at AT TIME ZONE 'UTC' AS at) AS p) AS t WHERE t.next IS NOT NULL
       ON CONFLICT (platform_post_id) DO NOTHING;
+    PERFORM nexus.sync_metric_pulls(ARRAY[NEW.account_id]);
   END IF;
   RETURN NULL;
 END $$;
@@ -81,15 +82,17 @@ DECLARE
   adopted bigint;
 BEGIN
   EXECUTE format($sql$
+    WITH unknown AS MATERIALIZED (
+      SELECT p.id, p.account_id, p.published_at AT TIME ZONE 'UTC' AS at FROM %I.platform_posts p
+      WHERE p.status = 'published' AND p.platform_post_id IS NOT NULL AND isfinite(p.published_at)
+        AND p.platform IN (SELECT o.platform FROM nexus.metric_pull_platforms o)
+        AND p.published_at > nexus.utcnow() - (SELECT max(s.until_age) FROM nexus.metric_pull_steps s
+          WHERE s.custom = EXISTS (SELECT FROM nexus.metric_pull_steps c WHERE c.custom))
+        AND NOT EXISTS (SELECT FROM nexus.measured_posts m WHERE m.platform_post_id = p.id)
+      ORDER BY p.id LIMIT $1)
     INSERT INTO nexus.measured_posts (platform_post_id, account_id, published_at, next_at)
-    SELECT p.id, p.account_id, t.at, now() + (nexus.next_metric_pull(t.at, now()) - now()) * random()
-    FROM %I.platform_posts p CROSS JOIN LATERAL (SELECT p.published_at AT TIME ZONE 'UTC' AS at) AS t
-    WHERE p.status = 'published' AND p.platform_post_id IS NOT NULL AND isfinite(p.published_at)
-      AND p.platform IN (SELECT o.platform FROM nexus.metric_pull_platforms o)
-      AND p.published_at > nexus.utcnow() - (SELECT max(s.until_age) FROM nexus.metric_pull_steps s)
-      AND NOT EXISTS (SELECT FROM nexus.measured_posts m WHERE m.platform_post_id = p.id)
-      AND nexus.next_metric_pull(t.at, now()) IS NOT NULL
-    ORDER BY p.id LIMIT $1
+    SELECT u.id, u.account_id, u.at, now() + (n.next - now()) * random() FROM unknown u CROSS JOIN LATERAL (SELECT nexus.next_metric_pull(u.at, now()) AS next) AS n
+    WHERE n.next IS NOT NULL ORDER BY u.id
     ON CONFLICT (platform_post_id) DO NOTHING
   $sql$, nexus.attached_schema()) USING max_posts;
   GET DIAGNOSTICS adopted = ROW_COUNT;
@@ -98,50 +101,57 @@ END $$;
 COMMENT ON FUNCTION nexus.adopt_published_posts(integer) IS
   'A task of tick(): posts that were published before the extension was attached, or imported, are measured too while they are young enough; their first turns are spread. Returns how many came in.';
 
-CREATE FUNCTION nexus.sync_metric_pulls(max_accounts integer DEFAULT 1000) RETURNS jsonb LANGUAGE plpgsql VOLATILE SECURITY DEFINER
-  SET search_path = pg_catalog, pg_temp SET enable_hashjoin = off SET enable_mergejoin = off SET jit = off AS $$
+CREATE FUNCTION nexus.sync_metric_pulls(account_ids integer[] DEFAULT NULL) RETURNS jsonb LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+  SET search_path = pg_catalog, pg_temp SET enable_hashjoin = off SET enable_mergejoin = off SET enable_seqscan = off SET jit = off AS $$
 DECLARE
-  attached constant name := nexus.attached_schema();
-  due constant timestamptz := clock_timestamp();
-  idle bigint;
   made bigint;
   moved bigint;
 BEGIN
-  -- what belongs to no content has nowhere to be counted: its turn passes, and it says so
   EXECUTE format($sql$
-    WITH idle AS MATERIALIZED (
-      SELECT m.platform_post_id, nexus.next_metric_pull(m.published_at, $1) AS next FROM nexus.measured_posts m
-      JOIN %1$I.platform_posts pp ON pp.id = m.platform_post_id JOIN %1$I.social_posts p ON p.id = pp.social_post_id
-      WHERE m.next_at <= $1 AND p.content_id IS NULL ORDER BY m.next_at LIMIT 1000 FOR UPDATE OF m SKIP LOCKED)
-    UPDATE nexus.measured_posts m SET next_at = i.next, ended = CASE WHEN i.next IS NULL THEN 'old' END,
-      ended_at = CASE WHEN i.next IS NULL THEN $1 END, last_error = 'its social post belongs to no content, on which metrics hang'
-    FROM idle i WHERE m.platform_post_id = i.platform_post_id
-  $sql$, attached) USING due;
-  GET DIAGNOSTICS idle = ROW_COUNT;
-  EXECUTE format($sql$
-    INSERT INTO nexus.jobs (kind, ref_id, account_id, lane, run_at, parked, unique_key, payload, max_attempts)
-    SELECT 'metrics_pull', a.id, a.id, 'metrics', $1, nexus.metric_pull_hold(a.is_active, a.status::text), 'account:' || a.id,
-      jsonb_build_object('platform', a.platform), 5
-    FROM (SELECT DISTINCT m.account_id FROM nexus.measured_posts m WHERE m.next_at <= $1 AND NOT EXISTS (
-          SELECT FROM nexus.jobs j WHERE j.kind = 'metrics_pull' AND j.unique_key = 'account:' || m.account_id AND j.state IN ('ready', 'leased'))
-        ORDER BY m.account_id LIMIT $2) AS u
-    JOIN %I.social_accounts a ON a.id = u.account_id ORDER BY a.id
-    ON CONFLICT (kind, unique_key) WHERE unique_key IS NOT NULL AND state IN ('ready', 'leased') DO NOTHING
-  $sql$, attached) USING due, max_accounts;
-  GET DIAGNOSTICS made = ROW_COUNT;
-  EXECUTE format($sql$
-    UPDATE nexus.jobs j SET parked = nexus.metric_pull_hold(a.is_active, a.status::text) FROM %I.social_accounts a
-    WHERE j.kind = 'metrics_pull' AND j.unique_key IS NOT NULL AND j.state IN ('ready', 'leased') AND j.state = 'ready' AND a.id = j.account_id
-      AND j.parked IS DISTINCT FROM nexus.metric_pull_hold(a.is_active, a.status::text)
-  $sql$, attached);
-  GET DIAGNOSTICS moved = ROW_COUNT;
+    WITH RECURSIVE busy AS (
+      -- of each account the post that is first: one look into the index for each
+      (SELECT m.account_id, m.next_at FROM nexus.measured_posts m WHERE m.next_at IS NOT NULL AND $1 IS NULL ORDER BY m.account_id, m.next_at LIMIT 1)
+      UNION ALL
+      SELECT n.account_id, n.next_at FROM busy b CROSS JOIN LATERAL (
+        SELECT m.account_id, m.next_at FROM nexus.measured_posts m WHERE m.next_at IS NOT NULL AND m.account_id > b.account_id ORDER BY m.account_id, m.next_at LIMIT 1) AS n),
+    asked AS (
+      SELECT u.id AS account_id, (SELECT min(m.next_at) FROM nexus.measured_posts m WHERE m.account_id = u.id AND m.next_at IS NOT NULL) AS next_at
+      FROM unnest($1) AS u(id)),
+    wanted AS MATERIALIZED (
+      SELECT w.account_id, w.next_at, a.platform, nexus.metric_pull_hold(a.is_active, a.status::text) AS hold, j.id AS job_id, j.state
+      FROM (TABLE busy UNION ALL TABLE asked) AS w JOIN %I.social_accounts a ON a.id = w.account_id
+      LEFT JOIN LATERAL (SELECT o.* FROM nexus.jobs o    -- one look for each, whatever the statistics say
+        WHERE o.kind = 'metrics_pull' AND o.unique_key = 'account:' || w.account_id AND o.state IN ('ready', 'leased') LIMIT 1) AS j ON true
+      WHERE w.next_at IS NOT NULL AND (j.id IS NULL OR j.state = 'ready'
+        AND (j.parked IS DISTINCT FROM nexus.metric_pull_hold(a.is_active, a.status::text) OR j.parked IS NULL AND j.run_at > w.next_at))),
+    moved AS (
+      UPDATE nexus.jobs j SET parked = w.hold, run_at = LEAST(j.run_at, w.next_at) FROM wanted w WHERE j.id = w.job_id AND j.state = 'ready' RETURNING 1),
+    made AS (
+      INSERT INTO nexus.jobs (kind, ref_id, account_id, lane, run_at, parked, unique_key, payload, max_attempts)
+      SELECT 'metrics_pull', w.account_id, w.account_id, 'metrics', w.next_at, w.hold, 'account:' || w.account_id, jsonb_build_object('platform', w.platform), 5
+      FROM wanted w WHERE w.job_id IS NULL ORDER BY w.account_id
+      ON CONFLICT (kind, unique_key) WHERE unique_key IS NOT NULL AND state IN ('ready', 'leased') DO NOTHING RETURNING 1)
+    SELECT (SELECT count(*) FROM made), (SELECT count(*) FROM moved)
+  $sql$, nexus.attached_schema()) INTO made, moved USING account_ids;
   IF made + moved > 0 THEN
     PERFORM pg_notify('nexus_jobs', 'metrics');
   END IF;
-  RETURN jsonb_build_object('jobs_made', made, 'parked_or_freed', moved, 'without_content', idle);
+  RETURN jsonb_build_object('jobs_made', made, 'moved', moved);
 END $$;
-COMMENT ON FUNCTION nexus.sync_metric_pulls(integer) IS
-$$A task of tick(): each account with posts whose turn has come has one job metrics_pull on the lane metrics (unique key account:ID), parked with the reason while the account is not active. One job is one request to the platform, so the account's and the app's rate buckets count requests; while more is due it comes back at once.$$;
+COMMENT ON FUNCTION nexus.sync_metric_pulls(integer[]) IS
+$$Each of these accounts (all where NULL, as a task of tick()) with posts that are to be measured has one open job metrics_pull on the lane metrics (unique key account:ID), due with the first of them, parked with the reason while the account is not active.
+One job is one request to the platform, so the account's and the app's rate buckets count requests; after it the job waits for the next post, or comes back at once while more is due.$$;
+
+CREATE FUNCTION nexus.metric_pulls_hold_trigger() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
+  SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  PERFORM nexus.sync_metric_pulls(ARRAY[NEW.id]);
+  RETURN NULL;
+END $$;
+COMMENT ON FUNCTION nexus.metric_pulls_hold_trigger() IS 'An account that is not active parks its job for counters; the way back lets it go.';
+INSERT INTO nexus.attached_triggers (table_name, trigger_name, definition, function_name) VALUES
+  ('social_accounts', 'sync_metric_pulls', 'AFTER UPDATE OF status, is_active ON %1$s FOR EACH ROW WHEN ((OLD.status, OLD.is_active) IS DISTINCT FROM (NEW.status, NEW.is_active))',
+    'nexus.metric_pulls_hold_trigger()');
 
 CREATE FUNCTION nexus.metric_pull_hold(is_active boolean, status text) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE
   SET search_path = pg_catalog, pg_temp
@@ -172,7 +182,7 @@ BEGIN
   RETURN CASE WHEN posts IS NOT NULL THEN jsonb_build_object('account', nexus.account_tokens(account), 'posts', posts) END;
 END $$;
 COMMENT ON FUNCTION nexus.metrics_pull_task(bigint, bigint) IS
-  'What a worker asks the platform for one leased job: {account (with its sealed tokens), posts: [{platform_post_id, remote_id}]}, as many as one request takes; what is due within a minute comes along. NULL when nothing is due any more or the account is not active: complete the job. NX020 when the lease is lost.';
+  'What a worker asks the platform for one leased job: {account (with its sealed tokens), posts: [{platform_post_id, remote_id}]}, as many as one request takes; what is due within a minute comes along. NULL when there is nothing to ask for, or the account is not active: finish with an empty list. NX020 when the lease is lost.';
 
 CREATE FUNCTION nexus.record_counters(measured jsonb, source text) RETURNS jsonb LANGUAGE plpgsql VOLATILE SECURITY DEFINER
   SET search_path = pg_catalog, pg_temp SET enable_hashjoin = off SET enable_mergejoin = off SET jit = off AS $$
@@ -239,67 +249,85 @@ END $$;
 COMMENT ON FUNCTION nexus.record_counters(jsonb, text) IS
 $$Part of measuring: takes [{platform_post_id, counters, measured_at}] where it is newer than what is known, and hands the sums over all posts of the same content and platform to ingest_metrics(), with the row of the platform post where there is only one. last_measured_at of content and account follow.$$;
 
+-- The leased job, after what everybody locks before jobs: the platform posts that will be written to, and the account.
+CREATE FUNCTION nexus.metrics_pull_job(job_id bigint, lease_token bigint, platform_post_ids integer[]) RETURNS nexus.jobs LANGUAGE plpgsql VOLATILE
+  SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  EXECUTE format('SELECT FROM %I.platform_posts WHERE id = ANY ($1) ORDER BY id FOR NO KEY UPDATE', nexus.attached_schema()) USING platform_post_ids;
+  EXECUTE format('SELECT FROM %I.social_accounts WHERE id = (SELECT j.account_id FROM nexus.jobs j WHERE j.id = $1) FOR NO KEY UPDATE', nexus.attached_schema()) USING job_id;
+  RETURN nexus.leased_job(job_id, lease_token);
+END $$;
+COMMENT ON FUNCTION nexus.metrics_pull_job(bigint, bigint, integer[]) IS 'Part of measuring: the job that a lease token holds, all locked.';
+
 CREATE FUNCTION nexus.finish_metrics_pull(job_id bigint, lease_token bigint, measured jsonb) RETURNS jsonb
   LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET enable_hashjoin = off SET enable_mergejoin = off SET jit = off AS $$
 #variable_conflict use_column
 DECLARE
   attached constant name := nexus.attached_schema();
-  job nexus.jobs := nexus.leased_job(job_id, finish_metrics_pull.lease_token);
-  result jsonb;
-  gone integer[];
+  gone integer[] := ARRAY(SELECT (e.m ->> 'platform_post_id')::integer FROM jsonb_array_elements(measured) AS e(m) WHERE (e.m ->> 'gone')::boolean);
+  job nexus.jobs := nexus.metrics_pull_job(job_id, finish_metrics_pull.lease_token, gone);
+  outcome jsonb;
+  first_at timestamptz;
   now_ constant timestamptz := clock_timestamp();
 BEGIN
-  WITH looked AS (
-    SELECT m.platform_post_id AS id, (e.m ->> 'gone')::boolean IS TRUE AS is_gone, e.m ->> 'error' AS error, nexus.next_metric_pull(m.published_at, now_) AS next
-    FROM jsonb_array_elements(measured) AS e(m) JOIN nexus.measured_posts m ON m.platform_post_id = (e.m ->> 'platform_post_id')::integer
-    WHERE m.account_id = job.account_id),
-  moved AS (
-    UPDATE nexus.measured_posts m SET next_at = CASE WHEN NOT l.is_gone THEN l.next END,
-      ended = CASE WHEN l.is_gone THEN 'gone' WHEN l.next IS NULL THEN 'old' END,
-      ended_at = CASE WHEN l.is_gone OR l.next IS NULL THEN now_ END, last_error = COALESCE(left(l.error, 500), m.last_error)
-    FROM looked l WHERE m.platform_post_id = l.id RETURNING m.platform_post_id, m.ended)
-  SELECT array_agg(platform_post_id) FILTER (WHERE ended = 'gone') INTO gone FROM moved;
-  IF gone IS NOT NULL THEN
-    -- published is final: that the platform has it no more is a note
-    EXECUTE format($sql$
-      WITH noted AS (
-        UPDATE %1$I.platform_posts pp SET metadata = COALESCE(pp.metadata, '{}') || jsonb_build_object('remote_deleted_at', to_char($2 AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"'))
-        WHERE pp.id = ANY ($1) RETURNING pp.id, pp.social_post_id)
-      SELECT count(nexus.notify_user(p.user_id, 'post_gone', 'A post is gone from its platform', p.title, 1, 'platform_posts', n.id, format('platform_posts:%%s:gone', n.id)))
-      FROM noted n JOIN %1$I.social_posts p ON p.id = n.social_post_id
-    $sql$, attached) USING gone, now_;
-  END IF;
-  -- (platform posts before accounts, as everybody locks them)
-  result := nexus.record_counters((SELECT COALESCE(jsonb_agg(e.m - 'measured_at'), '[]') FROM jsonb_array_elements(measured) AS e(m)), 'api')
-    || jsonb_build_object('gone', COALESCE(cardinality(gone), 0));
-  IF EXISTS (SELECT FROM nexus.measured_posts m WHERE m.account_id = job.account_id AND m.next_at <= now_) THEN
-    PERFORM nexus.snooze_job(job.id, finish_metrics_pull.lease_token, now_);    -- the next request
+  -- what belongs to no content has nowhere to be counted: its turn passes, and it says so
+  EXECUTE format($sql$
+    WITH looked AS (
+      SELECT m.platform_post_id AS id, (e.m ->> 'gone')::boolean IS TRUE AS is_gone, e.m ->> 'error' AS error FROM jsonb_array_elements($2) AS e(m)
+      JOIN nexus.measured_posts m ON m.platform_post_id = (e.m ->> 'platform_post_id')::integer WHERE m.account_id = $1
+      UNION ALL
+      SELECT m.platform_post_id, false, 'its social post belongs to no content, on which metrics hang' FROM nexus.measured_posts m
+      JOIN %1$I.platform_posts pp ON pp.id = m.platform_post_id JOIN %1$I.social_posts p ON p.id = pp.social_post_id
+      WHERE m.account_id = $1 AND m.next_at <= $3 AND p.content_id IS NULL),
+    later AS (
+      SELECT l.*, CASE WHEN NOT l.is_gone THEN nexus.next_metric_pull(m.published_at, $3) END AS next FROM looked l JOIN nexus.measured_posts m ON m.platform_post_id = l.id)
+    UPDATE nexus.measured_posts m SET next_at = l.next, ended = CASE WHEN l.is_gone THEN 'gone' WHEN l.next IS NULL THEN 'old' END,
+      ended_at = CASE WHEN l.next IS NULL THEN $3 END, last_error = COALESCE(left(l.error, 500), m.last_error)
+    FROM later l WHERE m.platform_post_id = l.id
+  $sql$, attached) USING job.account_id, measured, now_;
+  -- published is final: that the platform has it no more is a note
+  EXECUTE format($sql$
+    WITH noted AS (
+      UPDATE %1$I.platform_posts pp SET metadata = COALESCE(pp.metadata, '{}') || jsonb_build_object('remote_deleted_at', to_char($3 AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"'))
+      WHERE pp.id = ANY ($1) AND pp.account_id = $2 RETURNING pp.id, pp.social_post_id)
+    SELECT count(nexus.notify_user(p.user_id, 'post_gone', 'A post is gone from its platform', p.title, 1, 'platform_posts', n.id, format('platform_posts:%%s:gone', n.id)))
+    FROM noted n JOIN %1$I.social_posts p ON p.id = n.social_post_id
+  $sql$, attached) USING gone, job.account_id, now_;
+  outcome := nexus.record_counters((SELECT COALESCE(jsonb_agg(e.m - 'measured_at'), '[]') FROM jsonb_array_elements(measured) AS e(m)), 'api')
+    || jsonb_build_object('gone', cardinality(gone));
+  SELECT min(m.next_at) INTO first_at FROM nexus.measured_posts m WHERE m.account_id = job.account_id AND m.next_at IS NOT NULL;
+  IF first_at IS NULL OR job.cancel_requested THEN
+    PERFORM nexus.complete_job(job.id, finish_metrics_pull.lease_token, outcome);
   ELSE
-    PERFORM nexus.complete_job(job.id, finish_metrics_pull.lease_token, result);
+    UPDATE nexus.jobs j SET state = 'ready', run_at = first_at, attempts = 0, lease_token = NULL, lease_until = NULL, result = outcome, last_error = NULL
+      WHERE j.id = job.id;
+    PERFORM nexus.sync_metric_pulls(ARRAY[job.account_id]);    -- parked, where the account was switched off meanwhile
   END IF;
-  RETURN result;
+  RETURN outcome;
 END $$;
 COMMENT ON FUNCTION nexus.finish_metrics_pull(bigint, bigint, jsonb) IS
 $$Ends a request for counters, in one transaction: measured is [{platform_post_id, counters} | {platform_post_id, gone: true} | {platform_post_id, error}], the counters by the columns of content_metrics. What is gone is noted in the platform post's metadata (remote_deleted_at), told its owner and asked for no more.
-Returns {recorded, inserted, updated, without_content, gone, errors}. The job is done, or ready again while more is due. NX020 when the lease is lost: nothing is written.$$;
+Returns {recorded, inserted, updated, without_content, gone, errors}. The job is ready again, due with the account's next post, and done where there is none. NX020 when the lease is lost: nothing is written.$$;
 
 CREATE FUNCTION nexus.fail_metrics_pull(job_id bigint, lease_token bigint, class text, message text, retry_after interval DEFAULT NULL)
   RETURNS text LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-  account constant integer := (nexus.leased_job(job_id, lease_token)).account_id;
+  job constant nexus.jobs := nexus.metrics_pull_job(job_id, lease_token, '{}');
   state constant text := nexus.fail_job(job_id, lease_token, class, message, retry_after);
+  again constant timestamptz := (SELECT j.run_at FROM nexus.jobs j WHERE j.id = job_id);
 BEGIN
-  -- a job that is given up takes this turn of its posts with it: the next one comes by their age
+  -- the posts wait as their job does; one that is given up takes this turn with it, and the next comes by their age
   WITH due AS (
-    SELECT m.platform_post_id AS id, CASE WHEN state = 'dead' THEN nexus.next_metric_pull(m.published_at, clock_timestamp()) ELSE m.next_at END AS next
-    FROM nexus.measured_posts m WHERE m.account_id = account AND m.next_at <= clock_timestamp() + interval '1 minute')
+    SELECT m.platform_post_id AS id, CASE WHEN state = 'dead' THEN nexus.next_metric_pull(m.published_at, clock_timestamp()) ELSE GREATEST(m.next_at, again) END AS next
+    FROM nexus.measured_posts m WHERE m.account_id = job.account_id AND m.next_at <= clock_timestamp() + interval '1 minute')
   UPDATE nexus.measured_posts m SET last_error = left(message, 500), next_at = d.next, ended = CASE WHEN d.next IS NULL THEN 'old' END,
     ended_at = CASE WHEN d.next IS NULL THEN clock_timestamp() END
   FROM due d WHERE m.platform_post_id = d.id;
+  PERFORM nexus.sync_metric_pulls(ARRAY[job.account_id]);
   RETURN state;
 END $$;
 COMMENT ON FUNCTION nexus.fail_metrics_pull(bigint, bigint, text, text, interval) IS
-  'Ends a request for counters that failed, by class as fail_job(): rate_limited comes back after retry_after, auth parks the job and marks the account expired, a job that is given up leaves its posts to their next turn. Returns the job''s new state.';
+  'Ends a request for counters that failed, by class as fail_job(): rate_limited comes back after retry_after, auth parks the job and marks the account expired, a job that is given up leaves its posts to their next turn, with a new job. Returns the job''s new state.';
 
 CREATE FUNCTION nexus.push_metrics(account_id integer, posts jsonb) RETURNS jsonb LANGUAGE plpgsql VOLATILE SECURITY DEFINER
   SET search_path = pg_catalog, pg_temp SET enable_hashjoin = off SET enable_mergejoin = off SET jit = off AS $$
@@ -393,13 +421,13 @@ COMMENT ON VIEW nexus.metric_pulls IS
   'Published posts that are measured: what their counters last stood at and when, when they are asked for next or why no more (gone from the platform, old), the last error, and the account''s job with the reason while it is parked.';
 
 INSERT INTO nexus.tick_tasks (name, function_name, every, needs_attachment, position) VALUES
-  ('metric_pulls', 'sync_metric_pulls', '10 s', true, 72), ('metric_adopt', 'adopt_published_posts', '1 hour', true, 73);
+  ('metric_pulls', 'sync_metric_pulls', '1 minute', true, 72), ('metric_adopt', 'adopt_published_posts', '1 hour', true, 73);
 DO $$
 DECLARE
   f regprocedure;
 BEGIN
   FOR f IN SELECT p.oid FROM pg_catalog.pg_proc p WHERE p.pronamespace = 'nexus'::pg_catalog.regnamespace AND p.proname IN (
-      'measured_posts_trigger', 'adopt_published_posts', 'sync_metric_pulls', 'metrics_pull_task', 'record_counters',
+      'measured_posts_trigger', 'adopt_published_posts', 'sync_metric_pulls', 'metric_pulls_hold_trigger', 'metrics_pull_task', 'metrics_pull_job', 'record_counters',
       'finish_metrics_pull', 'fail_metrics_pull', 'push_metrics')
   LOOP
     EXECUTE pg_catalog.format('REVOKE EXECUTE ON FUNCTION %s FROM PUBLIC', f);
