@@ -145,7 +145,7 @@ stage_http() {
 # What "make up" does and prints, on ports and a folder of its own.
 stage_tour() {
   local log=$logs/tour.log ok bad=0
-  export NEXUS_RUN_DIR=$RUN/tour NEXUS_SERVER_PORT=$((20000 + RANDOM % 10000)) NEXUS_ADMIN_SERVER_PORT=$((30001 + RANDOM % 2000)) NEXUS_SINK_PORT=$((32001 + RANDOM % 700))
+  export NEXUS_RUN_DIR=$RUN/tour NEXUS_SERVER_PORT=$((20000 + RANDOM % 10000)) NEXUS_ADMIN_SERVER_PORT=$((30001 + RANDOM % 2000)) NEXUS_SINK_PORT=$((32001 + RANDOM % 350)) NEXUS_HOOK_PORT=$((32401 + RANDOM % 350))
   NEXUS_RUN_DIR=$RUN/tour scripts/down.sh >/dev/null 2>&1 || true
   rm -rf "$NEXUS_RUN_DIR"
   mkdir -p "$NEXUS_RUN_DIR"
@@ -154,7 +154,7 @@ stage_tour() {
     tail -n 20 "$log" >&2
   }
   scripts/down.sh >>"$log" 2>&1 || bad=1
-  unset NEXUS_RUN_DIR NEXUS_SERVER_PORT NEXUS_ADMIN_SERVER_PORT NEXUS_SINK_PORT
+  unset NEXUS_RUN_DIR NEXUS_SERVER_PORT NEXUS_ADMIN_SERVER_PORT NEXUS_SINK_PORT NEXUS_HOOK_PORT
   ok=$(grep -c '^\$ ' "$log" || true)
   count tour "$((ok - bad))" "$bad"
 }
