@@ -68,7 +68,7 @@ std::string upload(const Media &media, Task &task, const Services &services, Sen
   // 202 and then 206: it is still being worked
   for (int poll = 0; exchange.ok() && exchange.status != 200 && poll < kMediaPolls; ++poll) {
     std::this_thread::sleep_for(std::chrono::milliseconds(std::min(100 << std::min(poll, 4), 2000)));
-    exchange = ask(look, task, services);
+    exchange = ask(look, task.account, services);
   }
   if (exchange.ok() && exchange.status == 200 && !id.empty()) return id;
   sent = failed_before(exchange);
