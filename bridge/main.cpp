@@ -10,6 +10,7 @@
 
 #include "bridge/config/load.hpp"
 #include "bridge/http/handler.hpp"
+#include "bridge/http/text.hpp"
 #include "bridge/net/log.hpp"
 #include "bridge/net/server.hpp"
 #include "bridge/net/tls.hpp"
@@ -51,6 +52,11 @@ sigset_t block_signals() {
   return signals;
 }
 
+int replica_connections(const Settings &settings) {
+  const auto replicas = nexus::bridge::split_trimmed(settings.db_replica_uris, '\n').size();
+  return static_cast<int>(replicas) * settings.db_replica_pool;
+}
+
 // How many connections there may be: what the process may open, less what it needs for itself and the admin port.
 std::size_t connection_limit(const Settings &settings) {
   rlimit limit{};
@@ -58,7 +64,8 @@ std::size_t connection_limit(const Settings &settings) {
   limit.rlim_cur = limit.rlim_max;
   setrlimit(RLIMIT_NOFILE, &limit);
   getrlimit(RLIMIT_NOFILE, &limit);
-  const std::size_t own = kReservedDescriptors + kAdminConnections + 2 * static_cast<std::size_t>(settings.db_pool);
+  const std::size_t own = kReservedDescriptors + kAdminConnections +
+                          2 * static_cast<std::size_t>(settings.db_pool + replica_connections(settings));
   return std::max<std::size_t>(limit.rlim_cur, own + 16) - own;
 }
 

@@ -36,6 +36,9 @@ struct Settings {
   std::string events_channel = "nexus_notifications";
   int events_heartbeat = 15;  ///< seconds between signs of life of a stream
   std::vector<std::string> db_channels{"pgrst", "nexus"};
+  std::string db_replica_uris;  ///< lines of connection strings; empty: there are no replicas
+  int db_replica_pool = 8;      ///< connections to each
+  int db_replica_max_lag = 10;  ///< seconds
 
   std::string jwt_secret;  ///< a secret, a JWK or a JWK set
   bool jwt_secret_is_base64 = false;

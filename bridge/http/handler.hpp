@@ -50,6 +50,8 @@ struct Call {
   Script script;
   std::chrono::steady_clock::time_point start, authenticated, planned;
   std::unique_ptr<Flow> flow;        ///< of a request for /auth/..., /accounts/... or /oauth/callback
+  bool positioned = false;           ///< the last rows of the outcome are the position that the script asks for
+  std::string position{};            ///< of the log behind what the call has written
   std::optional<HttpError> refusal;  ///< what work() found
 };
 
@@ -105,8 +107,9 @@ class Handler {
   Next connect(const httplib::Request &request, Call &call, const std::string &path, bool again) const;
   Next authenticate(const httplib::Request &request, Call &call, const std::string &action) const;
   Next answer(const httplib::Request &request, httplib::Response &response, Call &call, Outcome outcome) const;
-  static Next advance(httplib::Response &response, Call &call);
-  static Next next_of(Call &call);
+  static void write_script(const httplib::Request &request, Call &call);
+  static Next advance(const httplib::Request &request, httplib::Response &response, Call &call);
+  static Next next_of(const httplib::Request &request, Call &call);
   static Identity identify(const Policy &policy, const httplib::Request &request, bool again);
   CataloguePtr catalogue() const;
   void options(const Settings &settings, const httplib::Request &request, httplib::Response &response,
