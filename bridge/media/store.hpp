@@ -43,7 +43,11 @@ class Part {
   /// What has been appended survives whatever happens from now on.
   virtual void flush() = 0;
 
-  /// Forgets what has been appended since open_part() or the last flush().
+  /// What is appended from now on counts only once flush() was called, also when the process dies: it has still to be
+  /// verified.
+  virtual void doubt() = 0;
+
+  /// Forgets what has been appended since doubt(), which must have been called before.
   virtual void discard() = 0;
 
   /// From now on the upload is whole, and an object that can be read. Flushes; the part is of no more use.
@@ -95,8 +99,9 @@ class Store {
   /// Removes an object and an upload of that key; without effect where there is neither.
   virtual void remove(const std::string &key) = 0;
 
-  /// The keys of up to `max` objects and uploads that have not been written to for that long.
-  virtual std::vector<std::string> stale(std::chrono::seconds age, std::size_t max) = 0;
+  /// Up to `max` keys, in their order and behind `after`, of objects and uploads that have not been written to for that
+  /// long. Empty: there are no more.
+  virtual std::vector<std::string> stale(std::chrono::seconds age, const std::string &after, std::size_t max) = 0;
 
   /// The object as a file. Throws kMissing, and kNoSpace where a copy finds no room.
   virtual LocalCopy local_copy(const std::string &key) = 0;

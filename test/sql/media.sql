@@ -44,6 +44,7 @@ SELECT pg_temp.up(E'C:\\photos\\..\\a\u0007.jpg', 1000, ' Image/JPEG ') AS a \gs
 SELECT pg_temp.up('', 500) AS b \gset
 SELECT pg_temp.try($$SELECT nexus.create_upload('c', 1000)$$) <> '' AS fills, pg_temp.try($$SELECT nexus.create_upload('d', 1)$$) AS too_many;
 DELETE FROM nexus.media_files WHERE file_name = 'c';
+SELECT nexus.media_removed(array_agg(k)) AS removed FROM nexus.media_to_remove() k;
 UPDATE nexus.media_limits SET max_total_bytes = 1500 WHERE user_id = 'ann';
 SELECT pg_temp.try($$SELECT nexus.create_upload('c', 1)$$) AS too_much;
 UPDATE nexus.media_limits SET max_total_bytes = 100000 WHERE user_id = 'ann';
@@ -161,7 +162,7 @@ SELECT nexus.media_removed(array_agg(k)) AS removed FROM nexus.media_to_remove()
 -- A worker that never ends it, a job that is lost, and a user that goes.
 SELECT pg_temp.up('hard.mp4', 20) AS f \gset
 SELECT nexus.note_upload(:'f', 20) ->> 'state' AS state;
-UPDATE nexus.jobs SET state = 'cancelled', finished_at = now() WHERE unique_key LIKE 'media:%';
+UPDATE nexus.jobs SET state = 'cancelled', finished_at = now() WHERE unique_key LIKE 'media:%' AND state = 'ready';
 UPDATE nexus.media_files SET updated_at = updated_at - interval '2 minutes';
 SELECT nexus.sweep_media();
 :claim
