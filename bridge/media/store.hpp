@@ -115,11 +115,12 @@ bool is_key(std::string_view text);
 
 /// The settings of a store.
 struct StoreSettings {
-  std::string place;                   ///< a directory, or s3://BUCKET/PREFIX
-  std::string endpoint;                ///< of S3: https://host[:port]; empty: that of AWS for the region
-  std::string region = "us-east-1";    ///< of S3
-  std::string access_key, secret_key;  ///< of S3: from the environment, never from flags
-  std::string session_token;           ///< of S3: with temporary credentials
+  std::string place{};       ///< a directory, or s3://BUCKET/PREFIX
+  std::string endpoint{};    ///< of S3: https://host[:port]; empty: that of AWS for the region
+  std::string region{};      ///< of S3; empty: us-east-1
+  std::string access_key{};  ///< of S3: from the environment, never from flags
+  std::string secret_key{};
+  std::string session_token{};         ///< of S3: with temporary credentials
   std::string temporary = "/var/tmp";  ///< where local copies of S3 objects go
 };
 
