@@ -19,6 +19,7 @@ class CallService : public net::Service {
   CallService(net::Loop &loop, const Settings &settings, const Handler &handler, Gateway &gateway, SlowWorks &slow);
 
   void serve(const std::shared_ptr<net::Exchange> &exchange) override;
+  pg::Executor &executor() { return *executor_; }
   void cancel_all() override {
     executor_->stop();
     for (const auto &replica : replicas_) replica->stop();
