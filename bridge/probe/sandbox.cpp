@@ -16,8 +16,8 @@
 namespace nexus::probe {
 namespace {
 
-void limit(__rlimit_resource resource, std::int64_t value) {
-  const rlimit both{static_cast<rlim_t>(value), static_cast<rlim_t>(value)};
+void limit(__rlimit_resource resource, std::int64_t value, std::int64_t beyond = 0) {
+  const rlimit both{static_cast<rlim_t>(value), static_cast<rlim_t>(value + beyond)};
   if (setrlimit(resource, &both) != 0) throw std::runtime_error("the limits of the process cannot be set");
 }
 
@@ -88,7 +88,7 @@ void limit_process(const Allowance &allowance) {
   mallopt(M_ARENA_MAX, 1);
   limit(RLIMIT_CORE, 0);
   limit(RLIMIT_AS, allowance.memory);
-  limit(RLIMIT_CPU, allowance.cpu);
+  limit(RLIMIT_CPU, allowance.cpu, 1);  // the first limit says SIGXCPU, which tells what it was
   limit(RLIMIT_FSIZE, allowance.output);
   alarm(static_cast<unsigned>(allowance.wall));
 }

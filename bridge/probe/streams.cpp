@@ -4,6 +4,7 @@ extern "C" {
 
 #include <algorithm>
 #include <cmath>
+#include <cstdio>
 #include <optional>
 
 #include "bridge/probe/container.hpp"
@@ -123,8 +124,9 @@ void note(Span &span, const AVPacket &packet, AVRational base, const Limits &lim
 // How much shorter than it says a file may be: formats that count samples are exact, indexes of others may be about
 // what is not read here.
 double tolerance(Family family, double declared) {
-  const bool is_exact = family == Family::kFlac || family == Family::kMp3 || family == Family::kWav;
-  return is_exact ? std::max(0.3, 0.002 * declared) : std::max(2.0, 0.1 * declared);
+  if (family == Family::kFlac || family == Family::kWav) return 0.001;
+  if (family == Family::kMp3) return 0.06;  // two frames
+  return std::max(2.0, 0.1 * declared);
 }
 
 double duration_of(Family family, const AVFormatContext &format, double measured) {
