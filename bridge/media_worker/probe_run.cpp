@@ -114,16 +114,17 @@ pid_t spawn(std::vector<std::string> &command, int input, int output, int errors
 
 std::vector<std::string> command_of(const ProbeSettings &settings, const probe::Claim &claim, std::int64_t size) {
   const std::int64_t parts = size / kPart;
-  // A text from outside is the value of a flag, whatever it begins with.
-  return {settings.program,
-          "--mime-type=" + claim.mime_type,
-          "--file-name=" + claim.file_name,
-          "--memory=" + std::to_string(settings.memory),
-          "--cpu=" + std::to_string(settings.cpu + parts),
-          "--wall=" + std::to_string(settings.timeout.count() + 4 * parts),
-          "--max-pixels=" + std::to_string(settings.max_pixels),
-          "--max-duration=" + std::to_string(settings.max_duration),
-          "--thumbnail-side=" + std::to_string(settings.thumbnail_side)};
+  std::vector<std::string> command{settings.program,
+                                   "--memory=" + std::to_string(settings.memory),
+                                   "--cpu=" + std::to_string(settings.cpu + parts),
+                                   "--wall=" + std::to_string(settings.timeout.count() + 4 * parts),
+                                   "--max-pixels=" + std::to_string(settings.max_pixels),
+                                   "--max-duration=" + std::to_string(settings.max_duration),
+                                   "--thumbnail-side=" + std::to_string(settings.thumbnail_side)};
+  // A text from outside is the value of a flag, whatever it begins with; an empty one would take the next flag for it.
+  if (!claim.mime_type.empty()) command.push_back("--mime-type=" + claim.mime_type);
+  if (!claim.file_name.empty()) command.push_back("--file-name=" + claim.file_name);
+  return command;
 }
 
 // What a child has printed, until it closes its output; false when it must be killed instead.

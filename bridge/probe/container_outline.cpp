@@ -17,8 +17,9 @@ constexpr std::int64_t kMaxOggPage = 65307;
   throw Refused(kCorrupt, "the file is cut off");
 }
 
-void check_iso_media(const Input &input) {
-  bool has_movie = false;
+// The boxes of a movie, whose index is moov, or of a picture, whose index is meta.
+void check_iso_media(const Input &input, bool is_movie) {
+  bool has_index = false;
   std::int64_t at = 0;
   for (int parts = 0; at < input.size(); ++parts) {
     if (parts == kMaxParts) throw Refused(kTooLong, "the file has too many boxes");
@@ -26,14 +27,14 @@ void check_iso_media(const Input &input) {
     const std::size_t got = input.read(at, head.data(), head.size());
     if (got < 8) cut_off();
     std::uint64_t size = be32(head.data());
-    has_movie = has_movie || std::memcmp(head.data() + 4, "moov", 4) == 0;
+    has_index = has_index || std::memcmp(head.data() + 4, is_movie ? "moov" : "meta", 4) == 0;
     if (size == 0) break;
     if (size == 1) size = got == 16 ? be64(head.data() + 8) : 0;
     if (size < 8) throw Refused(kCorrupt, "the file is damaged");
     if (size > static_cast<std::uint64_t>(input.size() - at)) cut_off();
     at += static_cast<std::int64_t>(size);
   }
-  if (!has_movie) throw Refused(kCorrupt, "the file has no index (moov): it is cut off, or was never finished");
+  if (!has_index) throw Refused(kCorrupt, "the file has no index: it is cut off, or was never finished");
 }
 
 // A number of EBML: how long it is, and its value without the mark; all ones is "unknown".
@@ -138,7 +139,9 @@ bool ends_as_zip(const Input &input) {
 void check_container(Family family, const Input &input) {
   switch (family) {
     case Family::kIsoMedia:
-      return check_iso_media(input);
+      return check_iso_media(input, true);
+    case Family::kHeif:
+      return check_iso_media(input, false);
     case Family::kMatroska:
       return check_matroska(input);
     case Family::kWav:

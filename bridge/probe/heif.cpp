@@ -23,6 +23,7 @@ void check(const heif_error &error, const char *reason) {
 }  // namespace
 
 Picture read_heif(Input &input, const Limits &limits) {
+  check_container(Family::kHeif, input);
   const std::unique_ptr<heif_context, void (*)(heif_context *)> context(heif_context_alloc(), heif_context_free);
   if (!context) throw std::bad_alloc();
   heif_context_set_max_decoding_threads(context.get(), 0);

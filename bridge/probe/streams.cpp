@@ -12,8 +12,9 @@ extern "C" {
 namespace nexus::probe {
 namespace {
 
-constexpr int kMaxUndecoded = 150;  // packets of a stream until its first frame must have come
-constexpr double kThumbnailAt = 3;  // seconds, or a tenth of a shorter video
+constexpr int kMaxUndecoded = 150;     // packets of a stream until its first frame must have come
+constexpr double kLongestPacket = 60;  // seconds, of sound
+constexpr double kThumbnailAt = 3;     // seconds, or a tenth of a shorter video
 
 // The decoding of a stream up to its first frame.
 class FirstFrame {
@@ -50,7 +51,7 @@ class FirstFrame {
 };
 
 struct Span {
-  double begin = 0, end = 0;
+  double begin = 0, end = 0, last = 0;  // last: when its last frame begins
   std::int64_t packets = 0;
 };
 
@@ -107,12 +108,16 @@ std::optional<double> seconds(std::int64_t time, AVRational base) {
   return static_cast<double>(time) * av_q2d(base);
 }
 
-void note(Span &span, const AVPacket &packet, AVRational base, const Limits &limits) {
+void note(Span &span, const AVPacket &packet, const AVStream &stream, const Limits &limits) {
+  const AVRational base = stream.time_base;
   if (++span.packets > limits.max_packets) throw Refused(kTooLong, "the file has too many packets");
-  const double length = static_cast<double>(std::max<std::int64_t>(packet.duration, 0)) * av_q2d(base);
+  double length = static_cast<double>(std::max<std::int64_t>(packet.duration, 0)) * av_q2d(base);
+  // The last packet of an Ogg stream may get a length below zero from libav, as a large number.
+  if (stream.codecpar->codec_type == AVMEDIA_TYPE_AUDIO && length > kLongestPacket) length = 0;
   const auto time = seconds(packet.pts != AV_NOPTS_VALUE ? packet.pts : packet.dts, base);
   const double begin = time.value_or(span.end);
-  if (span.packets == 1) span.begin = span.end = begin;
+  if (span.packets == 1) span.begin = span.end = span.last = begin;
+  span.last = std::max(span.last, begin);
   span.begin = std::min(span.begin, begin);
   span.end = std::max(span.end, begin + length);
   if (span.end - span.begin > limits.max_duration) {
@@ -171,9 +176,10 @@ void describe_video(Streams &streams, Container &container, const AVStream &stre
   if (streams.orientation >= 5) std::swap(streams.width, streams.height);
   streams.picture->sample_aspect_ratio = aspect;
   streams.frames = span.packets;
-  const double length = span.end - span.begin;
-  const double guess = av_q2d(stream.avg_frame_rate.den > 0 ? stream.avg_frame_rate : AVRational{0, 1});
-  streams.frame_rate = guess > 0 ? guess : length > 0 ? static_cast<double>(span.packets) / length : 0;
+  // Measured: what is declared may count frames that are not there, or come from the time base.
+  const double length = span.packets > 1 ? span.last - span.begin : span.end - span.begin;
+  const auto frames = static_cast<double>(std::max<std::int64_t>(1, span.packets - 1));
+  streams.frame_rate = length > 0 ? frames / length : 0;
 }
 
 }  // namespace
@@ -190,10 +196,10 @@ Streams read_streams(Family family, const Input &input, const Limits &limits) {
   const PacketPtr packet(allocated(av_packet_alloc()));
   while (container.next(*packet)) {
     if (video && packet->stream_index == video->stream()) {
-      note(video_span, *packet, chosen.video->time_base, limits);
+      note(video_span, *packet, *chosen.video, limits);
       video->add(packet.get());
     } else if (audio && packet->stream_index == audio->stream()) {
-      note(audio_span, *packet, chosen.audio->time_base, limits);
+      note(audio_span, *packet, *chosen.audio, limits);
       audio->add(packet.get());
     }
     av_packet_unref(packet.get());

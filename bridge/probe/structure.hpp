@@ -29,7 +29,7 @@ Outline outline_of_png(const std::uint8_t *data, std::size_t size);
 /// Walks the blocks of a GIF. Throws Refused.
 Outline outline_of_gif(const std::uint8_t *data, std::size_t size);
 
-/// Whether the boxes, elements, pages or chunks that a container of audio or video is made of end with the file. Throws
+/// Whether the boxes, elements, pages or chunks that a container is made of end with the file. Throws
 /// Refused. Of families without such an outline it says nothing.
 void check_container(Family family, const Input &input);
 
