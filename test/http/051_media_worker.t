@@ -10,7 +10,7 @@ use Test::More;
 use Time::HiRes qw(sleep time);
 use NexusTest qw(start_node deploy);
 use NexusPublisher qw(wait_for);
-use NexusMedia qw(make_files seed_media uploaded object);
+use NexusMediaWorker qw(make_files seed_media uploaded object);
 
 my $count = $ENV{NEXUS_MEDIA_FILES} // 120;
 my $kills = $ENV{NEXUS_MEDIA_KILLS} // 20;
@@ -80,7 +80,7 @@ my @files = make_files("$folder/files", $count, $seed);
 note(sprintf '%d files of %d kinds made in %.1f s, %d of them broken or lying', scalar @files, scalar keys %{ { map { $_->{kind} => 1 } grep { $_->{facts} } @files } },
 	time - $begun, scalar grep { $_->{refused} } @files);
 uploaded($node, $store, @files);
-my $worker = NexusMedia->start($node, $store, concurrency => 2);
+my $worker = NexusMediaWorker->start($node, $store, concurrency => 2);
 $begun = time;
 is(wait_for($node, "SELECT count(*) FROM nexus.media_files WHERE state = 'uploaded'", '0', 60 + 2 * $count), '0', 'all files end');
 my $took = time - $begun;
@@ -143,7 +143,7 @@ my %ends = (
 	nothing => [ 'exit 0', 'the file makes its probe say what is no verdict' ],
 	noise => [ 'yes', 'measuring the file took too long' ],
 	lies => [ q{echo '{"mime_type": "image/png", "media_type": "page", "file_size": 1, "sha256": ""}'}, 'the file makes its probe say what is no verdict' ]);
-$worker = NexusMedia->start($node, $store, probe => "$folder/probe", probe_timeout => 1);
+$worker = NexusMediaWorker->start($node, $store, probe => "$folder/probe", probe_timeout => 1);
 for my $name (sort keys %ends)
 {
 	stand_in($ends{$name}[0]);
@@ -164,13 +164,13 @@ is(wait_for($node, "SELECT state || ': ' || (last_error ->> 'message') FROM nexu
 stand_in('exec sleep 60');
 my $asleep = one('asleep');
 is($worker->stop, 0, 'the worker ends well');
-$worker = NexusMedia->start($node, $store, probe => "$folder/probe", probe_timeout => 100, shutdown_timeout => 0);
+$worker = NexusMediaWorker->start($node, $store, probe => "$folder/probe", probe_timeout => 100, shutdown_timeout => 0);
 my $job = "FROM nexus.jobs WHERE kind = 'media' AND ref_id = $asleep";
 is(wait_for($node, "SELECT state $job", 'leased', 20), 'leased', 'a probe takes its time');
 sleep 0.3;
 is($worker->stop, 0, 'its worker does not');
 is($node->safe_psql('app', "SELECT state || ' ' || attempts $job"), 'ready 0', 'and gives the file back');
-$worker = NexusMedia->start($node, $store);
+$worker = NexusMediaWorker->start($node, $store);
 is(all_end(60), '0', 'another one measures what was left');
 is(file_of($_)->{state}, 'ready', 'well') for $later, $asleep;
 is($worker->stop, 0, 'and ends well');
@@ -179,7 +179,7 @@ is($worker->stop, 0, 'and ends well');
 my $before = $node->safe_psql('app', 'SELECT COALESCE(max(id), 0) FROM nexus.media_files');
 my @more = make_files("$folder/more", 3 * $kills, $seed + 1);
 uploaded($node, $store, @more);
-$worker = NexusMedia->start($node, $store, log_level => 'warn');
+$worker = NexusMediaWorker->start($node, $store, log_level => 'warn');
 my $at_work = 0;
 for (1 .. $kills)
 {

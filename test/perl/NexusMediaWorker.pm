@@ -1,4 +1,4 @@
-package NexusMedia;
+package NexusMediaWorker;
 
 # Running media workers for the tests, and files to give them.
 
@@ -69,7 +69,7 @@ sub start
 {
 	my ($class, $node, $store, %settings) = @_;
 	my $self = bless {}, $class;
-	my $n = ++$NexusMedia::workers;
+	my $n = ++$NexusMediaWorker::workers;
 	$self->{log} = $PostgreSQL::Test::Utils::log_path . "/media_worker_$$" . "_$n.log";
 	my %all = (db_uri => $node->connstr('app'), media_store => $store, lease => 2, worker => "media$n", %settings);
 	$self->{command} = [ NexusPublisher::program('nexus-media-worker'), map { ('--' . tr/_/-/r, $all{$_}) } sort keys %all ];
