@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # make up: installs what is missing, builds, starts a private PostgreSQL with the extension, the schema and demo data,
-# starts the bridge, a webhook sink, the publisher and the AI worker, prints what to try. Run again, it brings up only what is not up.
+# starts the bridge, a webhook sink, the publisher, the AI worker and the media worker, prints what to try. Run again, it brings up only what is not up.
 source "$(dirname "$0")/lib.sh"
 
 PORT=${NEXUS_SERVER_PORT:-3000}
@@ -10,7 +10,7 @@ HOOK_PORT=${NEXUS_HOOK_PORT:-3003}
 
 scripts/deps.sh
 install_extension
-if ! { cmake --preset dev && cmake --build --preset dev --target creatornexus-bridge nexus-publisher nexus-webhook-sink nexus-ai-worker; } >"$RUN/cmake.log" 2>&1; then
+if ! { cmake --preset dev && cmake --build --preset dev --target creatornexus-bridge nexus-publisher nexus-webhook-sink nexus-ai-worker nexus-media-worker nexus-media-probe; } >"$RUN/cmake.log" 2>&1; then
   tail -n 40 "$RUN/cmake.log" >&2
   die "bridge and publisher did not build"
 fi
@@ -81,6 +81,13 @@ if ! running "$RUN/ai.pid"; then
   NEXUS_DB_URI="host=$socket user=nexus_bridge dbname=nexus" NEXUS_AI_ALLOW_NETWORK=${NEXUS_AI_ALLOW_NETWORK:-127.0.0.0/8} \
     setsid build/dev/bridge/nexus-ai-worker >"$RUN/ai.log" 2>&1 </dev/null &
   echo $! >"$RUN/ai.pid"
+fi
+
+# Media are kept in a directory beside the data.
+if ! running "$RUN/media.pid"; then
+  NEXUS_DB_URI="host=$socket user=nexus_bridge dbname=nexus" NEXUS_MEDIA_STORE=$RUN/media \
+    setsid build/dev/bridge/nexus-media-worker >"$RUN/media.log" 2>&1 </dev/null &
+  echo $! >"$RUN/media.pid"
 fi
 
 scripts/tour.sh
