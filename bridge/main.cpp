@@ -16,8 +16,8 @@
 #include "bridge/serve/admin.hpp"
 #include "bridge/serve/call_service.hpp"
 #include "bridge/serve/gateway.hpp"
-#include "bridge/serve/passwords.hpp"
 #include "bridge/serve/service_manager.hpp"
+#include "bridge/serve/slow_work.hpp"
 
 namespace {
 
@@ -34,9 +34,9 @@ using nexus::bridge::net::SessionOptions;
 using nexus::bridge::net::start_log;
 using nexus::bridge::serve::CallService;
 using nexus::bridge::serve::Gateway;
-using nexus::bridge::serve::Passwords;
 using nexus::bridge::serve::Plain;
 using nexus::bridge::serve::PlainService;
+using nexus::bridge::serve::SlowWorks;
 using nexus::bridge::serve::tell_service_manager;
 
 constexpr std::size_t kAdminThreads = 2, kAdminConnections = 64, kReservedDescriptors = 64;
@@ -98,10 +98,9 @@ class Bridge {
         gateway_(settings, loops_),
         handler_(std::make_shared<Policy>(settings), gateway_),
         options_(session_options(settings, loops_)),
-        server_(options_, loops_,
-                [this](Loop &loop) {
-                  return std::make_unique<CallService>(loop, settings_, handler_, gateway_, passwords_);
-                }),
+        server_(
+            options_, loops_,
+            [this](Loop &loop) { return std::make_unique<CallService>(loop, settings_, handler_, gateway_, slow_); }),
         plain_(kAdminThreads),
         admin_(admin_options(options_), 1,
                [this](Loop &loop) { return std::make_unique<PlainService>(loop, plain_); }) {}
@@ -127,7 +126,7 @@ class Bridge {
     }
     const bool cancelled = gateway_.cancels_done(std::chrono::seconds(2));
     plain_.join();
-    passwords_.stop();
+    slow_.stop();
     spdlog::info("stopped");
     if (!cancelled) {
       // The server does not take cancel requests, and libpq waits for it without end.
@@ -188,7 +187,7 @@ class Bridge {
   const std::size_t loops_;
   Gateway gateway_;
   Handler handler_;
-  Passwords passwords_;
+  SlowWorks slow_;
   const SessionOptions options_;
   Server server_;
   Plain plain_;

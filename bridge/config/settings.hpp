@@ -49,6 +49,14 @@ struct Settings {
   std::string session_role = "nexus_app";
   std::string session_worker_role = "nexus_worker";  ///< looks sessions up
 
+  std::string account_keys;         ///< the key file of the publisher; empty: no /accounts
+  std::string oauth_redirect_uri;   ///< where providers send browsers back to: the public address of /oauth/callback
+  std::string accounts_return_url;  ///< where the callback sends the browser; empty: it answers with JSON
+  std::vector<std::string> accounts_allow_network;  ///< private networks where providers may be
+  std::string accounts_ca_file;                     ///< certificates to trust besides the system's
+  int accounts_timeout = 10;                        ///< seconds of one request to a provider
+  int accounts_state_lifetime = 600;                ///< seconds that an authorization may take
+
   double rate_limit_address = 0;         ///< requests per second of one address in the long run; 0: no limit
   double rate_limit_address_burst = 50;  ///< at once
   double rate_limit_user = 0;

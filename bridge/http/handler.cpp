@@ -8,6 +8,7 @@
 #include <cstdio>
 #include <string_view>
 
+#include "bridge/accounts/account_flow.hpp"
 #include "bridge/http/batch.hpp"
 #include "bridge/http/choose.hpp"
 #include "bridge/http/conditional.hpp"
@@ -23,7 +24,7 @@ namespace {
 using Clock = std::chrono::steady_clock;
 
 constexpr std::array<std::string_view, 7> kMethods{"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"};
-constexpr std::string_view kRpc = "/rpc/", kAuth = "/auth/";
+constexpr std::string_view kRpc = "/rpc/", kAuth = "/auth/", kAccounts = "/accounts/", kCallback = "/oauth/callback";
 
 std::string timing(const char *name, Clock::time_point from, Clock::time_point to) {
   std::array<char, 64> text{};
@@ -115,9 +116,9 @@ void Handler::write_stream_head(const httplib::Request &request, httplib::Respon
   add_common_headers(settings, request, response);
 }
 
-void Handler::run_password(Call &call) {
+void Handler::work(Call &call) {
   try {
-    call.flow->run_password();
+    call.flow->work();
   } catch (const HttpError &error) {
     call.refusal = error;
   } catch (const std::exception &error) {
@@ -199,6 +200,9 @@ Next Handler::route(const httplib::Request &request, httplib::Response &response
   if (path.substr(0, kAuth.size()) == kAuth) {
     return authenticate(request, call, std::string(path.substr(kAuth.size())));
   }
+  if (policy.accounts && (path.substr(0, kAccounts.size()) == kAccounts || path == kCallback)) {
+    return connect(request, call, std::string(path), again);
+  }
   if (path == "/events" && !settings.events_table.empty()) {
     if (request.method != "GET") {
       throw HttpError(405, "PGRST101", "Cannot use the " + request.method + " method on events");
@@ -231,25 +235,39 @@ Next Handler::authenticate(const httplib::Request &request, Call &call, const st
   const auto catalogue = this->catalogue();
   take_turn(*call.policy->sign_in_limit, address_of(settings, request));
   call.flow = std::make_unique<AuthFlow>(settings, call.policy->session_keys, catalogue, request, action);
-  call.plan = call.flow->query();
-  if (call.flow->wait() == AuthFlow::Wait::kPassword) return Next::kPassword;
-  call.script = script_of(call.plan);
-  return Next::kCall;
+  return next_of(call);
 }
 
-Next Handler::advance(httplib::Response &response, Call &call) {
+Next Handler::connect(const httplib::Request &request, Call &call, const std::string &path, bool again) const {
+  const Settings &settings = call.policy->settings;
+  const auto catalogue = this->catalogue();
+  // Each of them makes the bridge ask somebody else's server.
+  if (!again) take_turn(*call.policy->sign_in_limit, address_of(settings, request));
+  const Identity identity = identify(*call.policy, request, again);
+  call.flow = std::make_unique<AccountFlow>(settings, *call.policy->accounts, catalogue, request, path, identity);
+  return next_of(call);
+}
+
+Next Handler::next_of(Call &call) {
   switch (call.flow->wait()) {
-    case AuthFlow::Wait::kPassword:
+    case Flow::Wait::kPassword:
       return Next::kPassword;
-    case AuthFlow::Wait::kQuery:
+    case Flow::Wait::kProvider:
+      return Next::kProvider;
+    case Flow::Wait::kQuery:
       call.plan = call.flow->query();
       call.script = script_of(call.plan);
       return Next::kCall;
-    case AuthFlow::Wait::kNothing:
+    case Flow::Wait::kNothing:
       break;
   }
-  call.flow->write(response);
   return Next::kAnswered;
+}
+
+Next Handler::advance(httplib::Response &response, Call &call) {
+  const Next next = next_of(call);
+  if (next == Next::kAnswered) call.flow->write(response);
+  return next;
 }
 
 void Handler::options(const Settings &settings, const httplib::Request &request, httplib::Response &response,
