@@ -86,7 +86,7 @@ BEGIN
   INSERT INTO bench_days AS d
   SELECT DISTINCT ON (content_id, platform, captured_at::date) content_id, platform, captured_at::date, captured_at, views, likes,
     comments, shares, saves, reach, clicks, watch_time_seconds
-  FROM added ORDER BY content_id, platform, captured_at::date, captured_at DESC
+  FROM added ORDER BY 1, 2, 3, 4 DESC
   ON CONFLICT (content_id, platform, day) DO UPDATE SET at = excluded.at, views = excluded.views, likes = excluded.likes,
     comments = excluded.comments, shares = excluded.shares, saves = excluded.saves, reach = excluded.reach,
     clicks = excluded.clicks, watch_time_seconds = excluded.watch_time_seconds
