@@ -113,9 +113,20 @@ def psql(*commands):
 POSTMASTER = psql("SELECT split_part(pg_read_file('postmaster.pid'), E'\\n', 1)")
 
 
+def command_of(pid):
+    try:
+        return open(f"/proc/{pid}/cmdline", "rb").read()
+    except OSError:  # it has ended
+        return b""
+
+
 def sessions_time():
     """Processor seconds of all sessions that have ended: the postmaster has waited for them."""
-    time.sleep(0.3)
+    for _ in range(100):
+        time.sleep(0.1)
+        children = open(f"/proc/{POSTMASTER}/task/{POSTMASTER}/children").read().split()
+        if not any(b"[local]" in command_of(child) for child in children):
+            break
     fields = open(f"/proc/{POSTMASTER}/stat").read().rsplit(")", 1)[1].split()
     return (int(fields[13]) + int(fields[14])) / os.sysconf("SC_CLK_TCK")
 
