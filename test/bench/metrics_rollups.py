@@ -115,7 +115,7 @@ POSTMASTER = psql("SELECT split_part(pg_read_file('postmaster.pid'), E'\\n', 1)"
 
 def command_of(pid):
     try:
-        return open(f"/proc/{pid}/cmdline", "rb").read()
+        return open(f"/proc/{pid}/cmdline", "rb").read() or b"[local]"  # not waited for yet
     except OSError:  # it has ended
         return b""
 
