@@ -56,7 +56,6 @@ bool WindowGain::may_gain(const SeriesHead &head) const {
 
 void WindowGain::find_ends(std::string_view user) {
   std::optional<std::int32_t> first, last;  // of those that go on after the window the last day is in it
-  size_t with_last = 0;
   for (const RollupReader::Series &series : reader_->series()) {
     if (!series.not_folded.empty() || !may_gain(series.head)) continue;
     std::optional<DaySpan> span = reader_->whole_days(series, window_);
@@ -67,14 +66,13 @@ void WindowGain::find_ends(std::string_view user) {
     first = span->first;
     if (goes_on) last = span->last;
     ends_[series.head.series].span = *span;
-    with_last += goes_on ? 1 : 0;
   }
   if (!first) return;
   std::int32_t author = author_number(user);
   // No series that ends in the window has a day after the last one of those that go on.
   DaySpan span{*first, last.value_or(kAllDays.last)};
   find_ends(author, span, false, ends_.size());
-  find_ends(author, span, true, with_last);
+  find_ends(author, span, true, ends_.size());
   find_resets(author, span);
 }
 
@@ -88,7 +86,6 @@ void WindowGain::find_ends(std::int32_t author, DaySpan span, bool last, size_t 
     auto found = ends_.find(place->number);
     if (found == ends_.end()) continue;
     Ends &ends = found->second;
-    if (last && ends.span.last == kAllDays.last) continue;  // its head knows where it ends
     std::optional<ItemPointerData> &end = last ? ends.last : ends.first;
     if (end) continue;
     end = place->tid;
@@ -138,15 +135,16 @@ std::optional<Wide> WindowGain::of(RollupReader::Series &series) {
   if (found == ends_.end() || !found->second.first) return all();
   bool known = false;
   std::optional<DayState::Ends> first = read(*found->second.first, &known);
-  if (!first || !known) return all();
-  if (found->second.span.last < kAllDays.last) {
+  if (!first) return all();
+  // The only value of its first day is no increment, but a later day has one.
+  if (!known || found->second.span.last < kAllDays.last) {
     if (!found->second.last) return all();
+    if (!known && ItemPointerEquals(&*found->second.first, &*found->second.last)) return all();
     std::optional<DayState::Ends> last = read(*found->second.last);
     if (!last) return all();
     first->last = last->last;
-  } else {
-    first->last = series.head.latest.value[static_cast<size_t>(metric_)];
   }
+  if (found->second.span.last == kAllDays.last) first->last = series.head.latest.value[static_cast<size_t>(metric_)];
   return metrics::add(first->difference(), found->second.beyond_difference);
 }
 

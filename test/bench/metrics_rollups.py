@@ -86,7 +86,7 @@ BEGIN
   INSERT INTO bench_days AS d
   SELECT DISTINCT ON (content_id, platform, captured_at::date) content_id, platform, captured_at::date, captured_at, views, likes,
     comments, shares, saves, reach, clicks, watch_time_seconds
-  FROM added ORDER BY content_id, platform, captured_at::date, captured_at DESC
+  FROM added ORDER BY 1, 2, 3, 4 DESC
   ON CONFLICT (content_id, platform, day) DO UPDATE SET at = excluded.at, views = excluded.views, likes = excluded.likes,
     comments = excluded.comments, shares = excluded.shares, saves = excluded.saves, reach = excluded.reach,
     clicks = excluded.clicks, watch_time_seconds = excluded.watch_time_seconds
@@ -113,9 +113,20 @@ def psql(*commands):
 POSTMASTER = psql("SELECT split_part(pg_read_file('postmaster.pid'), E'\\n', 1)")
 
 
+def command_of(pid):
+    try:
+        return open(f"/proc/{pid}/cmdline", "rb").read() or b"[local]"  # not waited for yet
+    except OSError:  # it has ended
+        return b""
+
+
 def sessions_time():
     """Processor seconds of all sessions that have ended: the postmaster has waited for them."""
-    time.sleep(0.3)
+    for _ in range(100):
+        time.sleep(0.1)
+        children = open(f"/proc/{POSTMASTER}/task/{POSTMASTER}/children").read().split()
+        if not any(b"[local]" in command_of(child) for child in children):
+            break
     fields = open(f"/proc/{POSTMASTER}/stat").read().rsplit(")", 1)[1].split()
     return (int(fields[13]) + int(fields[14])) / os.sysconf("SC_CLK_TCK")
 
