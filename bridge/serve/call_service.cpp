@@ -11,11 +11,11 @@
 namespace nexus::bridge::serve {
 
 CallService::CallService(net::Loop &loop, const Settings &settings, const Handler &handler, Gateway &gateway,
-                         Passwords &passwords)
+                         SlowWorks &slow)
     : loop_(loop),
       handler_(handler),
       gateway_(gateway),
-      passwords_(passwords),
+      slow_(slow),
       executor_(gateway.make_executor(loop.context)),
       replicas_(gateway.replicas().make_executors(loop.context)),
       hub_(std::make_shared<sse::Hub>(loop.context, *executor_, settings)) {
@@ -51,7 +51,8 @@ void CallService::go_on(const std::shared_ptr<net::Exchange> &exchange, const st
     case Next::kCall:
       return this->call(exchange, call, place_of(call->script));
     case Next::kPassword:
-      return hash_password(exchange, call);
+    case Next::kProvider:
+      return work(exchange, call, next);
     case Next::kEvents:
       hub_->subscribe(exchange, call->plan.identity, [this, exchange](const HttpError &error) {
         handler_.fail(exchange->request, exchange->response, error);
@@ -109,12 +110,13 @@ void CallService::call(const std::shared_ptr<net::Exchange> &exchange, const std
 }
 
 // The exchange is parked: the other thread works on the call alone, and on the request, which nobody changes.
-void CallService::hash_password(const std::shared_ptr<net::Exchange> &exchange, const std::shared_ptr<Call> &call) {
+void CallService::work(const std::shared_ptr<net::Exchange> &exchange, const std::shared_ptr<Call> &call, Next kind) {
   const auto left = std::make_shared<std::atomic<bool>>(false);
   exchange->abandoned = [left] { *left = true; };
   const std::uint64_t number = parking_.park(exchange);
-  const bool taken = passwords_.post([this, call, left, number] {
-    if (!*left) Handler::run_password(*call);
+  SlowWork &threads = kind == Next::kPassword ? slow_.passwords : slow_.providers;
+  const bool taken = threads.post([this, call, left, number] {
+    if (!*left) Handler::work(*call);
     boost::asio::post(loop_.context, [this, call, number] {
       const auto parked = parking_.take(number);
       if (!parked) return;
@@ -131,7 +133,9 @@ void CallService::hash_password(const std::shared_ptr<net::Exchange> &exchange, 
   if (taken) return;
   parking_.take(number);
   exchange->abandoned = nullptr;
-  handler_.fail(exchange->request, exchange->response, unavailable("HTTP503", "Too many passwords wait to be checked"));
+  handler_.fail(exchange->request, exchange->response,
+                unavailable("HTTP503", kind == Next::kPassword ? "Too many passwords wait to be checked"
+                                                               : "Too many requests wait for providers"));
   exchange->answer();
 }
 
