@@ -1,13 +1,14 @@
 #!/usr/bin/env bash
 # Five minutes of mixed load on a bridge that is built with sanitizers: calls of every kind, errors, clients that leave in the
 # middle, streams, backends that are cut off. Then SIGTERM: an exit other than 0, or a word of a sanitizer (the one for leaks
-# speaks at the end), is a fault. PRESET=asan (or tsan) says which build, SECONDS_LOAD=300 how long.
+# speaks at the end), is a fault. PRESET=asan (or tsan) says which build, NEXUS_BRIDGE
+# another program, SECONDS_LOAD=300 how long.
 source "$(dirname "$0")/../../scripts/lib.sh"
 
 preset=${PRESET:-asan}
 seconds=${SECONDS_LOAD:-300}
 port=$((20000 + RANDOM % 10000))
-bridge=$ROOT/build/$preset/bridge/creatornexus-bridge
+bridge=$(realpath -m "${NEXUS_BRIDGE:-build/$preset/bridge/creatornexus-bridge}")
 command -v wrk >/dev/null || die "wrk is not installed (apt-get install wrk)"
 [ -x "$bridge" ] || die "no bridge at $bridge (cmake --preset $preset && cmake --build --preset $preset --target creatornexus-bridge)"
 
