@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <chrono>
 #include <string>
 #include <unordered_map>
@@ -22,7 +23,11 @@ class Lanes {
   void took(const std::string &lane, Time time) {
     if (average_.size() > kMost) average_.clear();
     const auto [found, fresh] = average_.try_emplace(lane, time);
-    if (!fresh) found->second = time > kFast ? std::max(found->second, time) : (found->second * 7 + time * 3) / 10;
+    if (fresh) return;
+    Time &average = found->second;
+    // One that was held up a little is no reason yet to keep a fast lane waiting; one that took long is.
+    const bool stays_slow = time > kFast && average > kFast;
+    average = stays_slow ? std::max(average, time) : (average * 7 + time * 3) / 10;
   }
 
  private:

@@ -44,6 +44,7 @@ $node->safe_psql('app', q{
 	CREATE FUNCTION api.html() RETURNS api."text/html" LANGUAGE sql IMMUTABLE AS $$ SELECT '<p>hi</p>'::api."text/html" $$;
 	CREATE FUNCTION api.raw(bytea) RETURNS int LANGUAGE sql IMMUTABLE AS 'SELECT length($1)';
 	CREATE FUNCTION api.rec() RETURNS record LANGUAGE sql STABLE AS 'SELECT id, title FROM api.post WHERE id = 1';
+	CREATE FUNCTION api.jit() RETURNS text LANGUAGE sql STABLE RETURN current_setting('jit');
 	CREATE FUNCTION api.slow(seconds double precision) RETURNS text LANGUAGE sql AS $$ SELECT pg_sleep(seconds)::text $$;
 });
 my %roles = (db_schemas => 'api', db_anon_role => 'visitor', db_tx_end => 'commit-allow-override', db_statement_timeout => 1500);
@@ -101,6 +102,7 @@ is("$who->{method} $who->{header} $who->{read_only} $who->{timeout}", 'GET hello
 my $token = jwt(role => 'author', sub => 'u1', exp => time + 60);
 $who = $bridge->rpc('who', {}, Authorization => "Bearer $token")->{json};
 is("$who->{role} $who->{claims}{sub} $who->{timeout}", 'author u1 777ms', 'a token, and the settings of its role');
+is($bridge->get('/rpc/jit')->{content}, '"off"', 'no JIT for short calls');
 my %as_author = (Authorization => 'Bearer ' . jwt(role => 'author', sub => 'u1'));
 my $slow = $bridge->rpc('slow', { seconds => 1 }, %as_author);
 is("$slow->{status} $slow->{json}{code}", '500 57014', 'the statement_timeout of a role ends its calls');

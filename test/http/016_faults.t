@@ -7,7 +7,7 @@ use Time::HiRes qw(sleep time);
 use NexusBridge qw(jwt);
 use NexusTest qw(start_node deploy);
 
-my $restarts = $ENV{NEXUS_RESTARTS} // 5; # a longer look: NEXUS_RESTARTS=20
+my $restarts = $ENV{FAULT_RESTARTS} // 5; # a longer look: FAULT_RESTARTS=20
 my $node = start_node('faults');
 deploy($node, 'app');
 $node->safe_psql('app', q{

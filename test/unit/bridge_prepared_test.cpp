@@ -2,8 +2,6 @@
 
 #include <gtest/gtest.h>
 
-#include "bridge/pg/lanes.hpp"
-
 namespace nexus::bridge::pg {
 namespace {
 
@@ -37,18 +35,6 @@ TEST(BridgePrepared, TheLeastUsedGoes) {
   EXPECT_FALSE(prepared.evict());
   EXPECT_TRUE(prepared.use(statement("a")).known);
   EXPECT_FALSE(prepared.use(statement("b")).known);
-}
-
-TEST(BridgeLanes, OneSlowCallIsEnough) {
-  using std::chrono::milliseconds;
-  Lanes lanes;
-  EXPECT_EQ(lanes.pace("f"), Lanes::Pace::kUnknown);
-  lanes.took("f", milliseconds(1));
-  EXPECT_EQ(lanes.pace("f"), Lanes::Pace::kFast);
-  lanes.took("f", milliseconds(500));
-  EXPECT_EQ(lanes.pace("f"), Lanes::Pace::kSlow);
-  for (int i = 0; i < 20; ++i) lanes.took("f", milliseconds(1));
-  EXPECT_EQ(lanes.pace("f"), Lanes::Pace::kFast);
 }
 
 }  // namespace
