@@ -259,6 +259,8 @@ BEGIN
       counts := job.account_id IS NULL;
       park := CASE WHEN job.account_id IS NOT NULL THEN 'account' END;
       wait := nexus.retry_delay(job.attempts);
+      -- tokens that cannot be renewed end here: whoever connects the account again brings new ones
+      next_state := CASE job.kind WHEN 'token_refresh' THEN 'dead' ELSE 'ready' END;
     WHEN 'unknown_outcome' THEN
       wait := GREATEST(COALESCE(retry_after, nexus.retry_delay(job.attempts)), interval '5 s');    -- a platform may show a post late
     ELSE
@@ -283,7 +285,7 @@ BEGIN
   RETURN next_state;
 END $$;
 COMMENT ON FUNCTION nexus.fail_job(bigint, bigint, text, text, interval) IS
-$$Ends an attempt that failed and returns the job's new state. By class: transient and unknown_outcome come back after a growing delay (unknown_outcome after 5 s at least), rate_limited after retry_after and without counting the attempt, auth parks the job and marks its account expired, invalid and media are dead at once.
+$$Ends an attempt that failed and returns the job's new state. By class: transient and unknown_outcome come back after a growing delay (unknown_outcome after 5 s at least), rate_limited after retry_after and without counting the attempt, auth parks the job (one of kind token_refresh is dead) and marks its account expired, invalid and media are dead at once.
 The last attempt makes it dead; redrive_job brings it back. NX020 when the lease is lost.$$;
 
 -- A publish job that is given back may belong to a post that has been held back meanwhile.
