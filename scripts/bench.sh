@@ -5,6 +5,8 @@ source "$(dirname "$0")/lib.sh"
 scripts/deps.sh
 cmake --preset bench >/dev/null
 cmake --build --preset bench >/dev/null
+cmake --preset dev >/dev/null # the programs of workflow_lateness.py
+cmake --build --preset dev --target nexus-publisher nexus-webhook-sink >/dev/null
 for program in build/bench/*_bench; do
   say "== $(basename "$program")"
   "$program" --benchmark_min_time=0.2

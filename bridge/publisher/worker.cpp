@@ -14,8 +14,9 @@ using bridge::pg::Backoff;
 using std::chrono::milliseconds;
 
 constexpr milliseconds kLongestSleep{10000}, kLongestBackoff{5000};
-// A job that is due and that nobody gets (a bucket is empty, another worker has it locked) is asked for no faster.
-constexpr milliseconds kShortestSleep{50};
+// A job that is due and that this worker does not get (another one has it locked, it is of another kind) is asked for
+// no faster, and ever slower: what becomes due meanwhile waits as long.
+constexpr milliseconds kShortestSleep{20}, kLongestRefused{320};
 constexpr milliseconds kAfterFailure{1000};
 
 }  // namespace
@@ -93,7 +94,7 @@ void Worker::dispatch() {
 }
 
 void Worker::dispatch_connected(Database &database) {
-  milliseconds shortest = kShortestSleep;
+  milliseconds refused = kShortestSleep;
   while (!stopping_) {
     int free = settings_.concurrency;
     {
@@ -109,16 +110,13 @@ void Worker::dispatch_connected(Database &database) {
         held_.insert(jobs.begin(), jobs.end());
       }
       changed_.notify_all();
-      if (jobs.size() == static_cast<std::size_t>(free)) {
-        shortest = kShortestSleep;
-      } else {
+      if (jobs.size() < static_cast<std::size_t>(free))
         sleep = until_next_job(database, settings_.lanes, kLongestSleep);
-        if (sleep < shortest) {
-          sleep = jobs.empty() ? shortest : kShortestSleep;
-          if (jobs.empty()) shortest = std::min(2 * shortest, milliseconds(1000));
-        } else {
-          shortest = kShortestSleep;
-        }
+      if (jobs.empty() && sleep.count() == 0) {
+        sleep = refused;
+        refused = std::min(2 * refused, kLongestRefused);
+      } else {
+        refused = kShortestSleep;
       }
     }
     pollfd ends[2] = {{database.socket(), POLLIN, 0}, {wake_, POLLIN, 0}};
@@ -126,12 +124,17 @@ void Worker::dispatch_connected(Database &database) {
       std::uint64_t count = 0;
       if (::read(wake_, &count, sizeof count) < 0) continue;
     }
-    if (database.take_notifications()) shortest = kShortestSleep;
+    if (database.take_notifications()) refused = kShortestSleep;
   }
 }
 
 void Worker::work(int number) {
   Database database(settings_.db_uri, settings_.db_role, settings_.program + " " + std::to_string(number));
+  try {
+    database.open();  // the first job shall not wait for it
+  } catch (const std::exception &error) {
+    spdlog::warn("no database yet: {}", error.what());
+  }
   for (;;) {
     JobPtr job;
     {

@@ -23,31 +23,39 @@ CREATE FUNCTION nexus.materialise_schedules(schedule_ids integer[] DEFAULT NULL,
 DECLARE
   attached constant name := nexus.attached_schema();
   ids integer[];
+  posts integer[];
   late jsonb;
+  has_drafts boolean;
+  is_thread boolean;
 BEGIN
   schedules := 0; inserted := 0; missed := 0;
   EXECUTE format($sql$
-    SELECT array_agg(id) FROM (
-      SELECT s.id FROM %1$I.post_schedules s WHERE s.status = 'pending' AND s.next_run_at <= $1 AT TIME ZONE 'UTC'
+    SELECT array_agg(id), array_agg(social_post_id) FROM (
+      SELECT s.id, s.social_post_id FROM %1$I.post_schedules s WHERE s.status = 'pending' AND s.next_run_at <= $1 AT TIME ZONE 'UTC'
         AND ($2 IS NULL OR s.id = ANY ($2))
       ORDER BY s.next_run_at, s.id LIMIT $3 FOR UPDATE SKIP LOCKED) AS due
-  $sql$, attached) INTO ids USING until, schedule_ids, max_schedules;
+  $sql$, attached) INTO ids, posts USING until, schedule_ids, max_schedules;
   IF ids IS NULL THEN
     RETURN NEXT;
     RETURN;
   END IF;
   schedules := cardinality(ids);
+  -- Most posts have none, and then nothing below need look for them one by one.
+  EXECUTE format('SELECT EXISTS (SELECT FROM %I.platform_posts d WHERE d.social_post_id = ANY ($1) AND d.status = ''draft'' AND d.schedule_id IS NULL)', attached)
+    INTO has_drafts USING posts;
 
-  -- The drafts of a post that is published once become its platform posts.
-  EXECUTE format($sql$
-    UPDATE %1$I.platform_posts d SET schedule_id = s.id, occurrence_at = s.next_run_at, scheduled_at = s.next_run_at, status = 'scheduled'
-    FROM unnest($1) AS u(id) JOIN %1$I.post_schedules s ON s.id = u.id JOIN %1$I.social_posts p ON p.id = s.social_post_id
-    WHERE d.social_post_id = s.social_post_id AND d.status = 'draft' AND d.schedule_id IS NULL AND d.platform = s.platform
-      AND (s.account_id IS NULL OR d.account_id = s.account_id) AND COALESCE(s.recurrence, 'none') = 'none'
-      AND p.cancelled_at IS NULL AND p.deleted_at IS NULL AND s.next_run_at >= nexus.utcnow() - s.missed_grace
-      AND (s.missed_policy = 'publish_late' OR s.next_run_at >= nexus.utcnow() - interval '1 minute')
-  $sql$, attached) USING ids;
-  GET DIAGNOSTICS inserted = ROW_COUNT;
+  IF has_drafts THEN
+    -- The drafts of a post that is published once become its platform posts.
+    EXECUTE format($sql$
+      UPDATE %1$I.platform_posts d SET schedule_id = s.id, occurrence_at = s.next_run_at, scheduled_at = s.next_run_at, status = 'scheduled'
+      FROM unnest($1) AS u(id) JOIN %1$I.post_schedules s ON s.id = u.id JOIN %1$I.social_posts p ON p.id = s.social_post_id
+      WHERE d.social_post_id = s.social_post_id AND d.status = 'draft' AND d.schedule_id IS NULL AND d.platform = s.platform
+        AND (s.account_id IS NULL OR d.account_id = s.account_id) AND COALESCE(s.recurrence, 'none') = 'none'
+        AND p.cancelled_at IS NULL AND p.deleted_at IS NULL AND s.next_run_at >= nexus.utcnow() - s.missed_grace
+        AND (s.missed_policy = 'publish_late' OR s.next_run_at >= nexus.utcnow() - interval '1 minute')
+    $sql$, attached) USING ids;
+    GET DIAGNOSTICS inserted = ROW_COUNT;
+  END IF;
 
   EXECUTE format($sql$
     WITH occurrence AS MATERIALIZED (
@@ -67,21 +75,23 @@ BEGIN
         UNION ALL
         SELECT x.id, x.platform FROM %1$I.social_accounts x WHERE o.account_id IS NULL AND x.user_id = o.user_id AND x.platform = o.platform
           AND x.is_active IS NOT FALSE AND x.status <> 'disabled') AS a
-      LEFT JOIN %1$I.platform_posts d ON d.social_post_id = o.social_post_id AND d.account_id = a.id AND d.status = 'draft' AND d.schedule_id IS NULL
+      LEFT JOIN %1$I.platform_posts d ON %2$s AND d.social_post_id = o.social_post_id AND d.account_id = a.id AND d.status = 'draft' AND d.schedule_id IS NULL
       WHERE o.fate <> 'missed'
       ON CONFLICT (schedule_id, account_id, occurrence_at, thread_position) WHERE schedule_id IS NOT NULL DO NOTHING
-      RETURNING 1)
-    SELECT $3 + (SELECT count(*) FROM made), count(*) FILTER (WHERE fate = 'missed'),
+      RETURNING thread_position)
+    SELECT $3 + (SELECT count(*) FROM made), (SELECT bool_or(thread_position > 0) FROM made), count(*) FILTER (WHERE fate = 'missed'),
       jsonb_agg(jsonb_build_object('id', id, 'user_id', user_id, 'at', at, 'fate', fate)) FILTER (WHERE fate <> 'scheduled')
     FROM occurrence
-  $sql$, attached) INTO inserted, missed, late USING ids, until, inserted;
+  $sql$, attached, has_drafts::text) INTO inserted, is_thread, missed, late USING ids, until, inserted;
 
-  -- A thread of drafts has been copied row by row: each part replies to the one before it.
-  EXECUTE format($sql$
-    UPDATE %1$I.platform_posts c SET thread_parent_id = p.id FROM unnest($1) AS u(id) JOIN %1$I.platform_posts p ON p.schedule_id = u.id
-    WHERE c.schedule_id = p.schedule_id AND c.account_id = p.account_id AND c.occurrence_at = p.occurrence_at
-      AND c.thread_position = p.thread_position + 1 AND c.thread_parent_id IS NULL AND c.status IN ('draft', 'scheduled') AND c.thread_position > 0
-  $sql$, attached) USING ids;
+  IF is_thread THEN
+    -- A thread of drafts has been copied row by row: each part replies to the one before it.
+    EXECUTE format($sql$
+      UPDATE %1$I.platform_posts c SET thread_parent_id = p.id FROM unnest($1) AS u(id) JOIN %1$I.platform_posts p ON p.schedule_id = u.id
+      WHERE c.schedule_id = p.schedule_id AND c.account_id = p.account_id AND c.occurrence_at = p.occurrence_at
+        AND c.thread_position = p.thread_position + 1 AND c.thread_parent_id IS NULL AND c.status IN ('draft', 'scheduled') AND c.thread_position > 0
+    $sql$, attached) USING ids;
+  END IF;
   EXECUTE format($sql$
     UPDATE %1$I.post_schedules s SET next_run_at = f.next, status = CASE WHEN f.next IS NULL AND NOT f.any_post THEN 'completed' ELSE s.status END
     FROM (SELECT s.id, nexus.schedule_next(s.recurrence, s.rrule, s.scheduled_at, s.timezone, s.series_end_date, s.exdates,

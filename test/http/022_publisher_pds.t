@@ -15,6 +15,8 @@ my $work = root() . '/.run/npm/pds';
 make_path($work);
 copy($_, $work) || die "$_: $!" for glob(root() . '/test/publisher/pds/*');
 # better-sqlite3 is compiled: Debian's Node brings its headers along
+# the compiler's cache of whoever runs this may not be the server's user's
+local $ENV{CCACHE_DISABLE} = 1;
 local $ENV{npm_config_nodedir} = '/usr' if -d '/usr/include/node';
 if (system("cd '$work' && timeout 600 npm install --no-audit --no-fund --no-package-lock --prefer-offline >npm.log 2>&1") != 0)
 {
