@@ -5,7 +5,7 @@
 #   make check                everything that proves it
 #   make / make install       the extension alone, for the server that PG_CONFIG names
 
-TASKS = up down status tour check conformance bench fuzz lint eval-hashtags crash-long
+TASKS = up down status tour check conformance bench fuzz lint eval-hashtags crash-long media-long
 .PHONY: $(TASKS)
 
 # These need nothing but a shell, and PGXS has a 'check' of its own: it is read for the other goals only.
@@ -33,6 +33,9 @@ lint:
 	@scripts/check.sh lint
 crash-long:
 	@NEXUS_CRASH_KILLS=1000 NEXUS_CRASH_POSTS=20000 HTTP=test/http/021_publisher_crash.t scripts/check.sh http
+	@grep '^# ' .run/check-logs/http.log
+media-long:
+	@NEXUS_MEDIA_FILES=1000 NEXUS_MEDIA_KILLS=100 HTTP=test/http/051_media_worker.t scripts/check.sh http
 	@grep '^# ' .run/check-logs/http.log
 
 else

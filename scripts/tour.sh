@@ -21,6 +21,8 @@ lines=(
   "curl -s \"$url/rpc/metrics_series?content_id=\$($psql -qAtc \"$mine\")&after=\$(date -u -d '-30 days' +%F)&before=\$(date -u +%F)\" -H \"Authorization: Bearer \$(scripts/token.sh seed-1-1)\""
   # is a post that is scheduled 20 seconds ahead published in time, and told of as an event?
   "scripts/publish_demo.sh"
+  # how is an account connected, with a provider that only this machine has?
+  "scripts/connect_demo.sh"
   # how often was that post read and liked where it went? The receiver tells, signed, and its content counts it
   "scripts/metrics_demo.sh"
   # what becomes of a wish for a caption while no model is configured? It waits, and says why

@@ -20,6 +20,7 @@ struct Account {
   std::string access_token, refresh_token;  ///< empty: there is none
   int token_version = 0;
   Json metadata = Json::object();
+  Json provider;  ///< a row of nexus.oauth_providers; null: there is none
 };
 
 struct Media {
@@ -123,6 +124,9 @@ class Adapter {
   virtual Sent send(Task &task, const Services &services) const = 0;
   virtual Seen verify(Task &task, const Services &services) const = 0;
 
+  /// Whether refresh() is this platform's own way, and not that of OAuth 2 with the provider's settings.
+  virtual bool renews_itself() const { return false; }
+
   /// Asks for the counters of published posts, as many as one request of the platform takes. By default a failure: the
   /// platform has none, or tells them by itself.
   virtual Counts counters(Account &account, const std::vector<std::string> &remote_ids, const Services &services) const;
@@ -143,6 +147,13 @@ std::optional<double> retry_after(const Exchange &exchange, double now);
 
 /// Seconds since 1970 of 2026-01-31T09:00:00[.fraction]Z, also with an offset; nothing for anything else.
 std::optional<double> parse_time(const std::string &text);
+
+/// The call with the account's access token. Where the platform says that it has run out (401, or 400 ExpiredToken),
+/// once more with a renewed one; `refused` says why there is none.
+Exchange authorized(Call call, Account &account, const Services &services, std::optional<Failure> &refused);
+
+/// The exp claim of a JWT, in seconds since 1970.
+std::optional<double> jwt_expiry(const std::string &token);
 
 /// What may stand in a URL's query or path.
 std::string percent_encoded(std::string_view text);

@@ -4,8 +4,6 @@
 
 #include <cmath>
 
-#include "bridge/auth/base64.hpp"
-
 namespace nexus::publisher {
 namespace {
 
@@ -16,24 +14,6 @@ std::string base_of(const Account &account) {
   std::string base = account.instance_url.empty() ? "https://bsky.social" : account.instance_url;
   while (!base.empty() && base.back() == '/') base.pop_back();
   return base;
-}
-
-// xrpc with the account's session; a session that has run out is renewed once.
-Exchange authorized(Call call, Account &account, const Services &services, std::optional<Failure> &refused) {
-  call.timeout = services.timeout;
-  for (int round = 0;; ++round) {
-    if (account.access_token.empty() || round == 1) {
-      refused = services.renew(account);
-      if (refused) return {};
-    }
-    Call with = call;
-    with.headers.emplace_back("Authorization", "Bearer " + account.access_token);
-    Exchange exchange = services.http.run(with);
-    const bool expired = exchange.state == Exchange::State::kAnswered &&
-                         (exchange.status == 401 ||
-                          (exchange.status == 400 && text_of(parse_json(exchange.body), "error") == "ExpiredToken"));
-    if (!expired || round == 1) return exchange;
-  }
 }
 
 Sent sent_of(const Exchange &exchange, const std::optional<Failure> &refused) {
@@ -173,15 +153,6 @@ std::string bluesky_record_key(const std::string &due_at, const std::string &ide
   std::string key(13, '2');
   for (std::size_t i = key.size(); i-- > 0; value >>= 5) key[i] = "234567abcdefghijklmnopqrstuvwxyz"[value & 31];
   return key;
-}
-
-std::optional<double> jwt_expiry(const std::string &token) {
-  const std::size_t first = token.find('.'), second = token.find('.', first + 1);
-  if (first == std::string::npos || second == std::string::npos) return std::nullopt;
-  const auto claims = bridge::base64url_decoded(std::string_view(token).substr(first + 1, second - first - 1));
-  const Json parsed = claims ? parse_json(*claims) : Json();
-  if (!parsed.is_object() || !parsed.value("exp", Json()).is_number()) return std::nullopt;
-  return parsed.at("exp").get<double>();
 }
 
 std::optional<Failure> Bluesky::validate(const Task &task) const {

@@ -11,6 +11,7 @@
 #include "bridge/publisher/mastodon.hpp"
 #include "bridge/publisher/process.hpp"
 #include "bridge/publisher/publication.hpp"
+#include "bridge/publisher/reseal.hpp"
 #include "bridge/publisher/webhook.hpp"
 #include "bridge/publisher/worker.hpp"
 
@@ -33,9 +34,22 @@ int seal(const Settings &settings, const Sealer &sealer) {
   return 0;
 }
 
+int reseal(const Settings &settings, const Sealer &sealer) {
+  Database database(settings.db_uri, settings.db_role, "nexus-publisher reseal");
+  database.open();
+  const Resealed done = nexus::publisher::reseal(database, sealer, settings.reseal_batch);
+  std::cout << done.accounts << " accounts sealed with key " << sealer.key_id() << ", " << done.unopened
+            << " could not be opened\n";
+  for (const Row &row : database.run("SELECT key_id, place, sealed FROM nexus.sealing_keys()")) {
+    std::cout << row.at(0).value_or("") << ' ' << row.at(1).value_or("") << ' ' << row.at(2).value_or("") << '\n';
+  }
+  return done.unopened == 0 ? 0 : 1;
+}
+
 int run(const Settings &settings) {
   const Sealer sealer(file_text(settings.key_file));
   if (settings.seal) return seal(settings, sealer);
+  if (settings.reseal) return reseal(settings, sealer);
   const sigset_t signals = block_end_signals();
   const HttpClient http(AddressGuard(settings.allow_networks), settings.ca_file);
   std::map<std::string, std::unique_ptr<Adapter>> adapters;

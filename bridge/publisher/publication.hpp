@@ -51,6 +51,8 @@ class Publication {
   std::optional<Account> account_of(const Json &row, std::string &why) const;
   Services services();
   std::optional<Failure> renew(Account &account);
+  std::optional<Failure> refresh(const Account &account, Tokens &tokens);
+  std::optional<Failure> adopt(Account &account);
   const Adapter *adapter_of(const Account &account) const;
 
   /// True when the post may be sent now; otherwise the job has been dealt with.

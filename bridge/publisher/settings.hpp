@@ -27,6 +27,8 @@ struct Settings {
   std::string worker;
   std::string log_level = "info";
 
+  bool reseal = false;  ///< seal all tokens with the first key and end
+  int reseal_batch = 100;
   bool seal = false;  ///< seal standard input and end
   std::string seal_platform, seal_account, seal_column = "access_token";
 };

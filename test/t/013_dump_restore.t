@@ -30,6 +30,10 @@ my %row = (
 		SELECT nexus.learn_source_post('oat bread', ARRAY['Oats'], '2026-01-03', 'x', 'u1', 'food', NULL, NULL, 'test', 1);
 		SELECT nexus.retract_source_post('test', 1)},
 	'nexus.ai_providers' => q{INSERT INTO nexus.ai_providers (name, base_url, model, task_types) VALUES ('ours', 'https://example.org/v1', 'm', '{script}')},
+	'nexus.oauth_providers' => q{
+		INSERT INTO nexus.oauth_providers (name, platform, authorization_endpoint, token_endpoint, userinfo_endpoint, client_id)
+		  VALUES ('ours', 'ours', 'https://example.org/authorize', 'https://example.org/token', 'https://example.org/me', 'c')},
+	'nexus.account_events' => q{SELECT nexus.account_event('u1', 1, 'x', 'connected')},
 	'nexus.ai_results' => q{INSERT INTO nexus.ai_results (task_type, schema) VALUES ('poem', '{"type": "string"}')},
 	'nexus.hashtag_bans' => q{INSERT INTO nexus.hashtag_bans (suggestion, tag, platform) VALUES (1, 'spam', 'x')},
 	'nexus.hashtag_engagement_walk' => q{INSERT INTO nexus.hashtag_engagement_walk (last_post) VALUES (7)},
