@@ -58,6 +58,10 @@ CREATE FUNCTION nexus.measured_posts_trigger() RETURNS trigger LANGUAGE plpgsql 
 BEGIN
   IF TG_OP = 'DELETE' THEN
     DELETE FROM nexus.measured_posts m USING old_rows o WHERE m.platform_post_id = o.id;
+    -- with the last post of an account its job goes; one at work finds nothing, and ends
+    DELETE FROM nexus.jobs j USING (SELECT DISTINCT account_id FROM old_rows) AS o
+      WHERE j.kind = 'metrics_pull' AND j.unique_key = 'account:' || o.account_id AND j.state IN ('ready', 'leased') AND j.state = 'ready'
+        AND NOT EXISTS (SELECT FROM nexus.measured_posts m WHERE m.account_id = o.account_id AND m.next_at IS NOT NULL);
   ELSIF NEW.platform_post_id IS NOT NULL AND isfinite(NEW.published_at)
     AND EXISTS (SELECT FROM nexus.metric_pull_platforms p WHERE p.platform = NEW.platform) AND NOT nexus.is_importing()
   THEN
@@ -122,10 +126,11 @@ BEGIN
       FROM (TABLE busy UNION ALL TABLE asked) AS w JOIN %I.social_accounts a ON a.id = w.account_id
       LEFT JOIN LATERAL (SELECT o.* FROM nexus.jobs o    -- one look for each, whatever the statistics say
         WHERE o.kind = 'metrics_pull' AND o.unique_key = 'account:' || w.account_id AND o.state IN ('ready', 'leased') LIMIT 1) AS j ON true
+      -- one that failed comes back when it was told to, whatever is due
       WHERE w.next_at IS NOT NULL AND (j.id IS NULL OR j.state = 'ready'
-        AND (j.parked IS DISTINCT FROM nexus.metric_pull_hold(a.is_active, a.status::text) OR j.parked IS NULL AND j.run_at > w.next_at))),
+        AND (j.parked IS DISTINCT FROM nexus.metric_pull_hold(a.is_active, a.status::text) OR j.parked IS NULL AND j.last_error IS NULL AND j.run_at > w.next_at))),
     moved AS (
-      UPDATE nexus.jobs j SET parked = w.hold, run_at = LEAST(j.run_at, w.next_at) FROM wanted w WHERE j.id = w.job_id AND j.state = 'ready' RETURNING 1),
+      UPDATE nexus.jobs j SET parked = w.hold, run_at = CASE WHEN j.last_error IS NULL THEN LEAST(j.run_at, w.next_at) ELSE j.run_at END FROM wanted w WHERE j.id = w.job_id AND j.state = 'ready' RETURNING 1),
     made AS (
       INSERT INTO nexus.jobs (kind, ref_id, account_id, lane, run_at, parked, unique_key, payload, max_attempts)
       SELECT 'metrics_pull', w.account_id, w.account_id, 'metrics', w.next_at, w.hold, 'account:' || w.account_id, jsonb_build_object('platform', w.platform), 5
@@ -314,11 +319,10 @@ CREATE FUNCTION nexus.fail_metrics_pull(job_id bigint, lease_token bigint, class
 DECLARE
   job constant nexus.jobs := nexus.metrics_pull_job(job_id, lease_token, '{}');
   state constant text := nexus.fail_job(job_id, lease_token, class, message, retry_after);
-  again constant timestamptz := (SELECT j.run_at FROM nexus.jobs j WHERE j.id = job_id);
 BEGIN
-  -- the posts wait as their job does; one that is given up takes this turn with it, and the next comes by their age
+  -- a job that is given up takes this turn of its posts with it: the next one comes by their age
   WITH due AS (
-    SELECT m.platform_post_id AS id, CASE WHEN state = 'dead' THEN nexus.next_metric_pull(m.published_at, clock_timestamp()) ELSE GREATEST(m.next_at, again) END AS next
+    SELECT m.platform_post_id AS id, CASE WHEN state = 'dead' THEN nexus.next_metric_pull(m.published_at, clock_timestamp()) ELSE m.next_at END AS next
     FROM nexus.measured_posts m WHERE m.account_id = job.account_id AND m.next_at <= clock_timestamp() + interval '1 minute')
   UPDATE nexus.measured_posts m SET last_error = left(message, 500), next_at = d.next, ended = CASE WHEN d.next IS NULL THEN 'old' END,
     ended_at = CASE WHEN d.next IS NULL THEN clock_timestamp() END

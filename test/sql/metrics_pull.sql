@@ -104,6 +104,8 @@ SELECT run_at > now() + interval '4 minutes' AS no_hot_loop, parked FROM nexus.j
 -- Deleted here: nothing is left of it.
 DELETE FROM platform_posts WHERE id = 900005;
 SELECT count(*) FROM nexus.measured_posts WHERE platform_post_id = 900005;
+DELETE FROM platform_posts WHERE account_id = 900002;
+SELECT count(*) AS no_job_is_left FROM nexus.jobs WHERE kind = 'metrics_pull' AND account_id = 900002;
 -- Pushed by a webhook's receiver: by its id or our key, idempotent, never backwards.
 SELECT nexus.push_metrics(900003, '[{"id": "sink-1", "captured_at": "2026-03-01T10:00:00Z", "views": 40, "likes": 4}]');
 SELECT nexus.push_metrics(900003, '[{"id": "sink-1", "captured_at": "2026-03-01T10:00:00Z", "views": 40, "likes": 4}]') AS replayed;

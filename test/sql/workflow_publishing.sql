@@ -63,10 +63,10 @@ SELECT parked, (SELECT review_state FROM social_posts WHERE id = 900002) FROM ne
 SELECT nexus.approve_post(900002), nexus.pause_post(900002);
 SELECT parked FROM nexus.jobs WHERE ref_id = 900002;
 SELECT nexus.resume_post(900002), nexus.pause_account(900001, 'holiday');
-SELECT parked, count(*) FROM nexus.jobs WHERE account_id = 900001 AND state = 'ready' GROUP BY 1;
+SELECT parked, count(*) FROM nexus.jobs WHERE account_id = 900001 AND kind = 'publish' AND state = 'ready' GROUP BY 1;
 SELECT count(*) AS claimed FROM nexus.claim_jobs('{publish}', 100);
 SELECT nexus.resume_account(900001);
-SELECT parked, count(*) FROM nexus.jobs WHERE account_id = 900001 AND state = 'ready' GROUP BY 1;
+SELECT parked, count(*) FROM nexus.jobs WHERE account_id = 900001 AND kind = 'publish' AND state = 'ready' GROUP BY 1;
 SELECT pg_temp.try(s) FROM unnest(ARRAY['SELECT nexus.approve_post(900003)', 'SELECT nexus.pause_post(999999)', 'SELECT nexus.pause_account(999999)', 'SELECT nexus.resume_account(900001)']) s;
 
 -- A leased job of a post that is held back meanwhile: begin refuses, the job that is given back is parked.
