@@ -188,7 +188,7 @@ void AccountFlow::read_body(const httplib::Request &request) {
 
 void AccountFlow::ask(Step step, const std::string &expression, std::vector<std::string> values,
                       const Identity &identity) {
-  query_ = plan_own_query(settings_, query_.catalogue, *seen_, identity, expression, std::move(values));
+  query_ = own_plan(settings_, *seen_, query_.catalogue, identity, expression, std::move(values));
   if (step != Step::kWho) query_.pre_request.clear();
   step_ = step;
   wait_ = Wait::kQuery;

@@ -111,9 +111,7 @@ void AuthFlow::read_credentials() {
 }
 
 void AuthFlow::ask(const std::string &expression, std::vector<std::string> values) {
-  query_ =
-      plan_own_query(settings_, query_.catalogue, request_, worker_identity(settings_), expression, std::move(values));
-  query_.pre_request.clear();
+  query_ = own_plan(settings_, request_, query_.catalogue, worker_identity(settings_), expression, std::move(values));
   wait_ = Wait::kQuery;
 }
 

@@ -39,12 +39,4 @@ class Flow {
   Plan query_;
 };
 
-/// The plan of a query of the bridge's own in the name of `identity`: `expression` gives one value, a JSON object or
-/// nothing; `values` are its parameters, texts. Of `request` functions see method, path and headers.
-Plan plan_own_query(const Settings &settings, const CataloguePtr &catalogue, const httplib::Request &request,
-                    const Identity &identity, const std::string &expression, std::vector<std::string> values);
-
-/// The role in whose name the bridge asks for itself.
-Identity worker_identity(const Settings &settings);
-
 }  // namespace nexus::bridge

@@ -12,6 +12,7 @@
 #include "bridge/http/batch.hpp"
 #include "bridge/http/choose.hpp"
 #include "bridge/http/conditional.hpp"
+#include "bridge/http/consistency.hpp"
 #include "bridge/http/cors.hpp"
 #include "bridge/http/error.hpp"
 #include "bridge/http/openapi.hpp"
@@ -131,7 +132,7 @@ Next Handler::go_on(const httplib::Request &request, httplib::Response &response
     refuse(call.policy->settings, request, response, *call.refusal);
     return Next::kAnswered;
   }
-  const Next next = advance(response, call);
+  const Next next = advance(request, response, call);
   if (next == Next::kAnswered) add_common_headers(call.policy->settings, request, response);
   return next;
 }
@@ -162,8 +163,7 @@ Next Handler::route(const httplib::Request &request, httplib::Response &response
   const Settings &settings = policy.settings;
   const std::string_view path = without_prefix(request.path, settings.url_prefix);
   if (health(request, response, std::string(path))) return Next::kAnswered;
-  if (settings.rate_limit_address > 0 && !again) take_turn(*policy.address_limit, address_of(settings, request));
-  if (answer_preflight(settings.server_cors_allowed_origins, request, response)) return Next::kAnswered;
+  if (!again && answer_early(policy, request, response)) return Next::kAnswered;
   if (std::find(kMethods.begin(), kMethods.end(), request.method) == kMethods.end()) {
     throw HttpError(405, "PGRST117", "Unsupported HTTP method: " + request.method);
   }
@@ -224,6 +224,20 @@ Next Handler::route(const httplib::Request &request, httplib::Response &response
   throw HttpError(404, "PGRST125", "Invalid path specified in request URL");
 }
 
+std::string Handler::path_of(const Settings &settings, const httplib::Request &request) {
+  return std::string(without_prefix(request.path, settings.url_prefix));
+}
+
+bool Handler::answer_early(const Policy &policy, const httplib::Request &request, httplib::Response &response) {
+  const Settings &settings = policy.settings;
+  if (settings.rate_limit_address > 0) take_turn(*policy.address_limit, address_of(settings, request));
+  return answer_preflight(settings.server_cors_allowed_origins, request, response);
+}
+
+void Handler::complete(const Settings &settings, const httplib::Request &request, httplib::Response &response) {
+  add_common_headers(settings, request, response);
+}
+
 CataloguePtr Handler::catalogue() const {
   auto catalogue = database_.catalogue();
   if (!catalogue) throw unavailable("PGRST002", "Could not query the database for the schema cache. Retrying.");
@@ -235,7 +249,7 @@ Next Handler::authenticate(const httplib::Request &request, Call &call, const st
   const auto catalogue = this->catalogue();
   take_turn(*call.policy->sign_in_limit, address_of(settings, request));
   call.flow = std::make_unique<AuthFlow>(settings, call.policy->session_keys, catalogue, request, action);
-  return next_of(call);
+  return next_of(request, call);
 }
 
 Next Handler::connect(const httplib::Request &request, Call &call, const std::string &path, bool again) const {
@@ -245,10 +259,24 @@ Next Handler::connect(const httplib::Request &request, Call &call, const std::st
   if (!again) take_turn(*call.policy->sign_in_limit, address_of(settings, request));
   const Identity identity = identify(*call.policy, request, again);
   call.flow = std::make_unique<AccountFlow>(settings, *call.policy->accounts, catalogue, request, path, identity);
-  return next_of(call);
+  return next_of(request, call);
 }
 
-Next Handler::next_of(Call &call) {
+// With replicas, what writes says how far the log has come then, and what reads may run elsewhere.
+void Handler::write_script(const httplib::Request &request, Call &call) {
+  call.script = script_of(call.plan);
+  call.positioned = false;
+  if (call.policy->settings.db_replica_uris.empty()) return;
+  const bool of_functions = call.plan.kind == Plan::Kind::kCall || call.plan.kind == Plan::Kind::kBatch;
+  if ((!call.plan.read_only && !call.plan.rollback) || call.plan.replayed) {
+    ask_for_position(call.script);
+    call.positioned = true;
+  } else if (call.plan.read_only && of_functions && !call.flow) {
+    let_replicas_run(request, call.script);
+  }
+}
+
+Next Handler::next_of(const httplib::Request &request, Call &call) {
   switch (call.flow->wait()) {
     case Flow::Wait::kPassword:
       return Next::kPassword;
@@ -256,7 +284,7 @@ Next Handler::next_of(Call &call) {
       return Next::kProvider;
     case Flow::Wait::kQuery:
       call.plan = call.flow->query();
-      call.script = script_of(call.plan);
+      write_script(request, call);
       return Next::kCall;
     case Flow::Wait::kNothing:
       break;
@@ -264,9 +292,12 @@ Next Handler::next_of(Call &call) {
   return Next::kAnswered;
 }
 
-Next Handler::advance(httplib::Response &response, Call &call) {
-  const Next next = next_of(call);
-  if (next == Next::kAnswered) call.flow->write(response);
+Next Handler::advance(const httplib::Request &request, httplib::Response &response, Call &call) {
+  const Next next = next_of(request, call);
+  if (next == Next::kAnswered) {
+    call.flow->write(response);
+    write_position(call.position, response);
+  }
   return next;
 }
 
@@ -306,7 +337,7 @@ Next Handler::transact(const httplib::Request &request, Call &call, bool again, 
     if (error.code != "PGRST202" || again) throw;
     return Next::kNewerCatalogue;
   }
-  call.script = script_of(call.plan);
+  write_script(request, call);
   call.planned = Clock::now();
   return Next::kCall;
 }
@@ -318,11 +349,12 @@ Next Handler::answer(const httplib::Request &request, httplib::Response &respons
   if (outcome.error && outcome.error->step != Step::kCheck) {
     if (was_answered_before(call.plan, *outcome.error)) {
       call.plan = plan_replay(settings, request, call.plan);
-      call.script = script_of(call.plan);
+      write_script(request, call);
       return Next::kCall;
     }
     throw from_database(*outcome.error, call.flow != nullptr || call.plan.identity.anonymous);
   }
+  if (call.positioned && !outcome.error) call.position = take_position(outcome);
   if (call.plan.keyset && !outcome.rows.empty() && !outcome.rows[0].empty()) {
     call.plan.page_end = outcome.rows[0][0].back();
   }
@@ -330,10 +362,11 @@ Next Handler::answer(const httplib::Request &request, httplib::Response &respons
   if (call.flow) {
     if (outcome.error) throw HttpError(500, "XX000", "the answer was refused by its check");
     call.flow->take_result(result);
-    return advance(response, call);
+    return advance(request, response, call);
   }
   if (settings.db_schemas.size() > 1) response.set_header("Content-Profile", call.plan.schema);
   write_answer(call.plan, std::move(result), response);
+  write_position(call.position, response);
   // The check has undone the call: there is nothing to show as done.
   if (outcome.error) throw HttpError(500, "XX000", "the answer was refused by its check");
   answer_conditionally(request, response);

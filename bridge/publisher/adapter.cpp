@@ -21,6 +21,10 @@ std::string excerpt(const Exchange &exchange) {
 
 }  // namespace
 
+Counts Adapter::counters(Account &account, const std::vector<std::string> &, const Services &) const {
+  return {{}, Failure{"invalid", "no_counters", account.platform + " is not asked for counters", 0, std::nullopt}};
+}
+
 Sent failed(const Exchange &exchange) {
   Sent sent;
   Failure &failure = sent.failure;
@@ -66,6 +70,12 @@ Sent failed_before(const Exchange &exchange) {
   if (sent.outcome == Sent::Outcome::kUnknown) sent.failure.type = "transient";
   sent.outcome = Sent::Outcome::kNotSent;
   return sent;
+}
+
+Json count_of(const Json &object, const char *name) {
+  if (!object.is_object()) return {};
+  const auto found = object.find(name);
+  return found != object.end() && found->is_number_integer() && *found >= 0 ? *found : Json();
 }
 
 std::optional<double> parse_time(const std::string &text) {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
@@ -75,6 +76,18 @@ struct Seen {
   std::string remote_id, remote_url, reason;
 };
 
+/// What a platform counts of a post.
+struct Counted {
+  bool gone = false;       ///< the platform has it no more
+  Json counters = Json();  ///< by the columns of content_metrics; null: it does not say yet
+};
+
+/// Counters by remote id; an id that is missing was not answered.
+struct Counts {
+  std::map<std::string, Counted> posts;
+  std::optional<Failure> failure;  ///< of the request as a whole
+};
+
 /// New tokens of an account; empty ones stay as they are.
 struct Tokens {
   std::string access_token, refresh_token;
@@ -114,6 +127,10 @@ class Adapter {
   /// Whether refresh() is this platform's own way, and not that of OAuth 2 with the provider's settings.
   virtual bool renews_itself() const { return false; }
 
+  /// Asks for the counters of published posts, as many as one request of the platform takes. By default a failure: the
+  /// platform has none, or tells them by itself.
+  virtual Counts counters(Account &account, const std::vector<std::string> &remote_ids, const Services &services) const;
+
   /// Exchanges the refresh token for new tokens; called for one account at a time.
   virtual std::optional<Failure> refresh(const Account &account, const Services &services, Tokens &tokens) const = 0;
 };
@@ -143,6 +160,9 @@ std::string percent_encoded(std::string_view text);
 
 /// An answer's JSON; null where it is none.
 Json parse_json(const std::string &text);
+
+/// A member that is a whole number from 0 on; null where there is none.
+Json count_of(const Json &object, const char *name);
 
 /// A member that is a string; empty where there is none.
 std::string text_of(const Json &object, const char *name);

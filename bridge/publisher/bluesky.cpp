@@ -128,6 +128,13 @@ bool reply(const Task &task, const Services &services, Json &record, Sent &sent)
   return true;
 }
 
+// The PDS' way to say that it has no such record.
+bool is_absent(const Json &body) {
+  const std::string error = text_of(body, "error");
+  return error == "RecordNotFound" ||
+         (error == "InvalidRequest" && text_of(body, "message").find("Could not locate record") == 0);
+}
+
 std::string url_of(const Account &account, const AtUri &uri) {
   return "https://bsky.app/profile/" + (account.handle.empty() ? uri.repo : account.handle) + "/post/" + uri.key;
 }
@@ -213,11 +220,46 @@ Seen Bluesky::verify(Task &task, const Services &services) const {
   const std::string uri = text_of(body, "uri");
   if (exchange.ok() && !uri.empty())
     return {Seen::Presence::kPresent, uri, url_of(task.account, parse_at_uri(uri)), ""};
-  const std::string error = text_of(body, "error");
-  const bool absent = error == "RecordNotFound" ||
-                      (error == "InvalidRequest" && text_of(body, "message").find("Could not locate record") == 0);
-  if (absent) return {Seen::Presence::kAbsent, "", "", ""};
+  if (is_absent(body)) return {Seen::Presence::kAbsent, "", "", ""};
   return {Seen::Presence::kUnavailable, "", "", "the PDS does not say: " + failed(exchange).failure.message};
+}
+
+// The AppView counts, and the PDS passes the question on. What the AppView does not know is either too new for it or
+// gone, which the PDS knows for certain.
+Counts Bluesky::counters(Account &account, const std::vector<std::string> &remote_ids, const Services &services) const {
+  Counts counts;
+  Call call;
+  call.url = base_of(account) + "/xrpc/app.bsky.feed.getPosts?";
+  for (const std::string &uri : remote_ids) call.url += "uris=" + percent_encoded(uri) + "&";
+  call.url.pop_back();
+  std::optional<Failure> refused;
+  const Exchange exchange = authorized(call, account, services, refused);
+  const Json body = exchange.ok() ? parse_json(exchange.body) : Json();
+  const Json views = body.is_object() ? body.value("posts", Json()) : Json();
+  if (!views.is_array()) {
+    counts.failure = sent_of(exchange, refused).failure;
+    if (exchange.ok()) counts.failure->message = "the answer has no posts";
+    if (counts.failure->type == "unknown_outcome" || exchange.ok()) counts.failure->type = "transient";
+    return counts;
+  }
+  for (const Json &view : views) {
+    const Json reposts = count_of(view, "repostCount"), quotes = count_of(view, "quoteCount");
+    Json counters{{"likes", count_of(view, "likeCount")},
+                  {"comments", count_of(view, "replyCount")},
+                  {"saves", count_of(view, "bookmarkCount")}};
+    if (!reposts.is_null() || !quotes.is_null()) {
+      counters["shares"] =
+          (reposts.is_null() ? 0 : reposts.get<std::int64_t>()) + (quotes.is_null() ? 0 : quotes.get<std::int64_t>());
+    }
+    counts.posts[text_of(view, "uri")].counters = std::move(counters);
+  }
+  for (const std::string &uri : remote_ids) {
+    if (counts.posts.count(uri) > 0) continue;
+    const AtUri parts = parse_at_uri(uri);
+    const Exchange record = get_record(parts.repo, parts.key, account, services);
+    if (record.state == Exchange::State::kAnswered && is_absent(parse_json(record.body))) counts.posts[uri].gone = true;
+  }
+  return counts;
 }
 
 std::optional<Failure> Bluesky::refresh(const Account &account, const Services &services, Tokens &tokens) const {

@@ -7,6 +7,7 @@
 #include <iterator>
 
 #include "bridge/publisher/bluesky.hpp"
+#include "bridge/publisher/hook_server.hpp"
 #include "bridge/publisher/mastodon.hpp"
 #include "bridge/publisher/process.hpp"
 #include "bridge/publisher/publication.hpp"
@@ -66,12 +67,33 @@ int run(const Settings &settings) {
                  settings.concurrency,
                  settings.lease},
                 [&tools](Database &database, Job &job, bool again) { Publication(database, tools, job).run(again); });
+  // Counters never keep a post waiting: they have threads of their own.
+  std::unique_ptr<Worker> metrics;
+  if (settings.metrics_concurrency > 0) {
+    metrics = std::make_unique<Worker>(
+        WorkerSettings{"nexus-publisher metrics",
+                       settings.db_uri,
+                       settings.db_role,
+                       settings.worker,
+                       {"metrics"},
+                       {"metrics_pull"},
+                       settings.metrics_concurrency,
+                       settings.lease},
+        [&tools](Database &database, Job &job, bool again) { Publication(database, tools, job).run(again); });
+  }
+  std::optional<HookServer> hooks;
+  if (settings.hook_port > 0) hooks.emplace(settings, sealer);
   worker.start();
+  if (metrics) metrics->start();
   int number = 0;
   sigwait(&signals, &number);
   spdlog::info("stopping");
+  hooks.reset();
+  if (metrics) metrics->drain();
   worker.drain();
-  if (!worker.wait(std::chrono::seconds(settings.shutdown_timeout))) {
+  const bool ended = worker.wait(std::chrono::seconds(settings.shutdown_timeout));
+  if (metrics) metrics->wait(std::chrono::seconds(0));  // a request for counters is made again by the next one
+  if (!ended) {
     spdlog::warn("posts are still being sent after {} s: the next publisher verifies them", settings.shutdown_timeout);
     spdlog::shutdown();
     _exit(1);

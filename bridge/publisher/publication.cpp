@@ -70,6 +70,8 @@ void Publication::run(bool again) {
   try {
     if (job_.kind == "publish") {
       publish(again);
+    } else if (job_.kind == "metrics_pull") {
+      measure();
     } else {
       refresh_tokens();
     }

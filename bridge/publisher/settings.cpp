@@ -30,6 +30,16 @@ Settings read_settings(int argc, char **argv, std::optional<int> &exit_code) {
                  "posts that are sent at a time, each by a thread and connection of its own")
       ->envname("NEXUS_PUBLISHER_CONCURRENCY")
       ->check(CLI::Range(1, 64));
+  app.add_option("--metrics-concurrency", settings.metrics_concurrency,
+                 "requests for counters of published posts at a time, beside the posts; 0: they are not asked for")
+      ->envname("NEXUS_PUBLISHER_METRICS_CONCURRENCY")
+      ->check(CLI::Range(0, 64));
+  app.add_option("--hook-host", settings.hook_host, "address that counters pushed by webhook receivers come in on")
+      ->envname("NEXUS_PUBLISHER_HOOK_HOST");
+  app.add_option("--hook-port", settings.hook_port,
+                 "port for POST /hooks/metrics/ACCOUNT, plain HTTP behind your proxy; 0: none are received")
+      ->envname("NEXUS_PUBLISHER_HOOK_PORT")
+      ->check(CLI::Range(0, 65535));
   app.add_option("--lease", lease, "seconds until a silent publisher's posts are taken over; renewed by heartbeat")
       ->envname("NEXUS_PUBLISHER_LEASE")
       ->check(CLI::Range(2.0, 3600.0));

@@ -31,7 +31,9 @@ BEGIN
       CASE WHEN p.cancelled_at IS NOT NULL OR p.deleted_at IS NOT NULL OR p.paused_at IS NOT NULL OR p.review_state <> 'none'
           OR a.is_active IS FALSE OR a.status <> 'active' OR s.status = 'paused' OR pp.thread_parent_id IS NOT NULL
         THEN nexus.publish_hold(p.paused_at, p.review_state::text, p.cancelled_at, p.deleted_at, a.is_active, a.status::text, s.status::text,
-          pp.thread_parent_id, (SELECT t.status::text FROM %1$I.platform_posts t WHERE t.id = pp.thread_parent_id)) END,
+          pp.thread_parent_id, (SELECT t.status::text FROM %1$I.platform_posts t WHERE t.id = pp.thread_parent_id))
+        WHEN EXISTS (SELECT FROM %1$I.post_media m WHERE m.social_post_id = p.id AND m.status NOT IN ('ready', 'deleted')) AND pp.thread_position = 0
+        THEN 'media not ready' END,
       COALESCE(s.max_retries, 5) + 1
     FROM unnest($1) AS u(id) JOIN %1$I.platform_posts pp ON pp.id = u.id JOIN %1$I.social_posts p ON p.id = pp.social_post_id
     JOIN %1$I.social_accounts a ON a.id = pp.account_id LEFT JOIN %1$I.post_schedules s ON s.id = pp.schedule_id

@@ -69,6 +69,10 @@ my %row = (
 		INSERT INTO nexus.jobs (kind, ref_id) VALUES ('publish', 1), ('verify', 1), ('notify', 1);
 		UPDATE nexus.jobs SET state = 'leased', lease_token = nextval('nexus.lease_token'), lease_until = '2030-01-01' WHERE id > 1;
 		UPDATE nexus.jobs SET state = 'done', lease_token = NULL, lease_until = NULL, finished_at = '2026-01-01' WHERE id = 3},
+	'nexus.metric_pull_platforms' => q{INSERT INTO nexus.metric_pull_platforms (platform, batch) VALUES ('ours', 3)},
+	'nexus.metric_pull_steps' => q{INSERT INTO nexus.metric_pull_steps (until_age, every) VALUES ('1 hour', '1 minute')},
+	'nexus.measured_posts' => q{INSERT INTO nexus.measured_posts (platform_post_id, account_id, published_at, counters, ended) VALUES (1, 1, '2026-01-01', '{"likes": 3}', 'gone')},
+	'nexus.niche_stats' => q{INSERT INTO nexus.niche_stats (niche_id, written) VALUES (1, '{"trend_score": 7}')},
 	'nexus.paused_lanes' => q{SELECT nexus.pause_lane('publish', 'maintenance')},
 	'nexus.notification_preferences' => q{INSERT INTO nexus.notification_preferences VALUES ('u1', 'chatter', false)},
 	'nexus.rate_buckets' => q{INSERT INTO nexus.rate_buckets (scope, capacity, per_second, tokens) VALUES ('x:1', 10, 1, 10)},

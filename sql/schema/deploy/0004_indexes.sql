@@ -52,6 +52,7 @@ CREATE INDEX CONCURRENTLY IF NOT EXISTS content_metrics_ppost_idx ON content_met
   WHERE platform_post_row_id IS NOT NULL;
 
 CREATE INDEX CONCURRENTLY IF NOT EXISTS post_media_sha_idx ON post_media (sha256) WHERE sha256 IS NOT NULL;
+CREATE INDEX CONCURRENTLY IF NOT EXISTS post_media_object_idx ON post_media (storage_key) WHERE storage_key IS NOT NULL;
 CREATE INDEX CONCURRENTLY IF NOT EXISTS post_media_todo_idx ON post_media (status, created_at)
   WHERE status::text IN ('pending', 'uploading', 'processing');
 

@@ -30,6 +30,7 @@ DROP INDEX CONCURRENTLY IF EXISTS platform_posts_thread_idx;
 DROP INDEX CONCURRENTLY IF EXISTS content_metrics_time_brin;
 DROP INDEX CONCURRENTLY IF EXISTS content_metrics_ppost_idx;
 DROP INDEX CONCURRENTLY IF EXISTS post_media_sha_idx;
+DROP INDEX CONCURRENTLY IF EXISTS post_media_object_idx;
 DROP INDEX CONCURRENTLY IF EXISTS post_media_todo_idx;
 DROP INDEX CONCURRENTLY IF EXISTS templates_browse_idx;
 DROP INDEX CONCURRENTLY IF EXISTS templates_user_idx;
