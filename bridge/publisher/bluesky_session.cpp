@@ -38,7 +38,8 @@ std::string pds_of(const Json &body) {
   const Json services = document.is_object() ? document.value("service", Json()) : Json();
   if (!services.is_array()) return "";
   for (const Json &service : services) {
-    const std::string id = text_of(service, "id"), endpoint = text_of(service, "serviceEndpoint");
+    const std::string id = text_of(service, "id");
+    std::string endpoint = text_of(service, "serviceEndpoint");
     if (id.size() >= 12 && id.substr(id.size() - 12) == "#atproto_pds" && endpoint.size() <= kLongestName &&
         parse_url(endpoint)) {
       return endpoint;
