@@ -30,6 +30,14 @@ my $store = "$folder/store";
 mkdir $folder;
 
 sub file_of { my ($id) = @_; return $json->decode($node->safe_psql('app', "SELECT nexus.upload_of(f) FROM nexus.media_files f WHERE id = $id")) }
+# What the database knows of each of these goes to its {got}.
+sub look_at
+{
+	my (@at) = @_;
+	my %got = map { my $file = $json->decode($_); $file->{id} => $file } split /\n/, $node->safe_psql('app', 'SELECT nexus.upload_of(f) FROM nexus.media_files f');
+	$_->{got} = $got{ $_->{id} } for @at;
+	return;
+}
 sub open_files { return $node->safe_psql('app', "SELECT count(*) FROM nexus.media_files WHERE state = 'uploaded'") }
 # The delay between attempts is not what is tested here.
 sub hasten { $node->safe_psql('app', q{SELECT nexus.reap_leases(); UPDATE nexus.jobs SET run_at = now(), max_attempts = 100 WHERE kind = 'media' AND state = 'ready'; NOTIFY nexus_jobs}); return }
@@ -84,7 +92,7 @@ my $worker = NexusMediaWorker->start($node, $store, concurrency => 2);
 $begun = time;
 is(wait_for($node, "SELECT count(*) FROM nexus.media_files WHERE state = 'uploaded'", '0', 60 + 2 * $count), '0', 'all files end');
 my $took = time - $begun;
-$_->{got} = file_of($_->{id}) for @files;
+look_at(@files);
 my @wrong = grep { defined } map { wrong($_) } @files;
 is(scalar @wrong, 0, scalar(@files) . ' files: every verdict is right') or diag(join "\n", @wrong);
 is($node->safe_psql('app', "SELECT count(*) FROM (SELECT file FROM ended GROUP BY file HAVING count(*) = 1) s"), scalar @files, 'and written once');
@@ -193,7 +201,7 @@ for (1 .. $kills)
 }
 is(all_end(300), '0', "$kills kills, $at_work of them while files were measured: all files end");
 is($node->safe_psql('app', "SELECT count(*) FROM (SELECT file FROM ended WHERE file > $before GROUP BY file HAVING count(*) = 1) s"), scalar @more, 'each exactly once');
-$_->{got} = file_of($_->{id}) for @more;
+look_at(@more);
 @wrong = grep { defined } map { wrong($_) } @more;
 is(scalar @wrong, 0, 'with the right verdict') or diag(join "\n", @wrong);
 is($node->safe_psql('app', "SELECT count(*) FROM nexus.jobs WHERE kind = 'media' AND ref_id IS NOT NULL AND state IN ('ready', 'leased')"), '0', 'no job is left');
