@@ -10,6 +10,7 @@
 
 #include "bridge/config/load.hpp"
 #include "bridge/http/handler.hpp"
+#include "bridge/media/media_service.hpp"
 #include "bridge/net/log.hpp"
 #include "bridge/net/server.hpp"
 #include "bridge/net/tls.hpp"
@@ -25,11 +26,14 @@ using nexus::bridge::Action;
 using nexus::bridge::ConfigError;
 using nexus::bridge::Handler;
 using nexus::bridge::Loaded;
+using nexus::bridge::MediaService;
+using nexus::bridge::MediaStore;
 using nexus::bridge::Policy;
 using nexus::bridge::Settings;
 using nexus::bridge::net::Loop;
 using nexus::bridge::net::make_tls;
 using nexus::bridge::net::Server;
+using nexus::bridge::net::Service;
 using nexus::bridge::net::SessionOptions;
 using nexus::bridge::net::start_log;
 using nexus::bridge::serve::CallService;
@@ -48,6 +52,7 @@ sigset_t block_signals() {
   for (int number : {SIGTERM, SIGINT, SIGUSR1, SIGHUP}) sigaddset(&signals, number);
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);
   std::signal(SIGPIPE, SIG_IGN);
+  std::signal(SIGXFSZ, SIG_IGN);  // a file at its limit is a full disk
   return signals;
 }
 
@@ -87,6 +92,17 @@ bool open(Server &server, const std::string &host, int port, bool share) {
   }
 }
 
+// Where media are; nothing when none are taken.
+std::unique_ptr<MediaStore> open_media(const Settings &settings) {
+  if (settings.media_store.empty()) return nullptr;
+  nexus::media::StoreSettings place;
+  place.place = settings.media_store;
+  place.endpoint = settings.media_s3_endpoint;
+  place.region = settings.media_s3_region;
+  return std::make_unique<MediaStore>(nexus::media::open_store(with_environment(place)),
+                                      static_cast<std::size_t>(settings.media_threads));
+}
+
 // Everything that runs, and what may change while it does.
 class Bridge {
  public:
@@ -98,10 +114,8 @@ class Bridge {
         gateway_(settings, loops_),
         handler_(std::make_shared<Policy>(settings), gateway_),
         options_(session_options(settings, loops_)),
-        server_(options_, loops_,
-                [this](Loop &loop) {
-                  return std::make_unique<CallService>(loop, settings_, handler_, gateway_, passwords_);
-                }),
+        media_(open_media(settings)),
+        server_(options_, loops_, [this](Loop &loop) { return make_service(loop); }),
         plain_(kAdminThreads),
         admin_(admin_options(options_), 1,
                [this](Loop &loop) { return std::make_unique<PlainService>(loop, plain_); }) {}
@@ -127,6 +141,7 @@ class Bridge {
     }
     const bool cancelled = gateway_.cancels_done(std::chrono::seconds(2));
     plain_.join();
+    if (media_) media_->threads.join();
     passwords_.stop();
     spdlog::info("stopped");
     if (!cancelled) {
@@ -139,6 +154,12 @@ class Bridge {
   }
 
  private:
+  std::unique_ptr<Service> make_service(Loop &loop) {
+    auto calls = std::make_unique<CallService>(loop, settings_, handler_, gateway_, passwords_);
+    if (!media_) return calls;
+    return std::make_unique<MediaService>(loop, handler_, *media_, std::move(calls));
+  }
+
   // Reads the settings again. Where anything is wrong with them, all of the old ones stay.
   void change() {
     tell_service_manager("RELOADING=1");
@@ -190,6 +211,7 @@ class Bridge {
   Handler handler_;
   Passwords passwords_;
   const SessionOptions options_;
+  std::unique_ptr<MediaStore> media_;
   Server server_;
   Plain plain_;
   Server admin_;

@@ -13,7 +13,6 @@ namespace {
 
 using nlohmann::json;
 
-constexpr std::uint32_t kText = 25;
 constexpr std::size_t kShortestPassword = 8, kLongestPassword = 1024, kLongestText = 254;
 
 HttpError bad_body(const std::string &message) {
@@ -112,23 +111,8 @@ void AuthFlow::read_credentials() {
 }
 
 void AuthFlow::ask(const std::string &expression, std::vector<std::string> values) {
-  static const Function kAuth{"", "auth", {}, true, false, Returns::kScalar, {}, 0, "", {}};
-  Plan plan;
-  plan.catalogue = query_.catalogue;
-  plan.function = &kAuth;
-  plan.schema = settings_.db_schemas.front();
-  plan.max_response = settings_.max_response;
-  plan.identity = {settings_.session_worker_role, false, json_object({{"role", settings_.session_worker_role}}), ""};
-  for (auto &value : values) plan.call.bind(std::move(value), kText);
-  plan.call.sql =
-      "SELECT NULL::text, '1', body, NULL::text, NULL::text, 'true', pg_catalog.set_config('nexus_bridge.sound', "
-      "'true', "
-      "true) FROM (SELECT (" +
-      expression + ")::text AS body) pgrst_answer";
-  add_context(settings_, request_, plan);
-  plan.pre_request.clear();
-  plan.rollback = false;
-  query_ = std::move(plan);
+  query_ = own_plan(settings_, request_, query_.catalogue, worker_identity(settings_), "(SELECT (" + expression + "))",
+                    std::move(values));
   wait_ = Wait::kQuery;
 }
 

@@ -55,6 +55,30 @@ std::string SessionKeys::id_of(std::string_view token) const {
   return "";
 }
 
+std::string SessionKeys::sign(std::string_view text) const {
+  return signature(keys_.at(0), text);
+}
+
+bool SessionKeys::verify(std::string_view text, std::string_view signature) const {
+  bool good = false;
+  for (const auto &key : keys_) {
+    const std::string made = SessionKeys::signature(key, text);
+    good = good || (made.size() == signature.size() && sodium_memcmp(made.data(), signature.data(), made.size()) == 0);
+  }
+  return good;
+}
+
+std::string SessionKeys::signature(const Key &key, std::string_view text) {
+  const auto keyed = [](std::string_view message, std::string_view secret) {
+    std::string digest(crypto_generichash_BYTES, '\0');
+    crypto_generichash(reinterpret_cast<unsigned char *>(digest.data()), digest.size(),
+                       reinterpret_cast<const unsigned char *>(message.data()), message.size(),
+                       reinterpret_cast<const unsigned char *>(secret.data()), secret.size());
+    return digest;
+  };
+  return key.id + "." + base64url_encoded(keyed(text, keyed("signatures of addresses", key.secret)));
+}
+
 std::string SessionKeys::hash(const Key &key, std::string_view token) {
   std::string digest(crypto_generichash_BYTES, '\0');
   crypto_generichash(reinterpret_cast<unsigned char *>(digest.data()), digest.size(),

@@ -33,6 +33,11 @@ class SessionKeys {
   /// True for what looks like a token of ours and not like a JWT: whether it is one is the database's to say.
   static bool is_token(std::string_view text) { return text.substr(0, 4) == "cn1."; }
 
+  /// A signature of a text under the first key, `<key id>.<base64url>`, and whether one is of that text. Signatures are
+  /// under keys of their own, made from these.
+  std::string sign(std::string_view text) const;
+  bool verify(std::string_view text, std::string_view signature) const;
+
   /// The id of a token's row; empty when the form is wrong or the key unknown.
   std::string id_of(std::string_view token) const;
 
@@ -41,6 +46,7 @@ class SessionKeys {
     std::string id, secret;
   };
   static std::string hash(const Key &key, std::string_view token);
+  static std::string signature(const Key &key, std::string_view text);
 
   std::vector<Key> keys_;
 };

@@ -68,6 +68,13 @@ struct Settings {
   std::vector<std::string> server_cors_allowed_origins;
   std::string server_proxy_name = "PostgREST";  ///< of the Proxy-Status header
   std::string url_prefix;
+  std::string media_store;                              ///< a directory or s3://BUCKET/PREFIX; empty: no /files
+  std::string media_s3_endpoint;                        ///< empty: that of AWS
+  std::string media_s3_region;                          ///< empty: us-east-1
+  std::size_t media_max_upload = std::size_t{2} << 30;  ///< bytes of one file
+  int media_max_receiving = 64;                         ///< uploads that are written to at a time
+  int media_threads = 4;                                ///< that read and write the store
+  int media_url_lifetime = 3600;                        ///< seconds that a signed address may be asked for
   std::string admin_server_host = "127.0.0.1";
   int admin_server_port = 0;  ///< 0: no admin port
   std::size_t max_body = std::size_t{1} << 20;

@@ -161,8 +161,7 @@ Next Handler::route(const httplib::Request &request, httplib::Response &response
   const Settings &settings = policy.settings;
   const std::string_view path = without_prefix(request.path, settings.url_prefix);
   if (health(request, response, std::string(path))) return Next::kAnswered;
-  if (settings.rate_limit_address > 0 && !again) take_turn(*policy.address_limit, address_of(settings, request));
-  if (answer_preflight(settings.server_cors_allowed_origins, request, response)) return Next::kAnswered;
+  if (!again && answer_early(policy, request, response)) return Next::kAnswered;
   if (std::find(kMethods.begin(), kMethods.end(), request.method) == kMethods.end()) {
     throw HttpError(405, "PGRST117", "Unsupported HTTP method: " + request.method);
   }
@@ -218,6 +217,20 @@ Next Handler::route(const httplib::Request &request, httplib::Response &response
     }
   }
   throw HttpError(404, "PGRST125", "Invalid path specified in request URL");
+}
+
+std::string Handler::path_of(const Settings &settings, const httplib::Request &request) {
+  return std::string(without_prefix(request.path, settings.url_prefix));
+}
+
+bool Handler::answer_early(const Policy &policy, const httplib::Request &request, httplib::Response &response) {
+  const Settings &settings = policy.settings;
+  if (settings.rate_limit_address > 0) take_turn(*policy.address_limit, address_of(settings, request));
+  return answer_preflight(settings.server_cors_allowed_origins, request, response);
+}
+
+void Handler::complete(const Settings &settings, const httplib::Request &request, httplib::Response &response) {
+  add_common_headers(settings, request, response);
 }
 
 CataloguePtr Handler::catalogue() const {

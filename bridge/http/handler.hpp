@@ -93,6 +93,22 @@ class Handler {
   /// /live and /ready, on both ports; false for any other path.
   bool health(const httplib::Request &request, httplib::Response &response, const std::string &path) const;
 
+  /// For services that answer paths of their own on the public port: the path of a request behind the configured
+  /// prefix.
+  static std::string path_of(const Settings &settings, const httplib::Request &request);
+
+  /// Counts a request of an address, which may be one too many (429), and answers it where it is a preflight.
+  static bool answer_early(const Policy &policy, const httplib::Request &request, httplib::Response &response);
+
+  /// Who asks. Throws 401 and, unless `again`, 429.
+  static Identity identify(const Policy &policy, const httplib::Request &request, bool again);
+
+  /// The current picture of the schemas. Throws 503.
+  CataloguePtr catalogue() const;
+
+  /// Adds the headers that every answer has.
+  static void complete(const Settings &settings, const httplib::Request &request, httplib::Response &response);
+
   /// From now on /ready answers 503, so that no new work is sent here.
   void drain() { draining_ = true; }
 
@@ -103,8 +119,6 @@ class Handler {
   Next authenticate(const httplib::Request &request, Call &call, const std::string &action) const;
   Next answer(const httplib::Request &request, httplib::Response &response, Call &call, Outcome outcome) const;
   static Next advance(httplib::Response &response, Call &call);
-  static Identity identify(const Policy &policy, const httplib::Request &request, bool again);
-  CataloguePtr catalogue() const;
   void options(const Settings &settings, const httplib::Request &request, httplib::Response &response,
                const std::string &name) const;
   static void refuse(const Settings &settings, const httplib::Request &request, httplib::Response &response,

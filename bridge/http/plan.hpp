@@ -86,6 +86,16 @@ Plan plan_call(const Settings &settings, const CataloguePtr &catalogue, const ht
 /// The plan that gives the kept answer of a plan whose key had been used: the context of `answered` failed with NX031.
 Plan plan_replay(const Settings &settings, const httplib::Request &request, const Plan &answered);
 
+/// A plan for one expression of the bridge's own, whose value as text is the body of the answer; the parameters $1, $2
+/// and so on are texts.
+///
+///     own_plan(settings, request, catalogue, identity, "nexus.media_file($1::uuid)", {key});
+Plan own_plan(const Settings &settings, const httplib::Request &request, CataloguePtr catalogue,
+              const Identity &identity, const std::string &expression, std::vector<std::string> values);
+
+/// The identity of the bridge's own work for users who prove otherwise who they are.
+Identity worker_identity(const Settings &settings);
+
 /// Adds what stands before the call in every transaction: context, time zone, pre-request; and how it ends.
 void add_context(const Settings &settings, const httplib::Request &request, Plan &plan);
 

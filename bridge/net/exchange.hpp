@@ -41,8 +41,14 @@ class Exchange {
   /// More of an answer that is open. False when the client does not keep up: `drained` is called when it has.
   bool send_part(std::string_view bytes);
 
+  /// The same, for an answer whose header Content-Length says how long it is.
+  void open_sized();
+
   /// The answer is whole; the connection goes on with the next request.
   void end_parts();
+
+  /// Of a request whose service takes bodies in parts: from now on they come to `on_body`.
+  void read_body();
 
   httplib::Request request;
   httplib::Response response;
@@ -51,6 +57,10 @@ class Exchange {
 
   /// Called once when the client leaves before the answer, or leaves the stream.
   std::function<void()> abandoned;
+
+  /// Takes the next bytes of the body, with `last` the final ones. False when no more can be taken for now: then
+  /// read_body() goes on. A body that ends early does not come to its last bytes, but to `abandoned`.
+  std::function<bool(std::string_view bytes, bool last)> on_body;
 
   /// Called once after a send_part() that gave false, when more can be sent.
   std::function<void()> drained;

@@ -12,6 +12,9 @@
 namespace boost::asio::ssl {
 class context;
 }
+namespace httplib {
+struct Request;
+}
 
 namespace nexus::bridge::net {
 
@@ -27,6 +30,13 @@ class Service {
 
   /// Answers now or later: exchange->answer() once, on this thread.
   virtual void serve(const std::shared_ptr<Exchange> &exchange) = 0;
+
+  /// Whether the body of such a request, of which method and path are known, is to be handed over in parts: then it is
+  /// served when its head is in, and Exchange::read_body() asks for the rest.
+  virtual bool takes_parts(const httplib::Request &head) {
+    (void)head;
+    return false;
+  }
 
   /// Ends what still runs: the time for an orderly end is over.
   virtual void cancel_all() {}

@@ -99,7 +99,7 @@ bool quotes_stay_open(std::string_view rest) {
 
 }  // namespace
 
-RequestParser::RequestParser(std::size_t max_body) {
+RequestParser::RequestParser(std::size_t max_body, InParts in_parts) : wants_parts_(std::move(in_parts)) {
   header_limit(kMaxHead + 4);
   body_limit(max_body);
   eager(true);
@@ -109,7 +109,7 @@ std::size_t RequestParser::take(std::string_view bytes) {
   std::size_t used = 0;
   if (!head_done()) {
     used = take_head(bytes);
-    if (!head_done()) return used;
+    if (!head_done() || in_parts_) return used;
   }
   if (!done() && used < bytes.size()) {
     used += put_all(bytes.substr(used));
@@ -160,6 +160,8 @@ void RequestParser::on_request_impl(Verb, View method, View target, int version,
   }
   request.path = request.target.substr(0, request.target.find('?'));
   http_1_1_ = version == 11;
+  in_parts_ = wants_parts_ && wants_parts_(request);
+  if (in_parts_) body_limit(boost::none);
 }
 
 void RequestParser::on_response_impl(int, View, int, Error &) {}

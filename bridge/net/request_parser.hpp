@@ -5,8 +5,10 @@
 #include <boost/beast/http/basic_parser.hpp>
 #include <cstddef>
 #include <exception>
+#include <functional>
 #include <string>
 #include <string_view>
+#include <utility>
 
 namespace nexus::bridge::net {
 
@@ -28,7 +30,11 @@ struct FramingError : std::exception {
 ///     if (parser.done()) serve(parser.request);
 class RequestParser : private boost::beast::http::basic_parser<true> {
  public:
-  explicit RequestParser(std::size_t max_body);
+  /// Which requests hand their body over in parts, by method and path.
+  using InParts = std::function<bool(const httplib::Request &head)>;
+
+  /// `in_parts`: of such requests the body may be of any size; empty: there are none.
+  explicit RequestParser(std::size_t max_body, InParts in_parts = {});
 
   /// Eats what it can from the front of `bytes` and says how much that was. Throws FramingError.
   std::size_t take(std::string_view bytes);
@@ -40,6 +46,10 @@ class RequestParser : private boost::beast::http::basic_parser<true> {
   /// The client waits for "100 Continue" before it sends the body.
   bool expects_continue() const { return expects_continue_ && !is_done(); }
   std::size_t body_bytes() const { return request.body.size(); }
+  /// The body is to be taken in parts: take() stops behind the head, and `request` may be moved away there.
+  bool in_parts() const { return in_parts_; }
+  /// What has come of the body since the last call.
+  std::string take_body() { return std::exchange(request.body, {}); }
 
   httplib::Request request;
 
@@ -62,7 +72,8 @@ class RequestParser : private boost::beast::http::basic_parser<true> {
   void on_finish_impl(Error &error) override;
 
   std::size_t fields_ = 0, hosts_ = 0, lengths_ = 0, codings_ = 0, searched_ = 0;
-  bool http_1_1_ = true, keep_alive_ = true, expects_continue_ = false, in_trailer_ = false;
+  InParts wants_parts_;
+  bool http_1_1_ = true, keep_alive_ = true, expects_continue_ = false, in_trailer_ = false, in_parts_ = false;
 };
 
 }  // namespace nexus::bridge::net

@@ -25,6 +25,9 @@ constexpr std::size_t kSlowestReader = 10240;               // bytes a second
 constexpr std::size_t kMaxBehind = std::size_t{128} << 10;  // bytes of a stream that wait for its reader
 constexpr std::size_t kMaxLinger = std::size_t{16} << 20;
 constexpr int kClientLeft = 499;  // never sent: it stands in the log for a request that nobody waited for
+// Of a body that is taken in parts; who is slower is gone, and goes on later where that ended.
+constexpr auto kPartTimeout = std::chrono::seconds(20);
+constexpr std::size_t kLeastPart = 4096;
 constexpr auto kLinger = std::chrono::seconds(2);
 // Many clients close only their sending side behind the request: what takes no longer than this is still answered.
 constexpr auto kGrace = std::chrono::milliseconds(50);
@@ -114,6 +117,9 @@ void Session::ended() {
   switch (state_) {
     case State::kWorking:
       return give_grace();
+    case State::kReceiving:
+      if (flowing_) close();  // else what has come is handed over first
+      return;
     case State::kHead:
     case State::kBody:
       return refuse(FramingError(400, "The request is incomplete"));
@@ -151,20 +157,23 @@ void Session::pump() {
   pumping_ = false;
   if (in_.empty()) std::string().swap(in_);
   if (peer_done_ && reading() && !watching_) {
-    if (state_ == State::kIdle) return close();
+    if (state_ == State::kIdle || state_ == State::kReceiving) return close();
     refuse(FramingError(400, "The request is incomplete"));
   }
 }
 
 void Session::take() {
   if (!parser_) {
-    parser_ = std::make_unique<RequestParser>(loop_.options.max_body);
+    parser_ = std::make_unique<RequestParser>(
+        loop_.options.max_body, [this](const httplib::Request &head) { return loop_.service->takes_parts(head); });
     state_ = State::kHead;
     started_ = Clock::now();
     deadline_ = started_ + loop_.options.head_timeout;
   }
   in_.erase(0, parser_->take(in_));
+  if (state_ == State::kReceiving) return hand_over();
   if (parser_->done()) return dispatch();
+  if (parser_->head_done() && parser_->in_parts()) return dispatch_head();
   if (state_ == State::kHead && parser_->head_done()) {
     state_ = State::kBody;
     started_ = Clock::now();
@@ -182,11 +191,61 @@ void Session::send_continue() {
   }
 }
 
-void Session::dispatch() {
+void Session::make_exchange() {
   keep_alive_ = parser_->keep_alive();
   http_1_1_ = parser_->http_1_1();
   parser_->request.remote_addr = peer_;
   exchange_ = std::make_shared<Exchange>(shared_from_this(), std::move(parser_->request));
+  received_ = 0;
+}
+
+// The body comes when the service asks for it.
+void Session::dispatch_head() {
+  make_exchange();
+  parser_->request = httplib::Request();
+  state_ = State::kReceiving;
+  flowing_ = false;
+  fresh_ = 0;
+  deadline_.reset();
+  const auto exchange = exchange_;
+  loop_.service->serve(exchange);
+}
+
+void Session::read_body(Exchange &exchange) {
+  if (exchange_.get() != &exchange || state_ != State::kReceiving || flowing_) return;
+  flowing_ = true;
+  if (received_ == 0 && in_.empty() && parser_->expects_continue()) send_continue();
+  deadline_ = Clock::now() + kPartTimeout;
+  pump();
+  watch();
+}
+
+void Session::hand_over() {
+  const std::string bytes = parser_->take_body();
+  const bool last = parser_->done();
+  if (bytes.empty() && !last) return;
+  received_ += bytes.size();
+  fresh_ += bytes.size();
+  if (fresh_ >= kLeastPart) {
+    fresh_ = 0;
+    deadline_ = Clock::now() + kPartTimeout;
+  }
+  if (last) {
+    parser_.reset();
+    state_ = State::kWorking;
+    flowing_ = false;
+    deadline_.reset();
+    if (peer_done_) give_grace();
+  }
+  const auto exchange = exchange_;
+  const bool more = exchange->on_body && exchange->on_body(bytes, last);
+  if (state_ != State::kReceiving || more) return;
+  flowing_ = false;
+  deadline_.reset();
+}
+
+void Session::dispatch() {
+  make_exchange();
   parser_.reset();
   state_ = State::kWorking;
   deadline_.reset();
@@ -209,6 +268,9 @@ void Session::refuse(const FramingError &error) {
     log_request({trace, peer_, method, path, error.status, time_taken(), 0, body.size(), "", error.message});
   }
   parser_.reset();
+  if (const auto left = std::exchange(exchange_, nullptr)) {
+    if (left->abandoned) std::exchange(left->abandoned, nullptr)();
+  }
   in_.clear();
   keep_alive_ = false;
   last_ = true;
@@ -220,7 +282,8 @@ void Session::refuse(const FramingError &error) {
 }
 
 void Session::respond(Exchange &exchange, int status, std::string head, std::string body) {
-  if (exchange_.get() != &exchange || state_ != State::kWorking) return;
+  if (exchange_.get() != &exchange || (state_ != State::kWorking && state_ != State::kReceiving)) return;
+  parser_.reset();
   log(exchange, status, body.size());
   exchange_.reset();
   grace_.reset();
@@ -305,18 +368,19 @@ void Session::linger() {
   watch();
 }
 
-void Session::open_stream(Exchange &exchange, bool parts) {
+void Session::open_stream(Exchange &exchange, Form form) {
   if (exchange_.get() != &exchange || state_ != State::kWorking) return;
   grace_.reset();
-  parts_ = parts;
+  parts_ = form != Form::kEndless;
+  chunked_ = form == Form::kChunks && http_1_1_;
   behind_ = false;
   state_ = State::kStreaming;
   streamed_ = 0;
   out_head_.clear();
-  last_ = last_ || !keep_alive_ || loop_.closing || !parts || !http_1_1_;
-  out_ = stream_head_of(exchange.response, parts && http_1_1_, last_);
+  last_ = last_ || !keep_alive_ || loop_.closing || !parts_ || !http_1_1_;
+  out_ = stream_head_of(exchange.response, chunked_, last_);
   out_at_ = 0;
-  if (!parts) in_ = std::string();
+  if (!parts_) in_ = std::string();
   flush();
 }
 
@@ -331,7 +395,7 @@ void Session::forget_sent() {
 bool Session::send_part(std::string_view bytes) {
   if (state_ != State::kStreaming || bytes.empty()) return true;
   forget_sent();
-  out_ += http_1_1_ ? chunk_of(bytes) : std::string(bytes);
+  out_ += chunked_ ? chunk_of(bytes) : std::string(bytes);
   streamed_ += bytes.size();
   flush();
   const bool keeps_up = state_ != State::kStreaming || out_.size() - std::min(out_.size(), out_at_) < kMaxBehind;
@@ -344,7 +408,7 @@ void Session::end_parts(Exchange &exchange) {
   log(exchange, exchange.response.status, streamed_);
   exchange_.reset();
   forget_sent();
-  if (http_1_1_) out_ += "0\r\n\r\n";
+  if (chunked_) out_ += "0\r\n\r\n";
   state_ = State::kWriting;
   last_ = last_ || loop_.closing;
   flush();
@@ -379,6 +443,7 @@ void Session::give_up() {
 void Session::drain() {
   last_ = true;
   error_code error;
+  if (state_ == State::kReceiving) return close();  // an upload goes on elsewhere, where it ended here
   const bool silent = state_ == State::kIdle && in_.empty() && socket_.available(error) == 0;
   if (state_ == State::kHandshake || silent) close();
 }
@@ -407,8 +472,8 @@ std::chrono::microseconds Session::time_taken() const {
 void Session::log(const Exchange &exchange, int status, std::size_t bytes) const {
   if (!loop_.options.log_requests) return;
   const httplib::Request &request = exchange.request;
-  log_request({exchange.trace, peer_, request.method, request.path, status, time_taken(), request.body.size(), bytes,
-               exchange.sqlstate, ""});
+  log_request({exchange.trace, peer_, request.method, request.path, status, time_taken(),
+               request.body.size() + received_, bytes, exchange.sqlstate, ""});
 }
 
 Exchange::Exchange(std::shared_ptr<Session> session, httplib::Request &&request)
@@ -425,7 +490,9 @@ void Exchange::add_request_id() {
 
 void Exchange::answer() {
   Session &session = *session_;
-  session.last_ = session.last_ || !session.keep_alive_ || session.loop_.closing;
+  // a body that was not read to its end is in the way of the next request
+  const bool unread = session.state_ == Session::State::kReceiving;
+  session.last_ = session.last_ || !session.keep_alive_ || session.loop_.closing || unread;
   add_request_id();
   std::string head = head_of(request, response, session.last_);
   std::string body = without_body(request, response) ? std::string() : std::move(response.body);
@@ -440,7 +507,7 @@ void Exchange::answer_with(std::string bytes) {
 
 void Exchange::open_stream() {
   add_request_id();
-  session_->open_stream(*this, false);
+  session_->open_stream(*this, Session::Form::kEndless);
 }
 
 bool Exchange::send(std::string_view bytes) {
@@ -453,7 +520,16 @@ void Exchange::close_stream() {
 
 void Exchange::open_parts() {
   add_request_id();
-  session_->open_stream(*this, true);
+  session_->open_stream(*this, Session::Form::kChunks);
+}
+
+void Exchange::open_sized() {
+  add_request_id();
+  session_->open_stream(*this, Session::Form::kSized);
+}
+
+void Exchange::read_body() {
+  session_->read_body(*this);
 }
 
 bool Exchange::send_part(std::string_view bytes) {

@@ -39,14 +39,17 @@ class Session : public std::enable_shared_from_this<Session> {
 
  private:
   friend class Exchange;
-  enum class State { kHandshake, kIdle, kHead, kBody, kWorking, kWriting, kStreaming, kLinger, kClosed };
+  enum class State { kHandshake, kIdle, kHead, kBody, kReceiving, kWorking, kWriting, kStreaming, kLinger, kClosed };
   struct Tls {
     Tls(boost::asio::ip::tcp::socket &socket, boost::asio::ssl::context &context) : stream(socket, context) {}
     boost::asio::ssl::stream<boost::asio::ip::tcp::socket &> stream;
     std::array<char, 8192> buffer{};
   };
 
-  bool reading() const { return state_ == State::kIdle || state_ == State::kHead || state_ == State::kBody; }
+  bool reading() const {
+    return state_ == State::kIdle || state_ == State::kHead || state_ == State::kBody ||
+           (state_ == State::kReceiving && flowing_);
+  }
   void watch();
   void receive();
   void arrived(std::string_view bytes);
@@ -54,6 +57,10 @@ class Session : public std::enable_shared_from_this<Session> {
   void pump();
   void take();
   void dispatch();
+  void make_exchange();
+  void dispatch_head();
+  void read_body(Exchange &exchange);
+  void hand_over();
   void refuse(const FramingError &error);
   void give_grace();
   void send_continue();
@@ -62,7 +69,8 @@ class Session : public std::enable_shared_from_this<Session> {
   void flush_tls();
   void all_sent();
   void linger();
-  void open_stream(Exchange &exchange, bool parts);
+  enum class Form { kEndless, kChunks, kSized };
+  void open_stream(Exchange &exchange, Form form);
   bool send_part(std::string_view bytes);
   void end_parts(Exchange &exchange);
   void forget_sent();
@@ -77,12 +85,12 @@ class Session : public std::enable_shared_from_this<Session> {
   std::shared_ptr<Exchange> exchange_;
   std::unique_ptr<boost::asio::steady_timer> grace_;
   std::string peer_, in_, out_head_, out_;
-  std::size_t out_at_ = 0, lingered_ = 0, streamed_ = 0;
+  std::size_t out_at_ = 0, lingered_ = 0, streamed_ = 0, received_ = 0, fresh_ = 0;
   State state_ = State::kIdle;
   std::optional<Clock::time_point> deadline_;
   Clock::time_point started_;
   bool watching_ = false, writing_ = false, pumping_ = false, keep_alive_ = true, last_ = false, peer_done_ = false;
-  bool http_1_1_ = true, parts_ = false, behind_ = false;
+  bool http_1_1_ = true, parts_ = false, behind_ = false, chunked_ = false, flowing_ = false;
 };
 
 }  // namespace nexus::bridge::net

@@ -19,6 +19,7 @@ class CallService : public net::Service {
               Passwords &passwords);
 
   void serve(const std::shared_ptr<net::Exchange> &exchange) override;
+  pg::Executor &executor() { return *executor_; }
   void cancel_all() override { executor_->stop(); }
   void drain() override { hub_->drain(); }
 

@@ -127,6 +127,12 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION nexus.media_file(uuid) IS 'A file of the signed-in user, as nexus.upload_of; NULL for one that is not there or another user''s.';
 
+CREATE FUNCTION nexus.stored_media(file_key uuid) RETURNS jsonb LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  SELECT nexus.upload_of(f) FROM nexus.media_files f WHERE f.file_key = stored_media.file_key;
+END;
+COMMENT ON FUNCTION nexus.stored_media(uuid) IS 'A file of anybody, as nexus.upload_of. For the bridge, which has a signed address of it, and for workers.';
+
 CREATE FUNCTION nexus.my_media(state text DEFAULT NULL, before integer DEFAULT NULL, max_files integer DEFAULT 50) RETURNS SETOF jsonb LANGUAGE sql STABLE
   SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
@@ -283,7 +289,8 @@ COMMENT ON FUNCTION nexus.attach_media(integer, uuid, integer, text) IS
 $$Shows an uploaded file of the signed-in user in one of the own posts, by default behind its other media, and returns the id of the row of post_media. The file may still be on its way: the row is pending then, and its facts follow.
 An INSERT into post_media with the media_url /media/KEY does the same. NX003 for a file or post that is not there or another user's, NX001 for a file that was refused.$$;
 
-REVOKE EXECUTE ON FUNCTION nexus.media_limit(text), nexus.create_upload(text, bigint, text), nexus.delete_media(uuid), nexus.note_upload(uuid, bigint),
+REVOKE EXECUTE ON FUNCTION nexus.media_limit(text), nexus.create_upload(text, bigint, text), nexus.delete_media(uuid), nexus.note_upload(uuid, bigint), nexus.stored_media(uuid),
   nexus.media_is_used(nexus.media_files), nexus.media_reference_trigger(), nexus.media_reference_gone_trigger(), nexus.media_owner_gone_trigger() FROM PUBLIC;
 INSERT INTO nexus.attached_functions (function_name, role_name) VALUES
-  ('create_upload', 'nexus_app'), ('delete_media', 'nexus_app'), ('note_upload', 'nexus_worker');
+  ('create_upload', 'nexus_app'), ('delete_media', 'nexus_app'), ('note_upload', 'nexus_worker'),
+  ('stored_media', 'nexus_worker');
