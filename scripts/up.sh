@@ -31,7 +31,7 @@ pid_file=$RUN/bridge.pid
 if ! { [ -f "$pid_file" ] && kill -0 "$(cat "$pid_file")" 2>/dev/null; }; then
   NEXUS_DB_URI="host=$socket user=nexus_bridge dbname=nexus" NEXUS_DB_SCHEMAS=nexus NEXUS_DB_ANON_ROLE=nexus_anon \
     NEXUS_JWT_SECRET=$(cat "$RUN/jwt-secret") NEXUS_SERVER_HOST=127.0.0.1 NEXUS_SERVER_PORT=$PORT \
-    NEXUS_ADMIN_SERVER_PORT=$ADMIN_PORT setsid build/dev/bridge/creatornexus-bridge >"$RUN/bridge.log" 2>&1 </dev/null &
+    NEXUS_MEDIA_STORE=$RUN/media NEXUS_ADMIN_SERVER_PORT=$ADMIN_PORT setsid build/dev/bridge/creatornexus-bridge >"$RUN/bridge.log" 2>&1 </dev/null &
   echo $! >"$pid_file"
 fi
 for _ in $(seq 100); do

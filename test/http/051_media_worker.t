@@ -6,10 +6,12 @@ use strict;
 use warnings;
 use JSON::PP;
 use List::Util qw(max);
+use MIME::Base64 qw(encode_base64);
 use Test::More;
 use Time::HiRes qw(sleep time);
 use NexusTest qw(start_node deploy);
 use NexusPublisher qw(wait_for);
+use NexusMedia qw(announce tus bridge);
 use NexusMediaWorker qw(make_files seed_media uploaded object);
 
 my $count = $ENV{NEXUS_MEDIA_FILES} // 120;
@@ -104,6 +106,24 @@ note(sprintf '%.0f files a second; peak memory: worker %.0f MiB, largest probe %
 cmp_ok($worker_peak, '<', 100, 'the worker stays small');
 cmp_ok($probe_peak, '<', 400, 'and so do its probes');
 is(scalar(() = $worker->log_text =~ /signal \d+/g), 0, 'no probe crashed');
+
+# From the wire to a post: uploaded to the bridge, measured, shown
+my ($photo) = grep { $_->{kind} eq 'jpg' && $_->{facts} } @files;
+my $bridge = bridge($node, $store);
+ok($bridge->wait_ready, 'a bridge');
+my $bytes = do { open(my $in, '<:raw', $photo->{path}) or die "photo: $!"; local $/; <$in> };
+$bytes = substr($bytes, 0, -2) . "\xff\xfe\x00\x05own\xff\xd9";
+my $upload = announce($bridge, length $bytes, 'wire.jpg', 'Upload-Metadata' => 'filename ' . encode_base64('wire.jpg', ''));
+is(tus($bridge, 'PATCH', $upload, $bytes, 'Upload-Offset' => 0)->{status}, 204, 'an upload');
+my ($key) = $upload =~ m{/files/([0-9a-f-]+)};
+is(wait_for($node, "SELECT state FROM nexus.media_files WHERE file_key = '$key'", 'ready', 30), 'ready', 'is measured');
+my $post = $node->safe_psql('app', "INSERT INTO social_posts (user_id, title, caption, content_type) VALUES ('ann', 'one', 'tea', 'post') RETURNING id");
+$node->safe_psql('app', "SELECT nexus.attach_media($post, '$key')");
+is($node->safe_psql('app', "SELECT concat_ws(' ', status, media_type, mime_type, file_size, dimensions ->> 'width', dimensions ->> 'height') FROM post_media WHERE social_post_id = $post"),
+	join(' ', 'ready', 'image', 'image/jpeg', length $bytes, @{ $photo->{facts} }{qw(width height)}), 'its facts are those of the post\'s medium');
+my $small = tus($bridge, 'GET', "/media/$key/thumbnail");
+is(join(' ', $small->{status}, $small->{headers}{'content-type'}, substr($small->{content}, 0, 3) eq "\xff\xd8\xff"), '200 image/jpeg 1', 'its thumbnail is served');
+is($bridge->stop, 0, 'the bridge ends well');
 
 # Two of one content share an object; the second one goes
 my ($first) = grep { $_->{kind} eq 'png' && $_->{facts} } @files;
