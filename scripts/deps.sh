@@ -3,7 +3,7 @@
 set -euo pipefail
 
 packages=(
-  build-essential g++ make cmake ninja-build pkg-config python3 git
+  build-essential g++ make cmake ninja-build ccache pkg-config python3 git
   postgresql-15 postgresql-client-15 postgresql-server-dev-15 libpq-dev
   sqitch libdbd-pg-perl libipc-run-perl
   libutf8proc-dev unicode-data
