@@ -38,7 +38,7 @@ pid_file=$RUN/bridge.pid
 if ! { [ -f "$pid_file" ] && kill -0 "$(cat "$pid_file")" 2>/dev/null; }; then
   NEXUS_DB_URI="host=$socket user=nexus_bridge dbname=nexus" NEXUS_DB_SCHEMAS=nexus NEXUS_DB_ANON_ROLE=nexus_anon \
     NEXUS_JWT_SECRET=$(cat "$RUN/jwt-secret") NEXUS_SERVER_HOST=127.0.0.1 NEXUS_SERVER_PORT=$PORT \
-    NEXUS_ADMIN_SERVER_PORT=$ADMIN_PORT NEXUS_ACCOUNT_KEYS=@$RUN/publisher-keys NEXUS_ACCOUNTS_ALLOW_NETWORK=127.0.0.0/8 \
+    NEXUS_MEDIA_STORE=$RUN/media NEXUS_ADMIN_SERVER_PORT=$ADMIN_PORT NEXUS_ACCOUNT_KEYS=@$RUN/publisher-keys NEXUS_ACCOUNTS_ALLOW_NETWORK=127.0.0.0/8 \
     NEXUS_OAUTH_REDIRECT_URI=http://127.0.0.1:$PORT/oauth/callback setsid build/dev/bridge/creatornexus-bridge >"$RUN/bridge.log" 2>&1 </dev/null &
   echo $! >"$pid_file"
 fi

@@ -6,10 +6,12 @@ use strict;
 use warnings;
 use JSON::PP;
 use List::Util qw(max);
+use MIME::Base64 qw(encode_base64);
 use Test::More;
 use Time::HiRes qw(sleep time);
 use NexusTest qw(start_node deploy);
 use NexusPublisher qw(wait_for);
+use NexusMedia qw(announce tus bridge);
 use NexusMediaWorker qw(make_files seed_media uploaded object);
 
 my $count = $ENV{NEXUS_MEDIA_FILES} // 120;
@@ -30,6 +32,14 @@ my $store = "$folder/store";
 mkdir $folder;
 
 sub file_of { my ($id) = @_; return $json->decode($node->safe_psql('app', "SELECT nexus.upload_of(f) FROM nexus.media_files f WHERE id = $id")) }
+# What the database knows of each of these goes to its {got}.
+sub look_at
+{
+	my (@at) = @_;
+	my %got = map { my $file = $json->decode($_); $file->{id} => $file } split /\n/, $node->safe_psql('app', 'SELECT nexus.upload_of(f) FROM nexus.media_files f');
+	$_->{got} = $got{ $_->{id} } for @at;
+	return;
+}
 sub open_files { return $node->safe_psql('app', "SELECT count(*) FROM nexus.media_files WHERE state = 'uploaded'") }
 # The delay between attempts is not what is tested here.
 sub hasten { $node->safe_psql('app', q{SELECT nexus.reap_leases(); UPDATE nexus.jobs SET run_at = now(), max_attempts = 100 WHERE kind = 'media' AND state = 'ready'; NOTIFY nexus_jobs}); return }
@@ -84,7 +94,7 @@ my $worker = NexusMediaWorker->start($node, $store, concurrency => 2);
 $begun = time;
 is(wait_for($node, "SELECT count(*) FROM nexus.media_files WHERE state = 'uploaded'", '0', 60 + 2 * $count), '0', 'all files end');
 my $took = time - $begun;
-$_->{got} = file_of($_->{id}) for @files;
+look_at(@files);
 my @wrong = grep { defined } map { wrong($_) } @files;
 is(scalar @wrong, 0, scalar(@files) . ' files: every verdict is right') or diag(join "\n", @wrong);
 is($node->safe_psql('app', "SELECT count(*) FROM (SELECT file FROM ended GROUP BY file HAVING count(*) = 1) s"), scalar @files, 'and written once');
@@ -96,6 +106,24 @@ note(sprintf '%.0f files a second; peak memory: worker %.0f MiB, largest probe %
 cmp_ok($worker_peak, '<', 100, 'the worker stays small');
 cmp_ok($probe_peak, '<', 400, 'and so do its probes');
 is(scalar(() = $worker->log_text =~ /signal \d+/g), 0, 'no probe crashed');
+
+# From the wire to a post: uploaded to the bridge, measured, shown
+my ($photo) = grep { $_->{kind} eq 'jpg' && $_->{facts} } @files;
+my $bridge = bridge($node, $store);
+ok($bridge->wait_ready, 'a bridge');
+my $bytes = do { open(my $in, '<:raw', $photo->{path}) or die "photo: $!"; local $/; <$in> };
+$bytes = substr($bytes, 0, -2) . "\xff\xfe\x00\x05own\xff\xd9";
+my $upload = announce($bridge, length $bytes, 'wire.jpg', 'Upload-Metadata' => 'filename ' . encode_base64('wire.jpg', ''));
+is(tus($bridge, 'PATCH', $upload, $bytes, 'Upload-Offset' => 0)->{status}, 204, 'an upload');
+my ($key) = $upload =~ m{/files/([0-9a-f-]+)};
+is(wait_for($node, "SELECT state FROM nexus.media_files WHERE file_key = '$key'", 'ready', 30), 'ready', 'is measured');
+my $post = $node->safe_psql('app', "INSERT INTO social_posts (user_id, title, caption, content_type) VALUES ('ann', 'one', 'tea', 'post') RETURNING id");
+$node->safe_psql('app', "SELECT nexus.attach_media($post, '$key')");
+is($node->safe_psql('app', "SELECT concat_ws(' ', status, media_type, mime_type, file_size, dimensions ->> 'width', dimensions ->> 'height') FROM post_media WHERE social_post_id = $post"),
+	join(' ', 'ready', 'image', 'image/jpeg', length $bytes, @{ $photo->{facts} }{qw(width height)}), 'its facts are those of the post\'s medium');
+my $small = tus($bridge, 'GET', "/media/$key/thumbnail");
+is(join(' ', $small->{status}, $small->{headers}{'content-type'}, substr($small->{content}, 0, 3) eq "\xff\xd8\xff"), '200 image/jpeg 1', 'its thumbnail is served');
+is($bridge->stop, 0, 'the bridge ends well');
 
 # Two of one content share an object; the second one goes
 my ($first) = grep { $_->{kind} eq 'png' && $_->{facts} } @files;
@@ -193,7 +221,7 @@ for (1 .. $kills)
 }
 is(all_end(300), '0', "$kills kills, $at_work of them while files were measured: all files end");
 is($node->safe_psql('app', "SELECT count(*) FROM (SELECT file FROM ended WHERE file > $before GROUP BY file HAVING count(*) = 1) s"), scalar @more, 'each exactly once');
-$_->{got} = file_of($_->{id}) for @more;
+look_at(@more);
 @wrong = grep { defined } map { wrong($_) } @more;
 is(scalar @wrong, 0, 'with the right verdict') or diag(join "\n", @wrong);
 is($node->safe_psql('app', "SELECT count(*) FROM nexus.jobs WHERE kind = 'media' AND ref_id IS NOT NULL AND state IN ('ready', 'leased')"), '0', 'no job is left');

@@ -73,8 +73,7 @@ TEST(ProbeSandbox, LimitsWhatIsUsed) {
   allowance.cpu = 1;
   EXPECT_EQ(locked(
                 [] {
-                  for (volatile unsigned i = 0;; i = i + 1) {
-                  }
+                  for (;;) asm volatile("");
                   return 0;
                 },
                 allowance),
