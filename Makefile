@@ -1,10 +1,11 @@
 # CreatorNexus: the extension is built by PGXS, the core library, the bridge and the tests of the core by CMake.
 #
 #   make up | down | status   a private cluster with demo data and the bridge
+#   make tour                 what it can do, line by line: brings it up, and fails where a line does
 #   make check                everything that proves it
 #   make / make install       the extension alone, for the server that PG_CONFIG names
 
-TASKS = up down status check conformance bench fuzz lint eval-hashtags crash-long
+TASKS = up down status tour check conformance bench fuzz lint eval-hashtags crash-long media-long
 .PHONY: $(TASKS)
 
 # These need nothing but a shell, and PGXS has a 'check' of its own: it is read for the other goals only.
@@ -16,6 +17,8 @@ down:
 	@scripts/down.sh
 status:
 	@scripts/status.sh
+tour:
+	@scripts/up.sh >/dev/null && scripts/tour.sh --run
 check:
 	@scripts/check.sh
 conformance:
@@ -30,6 +33,9 @@ lint:
 	@scripts/check.sh lint
 crash-long:
 	@NEXUS_CRASH_KILLS=1000 NEXUS_CRASH_POSTS=20000 HTTP=test/http/021_publisher_crash.t scripts/check.sh http
+	@grep '^# ' .run/check-logs/http.log
+media-long:
+	@NEXUS_MEDIA_FILES=1000 NEXUS_MEDIA_KILLS=100 HTTP=test/http/051_media_worker.t scripts/check.sh http
 	@grep '^# ' .run/check-logs/http.log
 
 else

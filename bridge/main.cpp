@@ -10,6 +10,7 @@
 
 #include "bridge/config/load.hpp"
 #include "bridge/http/handler.hpp"
+#include "bridge/http/text.hpp"
 #include "bridge/media/media_service.hpp"
 #include "bridge/net/log.hpp"
 #include "bridge/net/server.hpp"
@@ -17,8 +18,8 @@
 #include "bridge/serve/admin.hpp"
 #include "bridge/serve/call_service.hpp"
 #include "bridge/serve/gateway.hpp"
-#include "bridge/serve/passwords.hpp"
 #include "bridge/serve/service_manager.hpp"
+#include "bridge/serve/slow_work.hpp"
 
 namespace {
 
@@ -38,9 +39,9 @@ using nexus::bridge::net::SessionOptions;
 using nexus::bridge::net::start_log;
 using nexus::bridge::serve::CallService;
 using nexus::bridge::serve::Gateway;
-using nexus::bridge::serve::Passwords;
 using nexus::bridge::serve::Plain;
 using nexus::bridge::serve::PlainService;
+using nexus::bridge::serve::SlowWorks;
 using nexus::bridge::serve::tell_service_manager;
 
 constexpr std::size_t kAdminThreads = 2, kAdminConnections = 64, kReservedDescriptors = 64;
@@ -56,6 +57,11 @@ sigset_t block_signals() {
   return signals;
 }
 
+int replica_connections(const Settings &settings) {
+  const auto replicas = nexus::bridge::split_trimmed(settings.db_replica_uris, '\n').size();
+  return static_cast<int>(replicas) * settings.db_replica_pool;
+}
+
 // How many connections there may be: what the process may open, less what it needs for itself and the admin port.
 std::size_t connection_limit(const Settings &settings) {
   rlimit limit{};
@@ -63,7 +69,8 @@ std::size_t connection_limit(const Settings &settings) {
   limit.rlim_cur = limit.rlim_max;
   setrlimit(RLIMIT_NOFILE, &limit);
   getrlimit(RLIMIT_NOFILE, &limit);
-  const std::size_t own = kReservedDescriptors + kAdminConnections + 2 * static_cast<std::size_t>(settings.db_pool);
+  const std::size_t own = kReservedDescriptors + kAdminConnections +
+                          2 * static_cast<std::size_t>(settings.db_pool + replica_connections(settings));
   return std::max<std::size_t>(limit.rlim_cur, own + 16) - own;
 }
 
@@ -142,7 +149,7 @@ class Bridge {
     const bool cancelled = gateway_.cancels_done(std::chrono::seconds(2));
     plain_.join();
     if (media_) media_->threads.join();
-    passwords_.stop();
+    slow_.stop();
     spdlog::info("stopped");
     if (!cancelled) {
       // The server does not take cancel requests, and libpq waits for it without end.
@@ -155,7 +162,7 @@ class Bridge {
 
  private:
   std::unique_ptr<Service> make_service(Loop &loop) {
-    auto calls = std::make_unique<CallService>(loop, settings_, handler_, gateway_, passwords_);
+    auto calls = std::make_unique<CallService>(loop, settings_, handler_, gateway_, slow_);
     if (!media_) return calls;
     return std::make_unique<MediaService>(loop, handler_, *media_, std::move(calls));
   }
@@ -209,7 +216,7 @@ class Bridge {
   const std::size_t loops_;
   Gateway gateway_;
   Handler handler_;
-  Passwords passwords_;
+  SlowWorks slow_;
   const SessionOptions options_;
   std::unique_ptr<MediaStore> media_;
   Server server_;

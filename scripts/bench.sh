@@ -12,7 +12,7 @@ done
 if ! compgen -G 'test/bench/*.sql' >/dev/null; then exit 0; fi
 install_extension
 rm -rf "$RUN/bench"
-cluster_start bench
+cluster_start bench shared_buffers=1GB max_wal_size=4GB
 trap 'cluster_stop bench' EXIT
 create_database bench nexus
 for file in test/bench/*.sql; do

@@ -3,11 +3,13 @@
 set -euo pipefail
 
 packages=(
-  build-essential g++ make cmake ninja-build pkg-config python3 git
+  build-essential g++ make cmake ninja-build ccache pkg-config python3 git
   postgresql-15 postgresql-client-15 postgresql-server-dev-15 libpq-dev
   sqitch libdbd-pg-perl libipc-run-perl
   libutf8proc-dev unicode-data
   libcpp-httplib-dev nlohmann-json3-dev libcli11-dev libspdlog-dev libtomlplusplus-dev libssl-dev libsodium-dev libboost1.81-dev
+  libavformat-dev libavcodec-dev libavutil-dev libswscale-dev libwebp-dev libheif-dev libqpdf-dev libmagic-dev libseccomp-dev
+  ffmpeg libheif-examples python3-pil
   libgtest-dev libbenchmark-dev
   libical-dev libicu-dev python3-dateutil python3-icalendar
   clang clang-format clang-tidy llvm libclang-rt-14-dev shellcheck

@@ -32,7 +32,8 @@ PG_TREE=$ROOT/.run/pg
 PG_HOME=$PG_TREE$PG_SYSTEM
 PG_BIN=$PG_HOME/bin
 export PG_CONFIG=$PG_BIN/pg_config
-export PATH=$PG_BIN:$PATH
+# Debian keeps the compilers' names there, by way of ccache: a second checkout builds in seconds.
+export PATH=$PG_BIN:/usr/lib/ccache:$PATH CCACHE_BASEDIR=${CCACHE_BASEDIR:-$ROOT} CCACHE_NOHASHDIR=1
 export LC_ALL=C.UTF-8 TZ=UTC PGTZ=UTC
 unset PGHOST PGPORT PGUSER PGDATABASE PGPASSWORD PGOPTIONS PGSERVICE
 

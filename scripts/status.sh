@@ -29,4 +29,10 @@ else
   echo "AI worker: stopped"
   state=1
 fi
+if [ -f "$RUN/media.pid" ] && kill -0 "$(cat "$RUN/media.pid")" 2>/dev/null; then
+  echo "media worker: running, log in $RUN/media.log"
+else
+  echo "media worker: stopped"
+  state=1
+fi
 exit $state

@@ -111,8 +111,7 @@ void AuthFlow::read_credentials() {
 }
 
 void AuthFlow::ask(const std::string &expression, std::vector<std::string> values) {
-  query_ = own_plan(settings_, request_, query_.catalogue, worker_identity(settings_), "(SELECT (" + expression + "))",
-                    std::move(values));
+  query_ = own_plan(settings_, request_, query_.catalogue, worker_identity(settings_), expression, std::move(values));
   wait_ = Wait::kQuery;
 }
 
@@ -148,7 +147,7 @@ void AuthFlow::take_result(const CallResult &result) {
   }
 }
 
-void AuthFlow::run_password() {
+void AuthFlow::work() {
   if (action_ == Action::kSignUp) {
     hash_ = hash_password(password_);
   } else if (!verify_password(hash_, password_)) {

@@ -10,12 +10,15 @@
 #include "bridge/config/setting_table.hpp"
 #include "bridge/http/text.hpp"
 #include "bridge/net/tls.hpp"
+#include "bridge/publisher/address_guard.hpp"
+#include "bridge/publisher/seal.hpp"
 
 namespace nexus::bridge {
 namespace {
 
 constexpr std::size_t kSlip = 2;  // letters
-constexpr std::string_view kPrefix = "NEXUS_", kAppSettings = "NEXUS_APP_SETTINGS_";
+constexpr std::string_view kPrefix = "NEXUS_", kAppSettings = "NEXUS_APP_SETTINGS_",
+                           kOAuthSecret = "NEXUS_OAUTH_SECRET_";
 
 // The command line, before anything is known about the values.
 struct CommandLine {
@@ -129,7 +132,7 @@ class Loader {
         if (!value.empty()) set(*found->second, value, "environment", variable);
       } else if (variable.compare(0, kAppSettings.size(), kAppSettings) == 0) {
         set_app(lower_case(variable.substr(kAppSettings.size())), value);
-      } else if (variable != "NEXUS_CONFIG") {
+      } else if (variable != "NEXUS_CONFIG" && variable.compare(0, kOAuthSecret.size(), kOAuthSecret) != 0) {
         warn_of(variable);
       }
     }
@@ -177,6 +180,16 @@ class Loader {
     });
     check("jwt-role-claim-key", [&] { ClaimPath{settings.jwt_role_claim_key}; });
     check("session-keys", [&] { SessionKeys{settings.session_keys}; });
+    check("account-keys", [&] {
+      if (!settings.account_keys.empty()) publisher::Sealer{settings.account_keys};
+    });
+    check("accounts-allow-network", [&] { publisher::AddressGuard{settings.accounts_allow_network}; });
+    for (const auto &[name, value] : {std::pair("oauth-redirect-uri", &settings.oauth_redirect_uri),
+                                      std::pair("accounts-return-url", &settings.accounts_return_url)}) {
+      check(name, [url = value] {
+        if (!url->empty() && !publisher::parse_url(*url)) throw SettingError("it is not an http(s) address");
+      });
+    }
     check("server-tls-certificate and server-tls-key cannot be used",
           [&] { net::make_tls(settings.server_tls_certificate, settings.server_tls_key); });
     if (settings.server_host == "*" || settings.server_host == "*4") settings.server_host = "0.0.0.0";

@@ -36,6 +36,9 @@ struct Settings {
   std::string events_channel = "nexus_notifications";
   int events_heartbeat = 15;  ///< seconds between signs of life of a stream
   std::vector<std::string> db_channels{"pgrst", "nexus"};
+  std::string db_replica_uris;  ///< lines of connection strings; empty: there are no replicas
+  int db_replica_pool = 8;      ///< connections to each
+  int db_replica_max_lag = 10;  ///< seconds
 
   std::string jwt_secret;  ///< a secret, a JWK or a JWK set
   bool jwt_secret_is_base64 = false;
@@ -48,6 +51,14 @@ struct Settings {
   int session_lifetime = 2592000;     ///< seconds
   std::string session_role = "nexus_app";
   std::string session_worker_role = "nexus_worker";  ///< looks sessions up
+
+  std::string account_keys;         ///< the key file of the publisher; empty: no /accounts
+  std::string oauth_redirect_uri;   ///< where providers send browsers back to: the public address of /oauth/callback
+  std::string accounts_return_url;  ///< where the callback sends the browser; empty: it answers with JSON
+  std::vector<std::string> accounts_allow_network;  ///< private networks where providers may be
+  std::string accounts_ca_file;                     ///< certificates to trust besides the system's
+  int accounts_timeout = 10;                        ///< seconds of one request to a provider
+  int accounts_state_lifetime = 600;                ///< seconds that an authorization may take
 
   double rate_limit_address = 0;         ///< requests per second of one address in the long run; 0: no limit
   double rate_limit_address_burst = 50;  ///< at once

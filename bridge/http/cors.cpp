@@ -48,7 +48,8 @@ void add_cors_headers(const std::vector<std::string> &allowed_origins, const htt
   if (is_preflight(request)) return;
   response.set_header("Access-Control-Expose-Headers",
                       "Content-Encoding, Content-Location, Content-Range, Content-Type, Date, Location, Server, "
-                      "Transfer-Encoding, Range-Unit");
+                      "Transfer-Encoding, Range-Unit, Consistency-Token, ETag, Idempotency-Replayed, Link, "
+                      "Preference-Applied, Proxy-Status, Retry-After, Server-Timing, WWW-Authenticate, X-Request-Id");
 }
 
 }  // namespace nexus::bridge

@@ -8,9 +8,11 @@
 #include <cstdio>
 #include <string_view>
 
+#include "bridge/accounts/account_flow.hpp"
 #include "bridge/http/batch.hpp"
 #include "bridge/http/choose.hpp"
 #include "bridge/http/conditional.hpp"
+#include "bridge/http/consistency.hpp"
 #include "bridge/http/cors.hpp"
 #include "bridge/http/error.hpp"
 #include "bridge/http/openapi.hpp"
@@ -23,7 +25,7 @@ namespace {
 using Clock = std::chrono::steady_clock;
 
 constexpr std::array<std::string_view, 7> kMethods{"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"};
-constexpr std::string_view kRpc = "/rpc/", kAuth = "/auth/";
+constexpr std::string_view kRpc = "/rpc/", kAuth = "/auth/", kAccounts = "/accounts/", kCallback = "/oauth/callback";
 
 std::string timing(const char *name, Clock::time_point from, Clock::time_point to) {
   std::array<char, 64> text{};
@@ -115,9 +117,9 @@ void Handler::write_stream_head(const httplib::Request &request, httplib::Respon
   add_common_headers(settings, request, response);
 }
 
-void Handler::run_password(Call &call) {
+void Handler::work(Call &call) {
   try {
-    call.flow->run_password();
+    call.flow->work();
   } catch (const HttpError &error) {
     call.refusal = error;
   } catch (const std::exception &error) {
@@ -130,7 +132,7 @@ Next Handler::go_on(const httplib::Request &request, httplib::Response &response
     refuse(call.policy->settings, request, response, *call.refusal);
     return Next::kAnswered;
   }
-  const Next next = advance(response, call);
+  const Next next = advance(request, response, call);
   if (next == Next::kAnswered) add_common_headers(call.policy->settings, request, response);
   return next;
 }
@@ -198,6 +200,9 @@ Next Handler::route(const httplib::Request &request, httplib::Response &response
   if (path.substr(0, kAuth.size()) == kAuth) {
     return authenticate(request, call, std::string(path.substr(kAuth.size())));
   }
+  if (policy.accounts && (path.substr(0, kAccounts.size()) == kAccounts || path == kCallback)) {
+    return connect(request, call, std::string(path), again);
+  }
   if (path == "/events" && !settings.events_table.empty()) {
     if (request.method != "GET") {
       throw HttpError(405, "PGRST101", "Cannot use the " + request.method + " method on events");
@@ -244,25 +249,56 @@ Next Handler::authenticate(const httplib::Request &request, Call &call, const st
   const auto catalogue = this->catalogue();
   take_turn(*call.policy->sign_in_limit, address_of(settings, request));
   call.flow = std::make_unique<AuthFlow>(settings, call.policy->session_keys, catalogue, request, action);
-  call.plan = call.flow->query();
-  if (call.flow->wait() == AuthFlow::Wait::kPassword) return Next::kPassword;
-  call.script = script_of(call.plan);
-  return Next::kCall;
+  return next_of(request, call);
 }
 
-Next Handler::advance(httplib::Response &response, Call &call) {
+Next Handler::connect(const httplib::Request &request, Call &call, const std::string &path, bool again) const {
+  const Settings &settings = call.policy->settings;
+  const auto catalogue = this->catalogue();
+  // Each of them makes the bridge ask somebody else's server.
+  if (!again) take_turn(*call.policy->sign_in_limit, address_of(settings, request));
+  const Identity identity = identify(*call.policy, request, again);
+  call.flow = std::make_unique<AccountFlow>(settings, *call.policy->accounts, catalogue, request, path, identity);
+  return next_of(request, call);
+}
+
+// With replicas, what writes says how far the log has come then, and what reads may run elsewhere.
+void Handler::write_script(const httplib::Request &request, Call &call) {
+  call.script = script_of(call.plan);
+  call.positioned = false;
+  if (call.policy->settings.db_replica_uris.empty()) return;
+  const bool of_functions = call.plan.kind == Plan::Kind::kCall || call.plan.kind == Plan::Kind::kBatch;
+  if ((!call.plan.read_only && !call.plan.rollback) || call.plan.replayed) {
+    ask_for_position(call.script);
+    call.positioned = true;
+  } else if (call.plan.read_only && of_functions && !call.flow) {
+    let_replicas_run(request, call.script);
+  }
+}
+
+Next Handler::next_of(const httplib::Request &request, Call &call) {
   switch (call.flow->wait()) {
-    case AuthFlow::Wait::kPassword:
+    case Flow::Wait::kPassword:
       return Next::kPassword;
-    case AuthFlow::Wait::kQuery:
+    case Flow::Wait::kProvider:
+      return Next::kProvider;
+    case Flow::Wait::kQuery:
       call.plan = call.flow->query();
-      call.script = script_of(call.plan);
+      write_script(request, call);
       return Next::kCall;
-    case AuthFlow::Wait::kNothing:
+    case Flow::Wait::kNothing:
       break;
   }
-  call.flow->write(response);
   return Next::kAnswered;
+}
+
+Next Handler::advance(const httplib::Request &request, httplib::Response &response, Call &call) {
+  const Next next = next_of(request, call);
+  if (next == Next::kAnswered) {
+    call.flow->write(response);
+    write_position(call.position, response);
+  }
+  return next;
 }
 
 void Handler::options(const Settings &settings, const httplib::Request &request, httplib::Response &response,
@@ -301,7 +337,7 @@ Next Handler::transact(const httplib::Request &request, Call &call, bool again, 
     if (error.code != "PGRST202" || again) throw;
     return Next::kNewerCatalogue;
   }
-  call.script = script_of(call.plan);
+  write_script(request, call);
   call.planned = Clock::now();
   return Next::kCall;
 }
@@ -313,11 +349,12 @@ Next Handler::answer(const httplib::Request &request, httplib::Response &respons
   if (outcome.error && outcome.error->step != Step::kCheck) {
     if (was_answered_before(call.plan, *outcome.error)) {
       call.plan = plan_replay(settings, request, call.plan);
-      call.script = script_of(call.plan);
+      write_script(request, call);
       return Next::kCall;
     }
     throw from_database(*outcome.error, call.flow != nullptr || call.plan.identity.anonymous);
   }
+  if (call.positioned && !outcome.error) call.position = take_position(outcome);
   if (call.plan.keyset && !outcome.rows.empty() && !outcome.rows[0].empty()) {
     call.plan.page_end = outcome.rows[0][0].back();
   }
@@ -325,10 +362,11 @@ Next Handler::answer(const httplib::Request &request, httplib::Response &respons
   if (call.flow) {
     if (outcome.error) throw HttpError(500, "XX000", "the answer was refused by its check");
     call.flow->take_result(result);
-    return advance(response, call);
+    return advance(request, response, call);
   }
   if (settings.db_schemas.size() > 1) response.set_header("Content-Profile", call.plan.schema);
   write_answer(call.plan, std::move(result), response);
+  write_position(call.position, response);
   // The check has undone the call: there is nothing to show as done.
   if (outcome.error) throw HttpError(500, "XX000", "the answer was refused by its check");
   answer_conditionally(request, response);

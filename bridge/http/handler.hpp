@@ -37,7 +37,8 @@ class Database {
 enum class Next {
   kAnswered,        ///< nothing: the response is complete
   kCall,            ///< run call.script, then finish()
-  kPassword,        ///< run_password() on a thread that may take its time, then go_on()
+  kPassword,        ///< work() on a thread that may use a processor, then go_on()
+  kProvider,        ///< work() on a thread that may wait for somebody else's server, then go_on()
   kNewerCatalogue,  ///< the function may be younger than the picture of the schemas: begin() again with a newer one
   kEvents,          ///< the stream of the user's notifications
 };
@@ -48,8 +49,10 @@ struct Call {
   Plan plan;
   Script script;
   std::chrono::steady_clock::time_point start, authenticated, planned;
-  std::unique_ptr<AuthFlow> flow;    ///< of a request for /auth/...
-  std::optional<HttpError> refusal;  ///< what run_password() found
+  std::unique_ptr<Flow> flow;        ///< of a request for /auth/..., /accounts/... or /oauth/callback
+  bool positioned = false;           ///< the last rows of the outcome are the position that the script asks for
+  std::string position{};            ///< of the log behind what the call has written
+  std::optional<HttpError> refusal;  ///< what work() found
 };
 
 /// Answers requests: the whole dialect, in terms of cpp-httplib's Request and Response, as functions before and after
@@ -71,7 +74,8 @@ class Handler {
     policy_ = std::move(policy);
   }
 
-  /// Takes a request of the public port (/rpc/NAME, /batch, /auth/..., /events, /, /docs, /live, /ready) as far as it
+  /// Takes a request of the public port (/rpc/NAME, /batch, /auth/..., /accounts/..., /oauth/callback, /events,
+  /// /, /docs, /live, /ready) as far as it
   /// goes at once. `again`: begin() has said kNewerCatalogue to this request before.
   Next begin(const httplib::Request &request, httplib::Response &response, Call &call, bool again) const;
 
@@ -81,10 +85,10 @@ class Handler {
   /// The head of a stream whose rows come from call.script.
   static void write_stream_head(const httplib::Request &request, httplib::Response &response, const Call &call);
 
-  /// Hashes or checks the password of call.flow: about 70 ms of one processor.
-  static void run_password(Call &call);
+  /// Does what call.flow takes time for.
+  static void work(Call &call);
 
-  /// Goes on behind run_password().
+  /// Goes on behind work().
   Next go_on(const httplib::Request &request, httplib::Response &response, Call &call) const;
 
   /// Makes an error the answer.
@@ -116,9 +120,12 @@ class Handler {
   using Planner = std::function<Plan(const CataloguePtr &catalogue, const Identity &identity)>;
   Next route(const httplib::Request &request, httplib::Response &response, Call &call, bool again) const;
   Next transact(const httplib::Request &request, Call &call, bool again, const Planner &planner) const;
+  Next connect(const httplib::Request &request, Call &call, const std::string &path, bool again) const;
   Next authenticate(const httplib::Request &request, Call &call, const std::string &action) const;
   Next answer(const httplib::Request &request, httplib::Response &response, Call &call, Outcome outcome) const;
-  static Next advance(httplib::Response &response, Call &call);
+  static void write_script(const httplib::Request &request, Call &call);
+  static Next advance(const httplib::Request &request, httplib::Response &response, Call &call);
+  static Next next_of(const httplib::Request &request, Call &call);
   void options(const Settings &settings, const httplib::Request &request, httplib::Response &response,
                const std::string &name) const;
   static void refuse(const Settings &settings, const httplib::Request &request, httplib::Response &response,

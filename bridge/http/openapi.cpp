@@ -99,35 +99,49 @@ class DocumentWriter {
     std::string description = text_of(schema_, "comment");
     if (description.empty()) description = "The functions of the database that the caller may call.";
     const json number{{"type", "integer"}, {"minimum", 0}};
-    return {{"openapi", "3.1.0"},
-            {"info",
-             {{"title", "CreatorNexus"},
-              {"version", "1.0"},
-              {"description", description},
-              {"contact", {{"name", "The operator of this server"}}},
-              {"license", {{"name", "PostgreSQL License"}, {"identifier", "PostgreSQL"}}}}},
-            {"servers", {{{"url", server}}}},
-            {"security", {json::object(), {{"bearer", json::array()}}}},
-            {"tags", {{{"name", "rpc"}, {"description", "Functions of the database"}}}},
-            {"paths", std::move(paths)},
-            {"components",
-             {{"securitySchemes", {{"bearer", {{"type", "http"}, {"scheme", "bearer"}}}}},
-              {"schemas", components()},
-              {"responses",
-               {{"Error",
-                 {{"description", "What went wrong"},
-                  {"content", {{"application/json", {{"schema", {{"$ref", "#/components/schemas/Error"}}}}}}}}}}},
-              {"parameters",
-               {{"select", text_parameter("select", "Columns of the answer: a,b,c->key")},
-                {"order", text_parameter("order", "Columns to order by: a.desc,b.asc.nullslast")},
-                {"limit",
-                 {{"name", "limit"}, {"in", "query"}, {"description", "At most so many rows"}, {"schema", number}}},
-                {"offset", {{"name", "offset"}, {"in", "query"}, {"description", "Rows to skip"}, {"schema", number}}},
-                {"prefer",
-                 {{"name", "Prefer"},
-                  {"in", "header"},
-                  {"description", "count=exact, handling=strict, timezone=ZONE, max-affected=N"},
-                  {"schema", {{"type", "string"}}}}}}}}}};
+    return {
+        {"openapi", "3.1.0"},
+        {"info",
+         {{"title", "CreatorNexus"},
+          {"version", "1.0"},
+          {"description", description},
+          {"contact", {{"name", "The operator of this server"}}},
+          {"license", {{"name", "PostgreSQL License"}, {"identifier", "PostgreSQL"}}}}},
+        {"servers", {{{"url", server}}}},
+        {"security", {json::object(), {{"bearer", json::array()}}}},
+        {"tags", {{{"name", "rpc"}, {"description", "Functions of the database"}}}},
+        {"paths", std::move(paths)},
+        {"components",
+         {{"securitySchemes", {{"bearer", {{"type", "http"}, {"scheme", "bearer"}}}}},
+          {"schemas", components()},
+          {"responses",
+           {{"Error",
+             {{"description", "What went wrong"},
+              {"content", {{"application/json", {{"schema", {{"$ref", "#/components/schemas/Error"}}}}}}}}}}},
+          {"headers",
+           {{"Consistency-Token",
+             {{"description", "Of a write, where there are replicas: sent back with a reading, it sees the write"},
+              {"schema", {{"type", "string"}}}}}}},
+          {"parameters",
+           {{"select", text_parameter("select", "Columns of the answer: a,b,c->key")},
+            {"order", text_parameter("order", "Columns to order by: a.desc,b.asc.nullslast")},
+            {"limit",
+             {{"name", "limit"}, {"in", "query"}, {"description", "At most so many rows"}, {"schema", number}}},
+            {"offset", {{"name", "offset"}, {"in", "query"}, {"description", "Rows to skip"}, {"schema", number}}},
+            {"page-token", text_parameter("page-token", "The page that the Link header of the one before has named")},
+            {"consistency",
+             {{"name", "Consistency-Token"},
+              {"in", "header"},
+              {"description",
+               "As an answer to a write had it: what was written then is seen. latest: the newest there is."},
+              {"schema", {{"type", "string"}}}}},
+            {"prefer",
+             {{"name", "Prefer"},
+              {"in", "header"},
+              {"description",
+               "count=exact, handling=strict, timezone=ZONE, max-affected=N; paging=keyset with order and limit: "
+               "the answer's Link header names the next page"},
+              {"schema", {{"type", "string"}}}}}}}}}};
   }
 
  private:
@@ -256,8 +270,14 @@ class DocumentWriter {
       }
     }
     if (!answers.empty()) {
+      json content{{"application/json", {{"schema", any_of(std::move(answers))}}}};
+      if (std::any_of(overloads.begin(), overloads.end(), [](const json *one) { return one->value("set", false); })) {
+        content["application/x-ndjson"] = {
+            {"schema", {{"type", "string"}, {"description", "One JSON text a line, sent as the rows come"}}}};
+      }
       responses["200"] = {{"description", "The result"},
-                          {"content", {{"application/json", {{"schema", any_of(std::move(answers))}}}}}};
+                          {"headers", {{"Consistency-Token", {{"$ref", "#/components/headers/Consistency-Token"}}}}},
+                          {"content", std::move(content)}};
     }
     return responses;
   }
@@ -304,7 +324,8 @@ class DocumentWriter {
         if (argument.at("required")) ++entry.second;
       }
     }
-    static const std::set<std::string> kReserved{"select", "order", "limit", "offset", "columns", "and", "or"};
+    static const std::set<std::string> kReserved{"select",  "order", "limit", "offset",
+                                                 "columns", "and",   "or",    "page-token"};
     json parameters = json::array();
     for (const auto &[name, entry] : arguments) {
       if (kReserved.count(name) > 0) continue;
@@ -313,8 +334,11 @@ class DocumentWriter {
       parameters.push_back(std::move(parameter));
     }
     if (rows) {
-      for (const char *shared : {"select", "order", "limit", "offset"}) parameters.push_back(shared_parameter(shared));
+      for (const char *shared : {"select", "order", "limit", "offset", "page-token"}) {
+        parameters.push_back(shared_parameter(shared));
+      }
     }
+    parameters.push_back(shared_parameter("consistency"));
     parameters.push_back(shared_parameter("prefer"));
     return parameters;
   }
@@ -338,7 +362,7 @@ class DocumentWriter {
       item["get"]["responses"] = responses(readable);
     }
     item["post"] = operation("post", name, overloads);
-    item["post"]["parameters"] = {shared_parameter("prefer")};
+    item["post"]["parameters"] = {shared_parameter("consistency"), shared_parameter("prefer")};
     item["post"]["requestBody"] = {{"required", needs_body},
                                    {"content", {{"application/json", {{"schema", any_of(std::move(bodies))}}}}}};
     item["post"]["responses"] = responses(overloads);

@@ -17,6 +17,7 @@ Policy::Policy(const Settings &settings, const Policy *before)
       session_keys(settings.session_keys),
       authenticator(settings.jwt_secret, settings.jwt_aud, settings.db_anon_role, settings.jwt_role_claim_key,
                     settings.jwt_cache_max_entries) {
+  if (!settings.account_keys.empty()) accounts = std::make_unique<AccountServices>(settings);
   authenticator.take_sessions(session_keys, settings.session_role);
   const Settings &old = before == nullptr ? settings : before->settings;
   address_limit = limit_of({settings.rate_limit_address, settings.rate_limit_address_burst}, before,

@@ -2,6 +2,7 @@
 
 #include <memory>
 
+#include "bridge/accounts/account_services.hpp"
 #include "bridge/auth/jwt.hpp"
 #include "bridge/auth/session_keys.hpp"
 #include "bridge/config/settings.hpp"
@@ -20,6 +21,7 @@ struct Policy {
   const Settings settings;
   const SessionKeys session_keys;
   Authenticator authenticator;
+  std::unique_ptr<const AccountServices> accounts;  ///< null without account-keys
   std::shared_ptr<RateLimiter> address_limit, user_limit, sign_in_limit;
 };
 using PolicyPtr = std::shared_ptr<const Policy>;

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
@@ -30,6 +31,8 @@ struct Script {
   bool streamed = false;                     ///< one of its stages is
   std::chrono::milliseconds timeout{30000};  ///< what one statement may take
   std::string lane;                          ///< what is called: calls of one lane take about equally long
+  bool for_replica = false;                  ///< a replica may run it
+  std::optional<std::uint64_t> since;        ///< a replica only once it has replayed the log that far
 };
 
 /// What became of a script: the rows of its wanted stages as far as they ran, and what went wrong.

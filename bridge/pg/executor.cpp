@@ -236,6 +236,7 @@ bool Executor::wants_another_try(Line &line, const JobPtr &job) {
   }
   // A cancel request that came too late for the script it was meant for.
   if (error.sqlstate == "57014" && line.cancelling) return true;
+  if (options_.replica) return false;
   return error.sqlstate == "40001" || error.sqlstate == "40P01";
 }
 
@@ -334,6 +335,13 @@ void Executor::reachable() {
   retry_at_.reset();
   backoff_.reset();
   next();
+}
+
+void Executor::give_up() {
+  for (const auto &line : std::vector<std::shared_ptr<Line>>(lines_)) {
+    lost(*line, "the server does not answer", Loss::kSilent);
+  }
+  for (const auto &job : std::exchange(waiting_, {})) refuse(job, no_database());
 }
 
 void Executor::tick() {

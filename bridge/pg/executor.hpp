@@ -25,6 +25,7 @@ struct ExecutorOptions {
   std::chrono::seconds max_lifetime{1800}, max_idle{30};
   bool prepare = true;
   std::size_t max_prepared = 256;
+  bool replica = false;  ///< what it cannot do the primary will: conflicts are no reason to try again here
 };
 
 /// Threads for what libpq cannot do without waiting.
@@ -65,6 +66,9 @@ class Executor : public std::enable_shared_from_this<Executor> {
 
   /// The server can be reached again, says somebody who has just done so.
   void reachable();
+
+  /// The server stands still, says somebody: whoever waits for it is refused.
+  void give_up();
 
   boost::asio::io_context &context() { return context_; }
 

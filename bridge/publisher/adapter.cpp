@@ -3,6 +3,8 @@
 #include <cstdio>
 #include <ctime>
 
+#include "bridge/auth/base64.hpp"
+
 namespace nexus::publisher {
 namespace {
 
@@ -18,6 +20,10 @@ std::string excerpt(const Exchange &exchange) {
 }
 
 }  // namespace
+
+Counts Adapter::counters(Account &account, const std::vector<std::string> &, const Services &) const {
+  return {{}, Failure{"invalid", "no_counters", account.platform + " is not asked for counters", 0, std::nullopt}};
+}
 
 Sent failed(const Exchange &exchange) {
   Sent sent;
@@ -66,6 +72,12 @@ Sent failed_before(const Exchange &exchange) {
   return sent;
 }
 
+Json count_of(const Json &object, const char *name) {
+  if (!object.is_object()) return {};
+  const auto found = object.find(name);
+  return found != object.end() && found->is_number_integer() && *found >= 0 ? *found : Json();
+}
+
 std::optional<double> parse_time(const std::string &text) {
   int year, month, day, hour, minute, used = 0;
   double second;
@@ -112,6 +124,32 @@ std::optional<double> retry_after(const Exchange &exchange, double now) {
   }
   if (wait) wait = std::min(std::max(*wait, 0.0), kLongestWait);
   return wait;
+}
+
+Exchange authorized(Call call, Account &account, const Services &services, std::optional<Failure> &refused) {
+  call.timeout = services.timeout;
+  for (int round = 0;; ++round) {
+    if (account.access_token.empty() || round == 1) {
+      refused = services.renew(account);
+      if (refused) return {};
+    }
+    Call with = call;
+    with.headers.emplace_back("Authorization", "Bearer " + account.access_token);
+    Exchange exchange = services.http.run(with);
+    const bool expired = exchange.state == Exchange::State::kAnswered &&
+                         (exchange.status == 401 ||
+                          (exchange.status == 400 && text_of(parse_json(exchange.body), "error") == "ExpiredToken"));
+    if (!expired || round == 1) return exchange;
+  }
+}
+
+std::optional<double> jwt_expiry(const std::string &token) {
+  const std::size_t first = token.find('.'), second = token.find('.', first + 1);
+  if (first == std::string::npos || second == std::string::npos) return std::nullopt;
+  const auto claims = bridge::base64url_decoded(std::string_view(token).substr(first + 1, second - first - 1));
+  const Json parsed = claims ? parse_json(*claims) : Json();
+  if (!parsed.is_object() || !parsed.value("exp", Json()).is_number()) return std::nullopt;
+  return parsed.at("exp").get<double>();
 }
 
 std::string percent_encoded(std::string_view text) {

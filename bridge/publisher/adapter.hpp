@@ -1,6 +1,7 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
@@ -19,6 +20,7 @@ struct Account {
   std::string access_token, refresh_token;  ///< empty: there is none
   int token_version = 0;
   Json metadata = Json::object();
+  Json provider;  ///< a row of nexus.oauth_providers; null: there is none
 };
 
 struct Media {
@@ -74,6 +76,18 @@ struct Seen {
   std::string remote_id, remote_url, reason;
 };
 
+/// What a platform counts of a post.
+struct Counted {
+  bool gone = false;       ///< the platform has it no more
+  Json counters = Json();  ///< by the columns of content_metrics; null: it does not say yet
+};
+
+/// Counters by remote id; an id that is missing was not answered.
+struct Counts {
+  std::map<std::string, Counted> posts;
+  std::optional<Failure> failure;  ///< of the request as a whole
+};
+
 /// New tokens of an account; empty ones stay as they are.
 struct Tokens {
   std::string access_token, refresh_token;
@@ -110,6 +124,13 @@ class Adapter {
   virtual Sent send(Task &task, const Services &services) const = 0;
   virtual Seen verify(Task &task, const Services &services) const = 0;
 
+  /// Whether refresh() is this platform's own way, and not that of OAuth 2 with the provider's settings.
+  virtual bool renews_itself() const { return false; }
+
+  /// Asks for the counters of published posts, as many as one request of the platform takes. By default a failure: the
+  /// platform has none, or tells them by itself.
+  virtual Counts counters(Account &account, const std::vector<std::string> &remote_ids, const Services &services) const;
+
   /// Exchanges the refresh token for new tokens; called for one account at a time.
   virtual std::optional<Failure> refresh(const Account &account, const Services &services, Tokens &tokens) const = 0;
 };
@@ -127,11 +148,21 @@ std::optional<double> retry_after(const Exchange &exchange, double now);
 /// Seconds since 1970 of 2026-01-31T09:00:00[.fraction]Z, also with an offset; nothing for anything else.
 std::optional<double> parse_time(const std::string &text);
 
+/// The call with the account's access token. Where the platform says that it has run out (401, or 400 ExpiredToken),
+/// once more with a renewed one; `refused` says why there is none.
+Exchange authorized(Call call, Account &account, const Services &services, std::optional<Failure> &refused);
+
+/// The exp claim of a JWT, in seconds since 1970.
+std::optional<double> jwt_expiry(const std::string &token);
+
 /// What may stand in a URL's query or path.
 std::string percent_encoded(std::string_view text);
 
 /// An answer's JSON; null where it is none.
 Json parse_json(const std::string &text);
+
+/// A member that is a whole number from 0 on; null where there is none.
+Json count_of(const Json &object, const char *name);
 
 /// A member that is a string; empty where there is none.
 std::string text_of(const Json &object, const char *name);

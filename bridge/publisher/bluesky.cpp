@@ -4,8 +4,6 @@
 
 #include <cmath>
 
-#include "bridge/auth/base64.hpp"
-
 namespace nexus::publisher {
 namespace {
 
@@ -16,24 +14,6 @@ std::string base_of(const Account &account) {
   std::string base = account.instance_url.empty() ? "https://bsky.social" : account.instance_url;
   while (!base.empty() && base.back() == '/') base.pop_back();
   return base;
-}
-
-// xrpc with the account's session; a session that has run out is renewed once.
-Exchange authorized(Call call, Task &task, const Services &services, std::optional<Failure> &refused) {
-  call.timeout = services.timeout;
-  for (int round = 0;; ++round) {
-    if (task.account.access_token.empty() || round == 1) {
-      refused = services.renew(task.account);
-      if (refused) return {};
-    }
-    Call with = call;
-    with.headers.emplace_back("Authorization", "Bearer " + task.account.access_token);
-    Exchange exchange = services.http.run(with);
-    const bool expired = exchange.state == Exchange::State::kAnswered &&
-                         (exchange.status == 401 ||
-                          (exchange.status == 400 && text_of(parse_json(exchange.body), "error") == "ExpiredToken"));
-    if (!expired || round == 1) return exchange;
-  }
 }
 
 Sent sent_of(const Exchange &exchange, const std::optional<Failure> &refused) {
@@ -90,7 +70,7 @@ bool embed(Task &task, const Services &services, Json &record, Sent &sent) {
     call.body = media.bytes;
     call.headers.emplace_back("Content-Type", media.mime_type.empty() ? "application/octet-stream" : media.mime_type);
     std::optional<Failure> refused;
-    const Exchange exchange = authorized(call, task, services, refused);
+    const Exchange exchange = authorized(call, task.account, services, refused);
     const Json blob = exchange.ok() ? parse_json(exchange.body).value("blob", Json()) : Json();
     if (!blob.is_object()) {
       sent = refused ? sent_of(exchange, refused) : failed_before(exchange);
@@ -148,6 +128,13 @@ bool reply(const Task &task, const Services &services, Json &record, Sent &sent)
   return true;
 }
 
+// The PDS' way to say that it has no such record.
+bool is_absent(const Json &body) {
+  const std::string error = text_of(body, "error");
+  return error == "RecordNotFound" ||
+         (error == "InvalidRequest" && text_of(body, "message").find("Could not locate record") == 0);
+}
+
 std::string url_of(const Account &account, const AtUri &uri) {
   return "https://bsky.app/profile/" + (account.handle.empty() ? uri.repo : account.handle) + "/post/" + uri.key;
 }
@@ -166,15 +153,6 @@ std::string bluesky_record_key(const std::string &due_at, const std::string &ide
   std::string key(13, '2');
   for (std::size_t i = key.size(); i-- > 0; value >>= 5) key[i] = "234567abcdefghijklmnopqrstuvwxyz"[value & 31];
   return key;
-}
-
-std::optional<double> jwt_expiry(const std::string &token) {
-  const std::size_t first = token.find('.'), second = token.find('.', first + 1);
-  if (first == std::string::npos || second == std::string::npos) return std::nullopt;
-  const auto claims = bridge::base64url_decoded(std::string_view(token).substr(first + 1, second - first - 1));
-  const Json parsed = claims ? parse_json(*claims) : Json();
-  if (!parsed.is_object() || !parsed.value("exp", Json()).is_number()) return std::nullopt;
-  return parsed.at("exp").get<double>();
 }
 
 std::optional<Failure> Bluesky::validate(const Task &task) const {
@@ -222,7 +200,7 @@ Sent Bluesky::send(Task &task, const Services &services) const {
       {"record",
        record}}.dump(-1, ' ', false, Json::error_handler_t::replace);
   std::optional<Failure> refused;
-  const Exchange exchange = authorized(call, task, services, refused);
+  const Exchange exchange = authorized(call, task.account, services, refused);
   if (!exchange.ok()) return sent_of(exchange, refused);
   const std::string uri = text_of(parse_json(exchange.body), "uri");
   if (uri.empty()) {
@@ -242,11 +220,46 @@ Seen Bluesky::verify(Task &task, const Services &services) const {
   const std::string uri = text_of(body, "uri");
   if (exchange.ok() && !uri.empty())
     return {Seen::Presence::kPresent, uri, url_of(task.account, parse_at_uri(uri)), ""};
-  const std::string error = text_of(body, "error");
-  const bool absent = error == "RecordNotFound" ||
-                      (error == "InvalidRequest" && text_of(body, "message").find("Could not locate record") == 0);
-  if (absent) return {Seen::Presence::kAbsent, "", "", ""};
+  if (is_absent(body)) return {Seen::Presence::kAbsent, "", "", ""};
   return {Seen::Presence::kUnavailable, "", "", "the PDS does not say: " + failed(exchange).failure.message};
+}
+
+// The AppView counts, and the PDS passes the question on. What the AppView does not know is either too new for it or
+// gone, which the PDS knows for certain.
+Counts Bluesky::counters(Account &account, const std::vector<std::string> &remote_ids, const Services &services) const {
+  Counts counts;
+  Call call;
+  call.url = base_of(account) + "/xrpc/app.bsky.feed.getPosts?";
+  for (const std::string &uri : remote_ids) call.url += "uris=" + percent_encoded(uri) + "&";
+  call.url.pop_back();
+  std::optional<Failure> refused;
+  const Exchange exchange = authorized(call, account, services, refused);
+  const Json body = exchange.ok() ? parse_json(exchange.body) : Json();
+  const Json views = body.is_object() ? body.value("posts", Json()) : Json();
+  if (!views.is_array()) {
+    counts.failure = sent_of(exchange, refused).failure;
+    if (exchange.ok()) counts.failure->message = "the answer has no posts";
+    if (counts.failure->type == "unknown_outcome" || exchange.ok()) counts.failure->type = "transient";
+    return counts;
+  }
+  for (const Json &view : views) {
+    const Json reposts = count_of(view, "repostCount"), quotes = count_of(view, "quoteCount");
+    Json counters{{"likes", count_of(view, "likeCount")},
+                  {"comments", count_of(view, "replyCount")},
+                  {"saves", count_of(view, "bookmarkCount")}};
+    if (!reposts.is_null() || !quotes.is_null()) {
+      counters["shares"] =
+          (reposts.is_null() ? 0 : reposts.get<std::int64_t>()) + (quotes.is_null() ? 0 : quotes.get<std::int64_t>());
+    }
+    counts.posts[text_of(view, "uri")].counters = std::move(counters);
+  }
+  for (const std::string &uri : remote_ids) {
+    if (counts.posts.count(uri) > 0) continue;
+    const AtUri parts = parse_at_uri(uri);
+    const Exchange record = get_record(parts.repo, parts.key, account, services);
+    if (record.state == Exchange::State::kAnswered && is_absent(parse_json(record.body))) counts.posts[uri].gone = true;
+  }
+  return counts;
 }
 
 std::optional<Failure> Bluesky::refresh(const Account &account, const Services &services, Tokens &tokens) const {

@@ -12,9 +12,9 @@ std::vector<JobPtr> claim_jobs(Database &database, const std::vector<std::string
                                const std::vector<std::string> &kinds, int count, std::chrono::milliseconds lease,
                                const std::string &worker) {
   const auto asked = Clock::now();
-  const auto rows =
-      database.run("SELECT id, lease_token, kind, COALESCE(ref_id, 0) FROM nexus.claim_jobs($1, $2, $3, $4, $5)",
-                   {array_of(lanes), std::to_string(count), interval_of(lease), worker, array_of(kinds)});
+  const auto rows = database.run(
+      "SELECT id, lease_token, kind, COALESCE(ref_id, 0), payload FROM nexus.claim_jobs($1, $2, $3, $4, $5)",
+      {array_of(lanes), std::to_string(count), interval_of(lease), worker, array_of(kinds)});
   std::vector<JobPtr> jobs;
   for (const Row &row : rows) {
     auto job = std::make_shared<Job>();
@@ -22,6 +22,7 @@ std::vector<JobPtr> claim_jobs(Database &database, const std::vector<std::string
     job->lease_token = std::stoll(row[1].value());
     job->kind = row[2].value();
     job->ref_id = std::stoi(row[3].value());
+    job->payload = row[4].value_or("{}");
     job->deadline = asked + lease;
     jobs.push_back(std::move(job));
   }

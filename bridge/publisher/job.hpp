@@ -19,6 +19,7 @@ struct Job {
   std::int64_t id = 0, lease_token = 0;
   std::string kind;
   int ref_id = 0;
+  std::string payload;  ///< JSON
   std::atomic<Clock::time_point> deadline{Clock::time_point{}};
   std::atomic<bool> lost{false};       ///< a heartbeat said so
   std::atomic<bool> cancelled{false};  ///< nobody wants it any more

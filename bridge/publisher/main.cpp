@@ -7,9 +7,11 @@
 #include <iterator>
 
 #include "bridge/publisher/bluesky.hpp"
+#include "bridge/publisher/hook_server.hpp"
 #include "bridge/publisher/mastodon.hpp"
 #include "bridge/publisher/process.hpp"
 #include "bridge/publisher/publication.hpp"
+#include "bridge/publisher/reseal.hpp"
 #include "bridge/publisher/webhook.hpp"
 #include "bridge/publisher/worker.hpp"
 
@@ -32,9 +34,22 @@ int seal(const Settings &settings, const Sealer &sealer) {
   return 0;
 }
 
+int reseal(const Settings &settings, const Sealer &sealer) {
+  Database database(settings.db_uri, settings.db_role, "nexus-publisher reseal");
+  database.open();
+  const Resealed done = nexus::publisher::reseal(database, sealer, settings.reseal_batch);
+  std::cout << done.accounts << " accounts sealed with key " << sealer.key_id() << ", " << done.unopened
+            << " could not be opened\n";
+  for (const Row &row : database.run("SELECT key_id, place, sealed FROM nexus.sealing_keys()")) {
+    std::cout << row.at(0).value_or("") << ' ' << row.at(1).value_or("") << ' ' << row.at(2).value_or("") << '\n';
+  }
+  return done.unopened == 0 ? 0 : 1;
+}
+
 int run(const Settings &settings) {
   const Sealer sealer(file_text(settings.key_file));
   if (settings.seal) return seal(settings, sealer);
+  if (settings.reseal) return reseal(settings, sealer);
   const sigset_t signals = block_end_signals();
   const HttpClient http(AddressGuard(settings.allow_networks), settings.ca_file);
   std::map<std::string, std::unique_ptr<Adapter>> adapters;
@@ -52,12 +67,33 @@ int run(const Settings &settings) {
                  settings.concurrency,
                  settings.lease},
                 [&tools](Database &database, Job &job, bool again) { Publication(database, tools, job).run(again); });
+  // Counters never keep a post waiting: they have threads of their own.
+  std::unique_ptr<Worker> metrics;
+  if (settings.metrics_concurrency > 0) {
+    metrics = std::make_unique<Worker>(
+        WorkerSettings{"nexus-publisher metrics",
+                       settings.db_uri,
+                       settings.db_role,
+                       settings.worker,
+                       {"metrics"},
+                       {"metrics_pull"},
+                       settings.metrics_concurrency,
+                       settings.lease},
+        [&tools](Database &database, Job &job, bool again) { Publication(database, tools, job).run(again); });
+  }
+  std::optional<HookServer> hooks;
+  if (settings.hook_port > 0) hooks.emplace(settings, sealer);
   worker.start();
+  if (metrics) metrics->start();
   int number = 0;
   sigwait(&signals, &number);
   spdlog::info("stopping");
+  hooks.reset();
+  if (metrics) metrics->drain();
   worker.drain();
-  if (!worker.wait(std::chrono::seconds(settings.shutdown_timeout))) {
+  const bool ended = worker.wait(std::chrono::seconds(settings.shutdown_timeout));
+  if (metrics) metrics->wait(std::chrono::seconds(0));  // a request for counters is made again by the next one
+  if (!ended) {
     spdlog::warn("posts are still being sent after {} s: the next publisher verifies them", settings.shutdown_timeout);
     spdlog::shutdown();
     _exit(1);

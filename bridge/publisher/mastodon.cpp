@@ -19,13 +19,28 @@ std::string base_of(const Account &account) {
   return base;
 }
 
-Call call_of(const Task &task, const Services &services, const char *method, const std::string &path) {
+Call call_of(const Account &account, const Services &services, const char *method, const std::string &path) {
   Call call;
   call.method = method;
-  call.url = base_of(task.account) + path;
-  call.headers = {{"Authorization", "Bearer " + task.account.access_token}};
+  call.url = base_of(account) + path;
   call.timeout = services.timeout;
   return call;
+}
+
+// With the account's token. One that has run out is renewed where its provider can: 401 says that nothing was done.
+Exchange ask(const Call &call, Account &account, const Services &services) {
+  if (account.provider.is_null() || account.refresh_token.empty()) {
+    Call with = call;
+    with.headers.emplace_back("Authorization", "Bearer " + account.access_token);
+    return services.http.run(with);
+  }
+  std::optional<Failure> refused;
+  Exchange exchange = authorized(call, account, services, refused);
+  if (!refused) return exchange;
+  exchange.state = refused->type == "auth" ? Exchange::State::kAnswered : Exchange::State::kNotSent;
+  exchange.status = 401;
+  exchange.error = refused->message;
+  return exchange;
 }
 
 // multipart/form-data (RFC 7578); the boundary comes from the key, and does not stand in what it parts.
@@ -42,18 +57,18 @@ std::string form_of(const Media &media, const std::string &boundary) {
 }
 
 // The id of the uploaded file, once the server has worked it; empty with the reason in `sent`.
-std::string upload(const Media &media, const Task &task, const Services &services, Sent &sent) {
+std::string upload(const Media &media, Task &task, const Services &services, Sent &sent) {
   const std::string boundary = "nexus-" + task.idempotency_key;
-  Call call = call_of(task, services, "POST", "/api/v2/media");
+  Call call = call_of(task.account, services, "POST", "/api/v2/media");
   call.headers.emplace_back("Content-Type", "multipart/form-data; boundary=" + boundary);
   call.body = form_of(media, boundary);
-  Exchange exchange = services.http.run(call);
+  Exchange exchange = ask(call, task.account, services);
   std::string id = text_of(parse_json(exchange.body), "id");
-  const Call ask = call_of(task, services, "GET", "/api/v1/media/" + percent_encoded(id));
+  const Call look = call_of(task.account, services, "GET", "/api/v1/media/" + percent_encoded(id));
   // 202 and then 206: it is still being worked
   for (int poll = 0; exchange.ok() && exchange.status != 200 && poll < kMediaPolls; ++poll) {
     std::this_thread::sleep_for(std::chrono::milliseconds(std::min(100 << std::min(poll, 4), 2000)));
-    exchange = services.http.run(ask);
+    exchange = ask(look, task.account, services);
   }
   if (exchange.ok() && exchange.status == 200 && !id.empty()) return id;
   sent = failed_before(exchange);
@@ -77,17 +92,18 @@ Sent published(const Exchange &exchange) {
   return sent;
 }
 
-std::string own_id(const Task &task, const Services &services, std::string &why) {
-  const Exchange exchange = services.http.run(call_of(task, services, "GET", "/api/v1/accounts/verify_credentials"));
+std::string own_id(Task &task, const Services &services, std::string &why) {
+  const Exchange exchange =
+      ask(call_of(task.account, services, "GET", "/api/v1/accounts/verify_credentials"), task.account, services);
   std::string id = exchange.ok() ? text_of(parse_json(exchange.body), "id") : "";
   if (id.empty()) why = exchange.ok() ? "the server does not name the account" : failed(exchange).failure.message;
   return id;
 }
 
 // What the author wrote; servers that do not tell it give the shown text.
-std::string source_of(const Json &status, const Task &task, const Services &services) {
+std::string source_of(const Json &status, Task &task, const Services &services) {
   const std::string path = "/api/v1/statuses/" + percent_encoded(text_of(status, "id")) + "/source";
-  const Exchange exchange = services.http.run(call_of(task, services, "GET", path));
+  const Exchange exchange = ask(call_of(task.account, services, "GET", path), task.account, services);
   const Json body = exchange.ok() ? parse_json(exchange.body) : Json();
   return body.is_object() && body.contains("text") ? text_of(body, "text") : plain_text(text_of(status, "content"));
 }
@@ -155,11 +171,11 @@ Sent Mastodon::send(Task &task, const Services &services) const {
     if (metadata.is_object() && metadata.contains(name)) status[name] = metadata[name];
   }
   if (!task.reply_to.is_null()) status["in_reply_to_id"] = text_of(task.reply_to, "parent_id");
-  Call call = call_of(task, services, "POST", "/api/v1/statuses");
+  Call call = call_of(task.account, services, "POST", "/api/v1/statuses");
   call.headers.emplace_back("Content-Type", "application/json");
   call.headers.emplace_back("Idempotency-Key", task.idempotency_key);
   call.body = status.dump(-1, ' ', false, Json::error_handler_t::replace);
-  const Exchange exchange = services.http.run(call);
+  const Exchange exchange = ask(call, task.account, services);
   return exchange.ok() ? published(exchange) : failed(exchange);
 }
 
@@ -173,7 +189,7 @@ Seen Mastodon::verify(Task &task, const Services &services) const {
   for (int page = 0; page < kPages && !reached; ++page) {
     const std::string path = "/api/v1/accounts/" + percent_encoded(id) + "/statuses?limit=40&exclude_reblogs=true" +
                              (before.empty() ? "" : "&max_id=" + percent_encoded(before));
-    const Exchange exchange = services.http.run(call_of(task, services, "GET", path));
+    const Exchange exchange = ask(call_of(task.account, services, "GET", path), task.account, services);
     const Json statuses = exchange.ok() ? parse_json(exchange.body) : Json();
     if (!statuses.is_array()) return {Seen::Presence::kUnavailable, "", "", failed(exchange).failure.message};
     std::vector<std::string> ids;
@@ -196,6 +212,34 @@ Seen Mastodon::verify(Task &task, const Services &services) const {
   return {Seen::Presence::kUnknowable, "", "",
           reached ? "it is not among the account's statuses, and its key is too old to send it again"
                   : "the account has too many statuses since to find it"};
+}
+
+// One request for each status: asking for several at once is newer than many servers.
+Counts Mastodon::counters(Account &account, const std::vector<std::string> &remote_ids,
+                          const Services &services) const {
+  Counts counts;
+  for (const std::string &id : remote_ids) {
+    const Exchange exchange =
+        ask(call_of(account, services, "GET", "/api/v1/statuses/" + percent_encoded(id)), account, services);
+    if (exchange.state == Exchange::State::kAnswered && (exchange.status == 404 || exchange.status == 410)) {
+      counts.posts[id].gone = true;
+      continue;
+    }
+    const Json status = exchange.ok() ? parse_json(exchange.body) : Json();
+    if (!status.is_object()) {
+      counts.failure = failed_before(exchange).failure;
+      if (exchange.ok()) counts.failure = Failure{"transient", "no_status", "the answer is no status", 0, std::nullopt};
+      return counts;
+    }
+    Json counters{{"likes", count_of(status, "favourites_count")}, {"comments", count_of(status, "replies_count")}};
+    const Json boosts = count_of(status, "reblogs_count"), quotes = count_of(status, "quotes_count");
+    if (!boosts.is_null() || !quotes.is_null()) {
+      counters["shares"] =
+          (boosts.is_null() ? 0 : boosts.get<std::int64_t>()) + (quotes.is_null() ? 0 : quotes.get<std::int64_t>());
+    }
+    counts.posts[id].counters = std::move(counters);
+  }
+  return counts;
 }
 
 std::optional<Failure> Mastodon::refresh(const Account &, const Services &, Tokens &) const {

@@ -14,6 +14,8 @@ class Mastodon : public Adapter {
   std::string dialect() const override { return "mastodon"; }
   Sent send(Task &task, const Services &services) const override;
   Seen verify(Task &task, const Services &services) const override;
+  Counts counters(Account &account, const std::vector<std::string> &remote_ids,
+                  const Services &services) const override;
   std::optional<Failure> refresh(const Account &account, const Services &services, Tokens &tokens) const override;
 };
 

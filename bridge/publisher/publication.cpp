@@ -6,6 +6,7 @@
 #include <thread>
 
 #include "bridge/pg/backoff.hpp"
+#include "bridge/publisher/oauth.hpp"
 
 namespace nexus::publisher {
 namespace {
@@ -69,6 +70,8 @@ void Publication::run(bool again) {
   try {
     if (job_.kind == "publish") {
       publish(again);
+    } else if (job_.kind == "metrics_pull") {
+      measure();
     } else {
       refresh_tokens();
     }
@@ -94,6 +97,7 @@ std::optional<Account> Publication::account_of(const Json &row, std::string &why
   account.instance_url = text_of(row, "instance_url");
   account.token_version = row.at("token_version").get<int>();
   if (row.value("metadata", Json()).is_object()) account.metadata = row.at("metadata");
+  account.provider = row.value("provider", Json());
   const auto opened = [&](const char *column) {
     const std::string sealed = text_of(row, column);
     const auto context = Sealer::token_context(account.platform, account.account_id, column);
@@ -180,18 +184,17 @@ std::optional<Failure> Publication::renew(Account &account) {
   if (newer) return std::nullopt;
 
   Tokens tokens;
-  const Adapter *adapter = adapter_of(account);
-  if (adapter == nullptr)
-    return Failure{"invalid", "no_adapter", "no adapter for " + account.platform, 0, std::nullopt};
-  if (auto failure = adapter->refresh(account, services(), tokens)) return failure;
+  if (auto failure = refresh(account, tokens)) return failure;
   const auto sealed = [&](const std::string &token, const char *column) -> Value {
     if (token.empty()) return std::nullopt;
     return tools_.sealer.seal(token, Sealer::token_context(account.platform, account.account_id, column));
   };
-  database_.run("SELECT nexus.store_tokens($1, $2, $3, $4, to_timestamp($5))",
-                {id, std::to_string(account.token_version), sealed(tokens.access_token, "access_token"),
-                 sealed(tokens.refresh_token, "refresh_token"),
-                 tokens.expires_at ? Value(std::to_string(*tokens.expires_at)) : std::nullopt});
+  const auto stored =
+      database_.run("SELECT nexus.store_tokens($1, $2, $3, $4, to_timestamp($5))",
+                    {id, std::to_string(account.token_version), sealed(tokens.access_token, "access_token"),
+                     sealed(tokens.refresh_token, "refresh_token"),
+                     tokens.expires_at ? Value(std::to_string(*tokens.expires_at)) : std::nullopt});
+  if (stored.at(0).at(0).value_or("f") != "t") return adopt(account);
   transaction.commit();
   account.access_token = tokens.access_token;
   if (!tokens.refresh_token.empty()) account.refresh_token = tokens.refresh_token;
@@ -200,11 +203,41 @@ std::optional<Failure> Publication::renew(Account &account) {
   return std::nullopt;
 }
 
+// By the platform's own way, else by OAuth 2 where the platform has a provider.
+std::optional<Failure> Publication::refresh(const Account &account, Tokens &tokens) {
+  const Adapter *adapter = adapter_of(account);
+  if (account.provider.is_object() && !(adapter != nullptr && adapter->renews_itself())) {
+    Grant grant;
+    auto failure = refresh_grant(tools_.http, oauth_provider(account.provider), account.refresh_token,
+                                 tools_.settings.timeout, grant);
+    tokens = std::move(grant.tokens);
+    return failure;
+  }
+  if (adapter == nullptr)
+    return Failure{"invalid", "no_adapter", "no adapter for " + account.platform, 0, std::nullopt};
+  return adapter->refresh(account, services(), tokens);
+}
+
+// The account was connected again, or disconnected, while its tokens were renewed: what it has now counts.
+std::optional<Failure> Publication::adopt(Account &account) {
+  const auto rows = database_.run("SELECT nexus.account_tokens($1)", {std::to_string(account.id)});
+  std::string why = "it is gone";
+  const auto fresh = rows.at(0).at(0) ? account_of(Json::parse(*rows[0][0]), why) : std::nullopt;
+  if (!fresh) return Failure{"transient", "sealed", why, 0, std::nullopt};
+  account = *fresh;
+  if (!account.access_token.empty()) return std::nullopt;
+  return Failure{"auth", "disconnected", "the account was disconnected meanwhile", 0, std::nullopt};
+}
+
 void Publication::refresh_tokens() {
   const auto rows = database_.run("SELECT nexus.account_tokens($1)", {std::to_string(job_.ref_id)});
   if (!rows.at(0).at(0)) return complete_job(database_, job_);
+  // Somebody who needed the tokens was faster than the job that was to renew them.
+  const Json row = Json::parse(*rows[0][0]);
+  const Json version = parse_json(job_.payload).value("token_version", Json());
+  if (version.is_number() && version != row.at("token_version")) return complete_job(database_, job_);
   std::string why;
-  auto account = account_of(Json::parse(*rows[0][0]), why);
+  auto account = account_of(row, why);
   std::optional<Failure> failure;
   if (account) {
     failure = renew(*account);

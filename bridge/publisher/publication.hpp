@@ -35,8 +35,8 @@ struct Tools {
   Memory &memory;
 };
 
-/// Works one job to its end, on one connection: verifies what an earlier worker left open, writes the attempt, sends,
-/// reports. Throws ConnectionLost when the database is away; run again, with `again`, it goes on where it was.
+/// Works one job to its end, on one connection. A post: verifies what an earlier worker left open, writes the attempt,
+/// sends, reports. Throws ConnectionLost when the database is away; run again, with `again`, it goes on where it was.
 class Publication {
  public:
   Publication(Database &database, const Tools &tools, Job &job) : database_(database), tools_(tools), job_(job) {}
@@ -45,11 +45,14 @@ class Publication {
  private:
   void publish(bool again);
   void refresh_tokens();
+  void measure();
 
   std::optional<Task> load();
   std::optional<Account> account_of(const Json &row, std::string &why) const;
   Services services();
   std::optional<Failure> renew(Account &account);
+  std::optional<Failure> refresh(const Account &account, Tokens &tokens);
+  std::optional<Failure> adopt(Account &account);
   const Adapter *adapter_of(const Account &account) const;
 
   /// True when the post may be sent now; otherwise the job has been dealt with.

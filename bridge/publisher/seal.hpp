@@ -24,6 +24,9 @@ class Sealer {
   ///     token_context("bluesky", "did:plc:1", "access_token")
   static std::string token_context(std::string_view platform, std::string_view account_id, std::string_view column);
 
+  /// The id of the key that seals.
+  const std::string &key_id() const { return keys_.front().id; }
+
   std::string seal(std::string_view value, std::string_view context) const;
 
   /// Throws SealError when the key is not known or the value was not sealed with this key for this context.

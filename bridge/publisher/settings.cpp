@@ -11,7 +11,9 @@ Settings read_settings(int argc, char **argv, std::optional<int> &exit_code) {
   settings.worker = process_name();
   double lease = 30, timeout = 20, verify_after = 5;
   CLI::App app{
-      "Publishes what is due: claims jobs of the queue, sends them to the platforms, verifies what is uncertain."};
+      "Publishes what is due: claims jobs of the queue, sends them to the platforms, verifies what is uncertain; "
+      "renews "
+      "the tokens of accounts. The secret of OAuth provider NAME is read from NEXUS_OAUTH_SECRET_NAME."};
   app.option_defaults()->always_capture_default();
   app.add_option("--db-uri", settings.db_uri, "libpq's connection string")->envname("NEXUS_DB_URI");
   app.add_option("--db-role", settings.db_role, "role to take after connecting; empty: none")
@@ -28,6 +30,16 @@ Settings read_settings(int argc, char **argv, std::optional<int> &exit_code) {
                  "posts that are sent at a time, each by a thread and connection of its own")
       ->envname("NEXUS_PUBLISHER_CONCURRENCY")
       ->check(CLI::Range(1, 64));
+  app.add_option("--metrics-concurrency", settings.metrics_concurrency,
+                 "requests for counters of published posts at a time, beside the posts; 0: they are not asked for")
+      ->envname("NEXUS_PUBLISHER_METRICS_CONCURRENCY")
+      ->check(CLI::Range(0, 64));
+  app.add_option("--hook-host", settings.hook_host, "address that counters pushed by webhook receivers come in on")
+      ->envname("NEXUS_PUBLISHER_HOOK_HOST");
+  app.add_option("--hook-port", settings.hook_port,
+                 "port for POST /hooks/metrics/ACCOUNT, plain HTTP behind your proxy; 0: none are received")
+      ->envname("NEXUS_PUBLISHER_HOOK_PORT")
+      ->check(CLI::Range(0, 65535));
   app.add_option("--lease", lease, "seconds until a silent publisher's posts are taken over; renewed by heartbeat")
       ->envname("NEXUS_PUBLISHER_LEASE")
       ->check(CLI::Range(2.0, 3600.0));
@@ -58,6 +70,9 @@ Settings read_settings(int argc, char **argv, std::optional<int> &exit_code) {
   seal->add_option("--platform", settings.seal_platform)->required();
   seal->add_option("--account", settings.seal_account, "social_accounts.account_id")->required();
   seal->add_option("--column", settings.seal_column)->check(CLI::IsMember({"access_token", "refresh_token"}));
+  CLI::App *reseal = app.add_subcommand(
+      "reseal", "seal the tokens of all accounts with the first key of the key file, and end; then old keys can go");
+  reseal->add_option("--batch", settings.reseal_batch, "accounts that are read at a time")->check(CLI::Range(1, 10000));
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError &error) {
@@ -65,6 +80,7 @@ Settings read_settings(int argc, char **argv, std::optional<int> &exit_code) {
     return settings;
   }
   settings.seal = seal->parsed();
+  settings.reseal = reseal->parsed();
   const auto milliseconds = [](double seconds) {
     return std::chrono::milliseconds(static_cast<long long>(seconds * 1000));
   };

@@ -14,6 +14,9 @@ struct Settings {
   std::string key_file;
   std::vector<std::string> lanes{"publish", "accounts"};
   int concurrency = 4;
+  int metrics_concurrency = 1;  ///< 0: counters are not asked for
+  std::string hook_host = "127.0.0.1";
+  int hook_port = 0;  ///< 0: no counters are received
   std::chrono::milliseconds lease{30000};
   std::chrono::milliseconds timeout{20000};      ///< of one request to a platform
   std::chrono::milliseconds verify_after{5000};  ///< before a platform's "not there" counts
@@ -24,6 +27,8 @@ struct Settings {
   std::string worker;
   std::string log_level = "info";
 
+  bool reseal = false;  ///< seal all tokens with the first key and end
+  int reseal_batch = 100;
   bool seal = false;  ///< seal standard input and end
   std::string seal_platform, seal_account, seal_column = "access_token";
 };

@@ -3,6 +3,8 @@
 #include <boost/asio/post.hpp>
 #include <thread>
 
+#include "bridge/serve/pools.hpp"
+
 namespace nexus::bridge::serve {
 namespace {
 
@@ -23,7 +25,8 @@ pg::KeeperOptions keeper_options(const Settings &settings) {
 
 }  // namespace
 
-Gateway::Gateway(const Settings &settings, std::size_t loops) : settings_(settings), loops_(loops) {
+Gateway::Gateway(const Settings &settings, std::size_t loops)
+    : settings_(settings), loops_(loops), replicas_(settings, loops, workers_) {
   pg::Keeper::Events events;
   events.reachable = [this] {
     each([](pg::Executor &executor) { executor.reachable(); });
@@ -33,6 +36,7 @@ Gateway::Gateway(const Settings &settings, std::size_t loops) : settings_(settin
     each_hub([payload](sse::Hub &hub) { hub.notified(payload); });
   };
   keeper_ = std::make_unique<pg::Keeper>(keeper_options(settings), std::move(events));
+  replicas_.start();
 }
 
 Gateway::~Gateway() {
@@ -41,24 +45,14 @@ Gateway::~Gateway() {
 
 void Gateway::close() {
   keeper_->stop();
+  replicas_.stop();
   workers_.connecting.join();
   workers_.cancelling.join();
 }
 
 std::shared_ptr<pg::Executor> Gateway::make_executor(boost::asio::io_context &context) {
-  pg::ExecutorOptions options;
-  options.uri = settings_.db_uri;
-  options.max_waiting = settings_.db_pool_max_waiting;
-  options.acquisition_timeout = seconds(settings_.db_pool_acquisition_timeout);
-  options.connect_timeout = seconds(settings_.db_connect_timeout);
-  options.max_backoff = milliseconds(settings_.db_pool_max_backoff);
-  options.max_lifetime = seconds(settings_.db_pool_max_lifetime);
-  options.max_idle = seconds(settings_.db_pool_max_idletime);
-  options.prepare = settings_.db_prepared_statements;
   std::lock_guard<std::mutex> lock(mutex_);
-  // The pool is dealt out to the loops; the first ones get what is left over.
-  const std::size_t place = executors_.size(), size = static_cast<std::size_t>(settings_.db_pool);
-  options.size = static_cast<int>(std::max<std::size_t>(1, size / loops_ + (place < size % loops_ ? 1 : 0)));
+  const auto options = pool_options(settings_, settings_.db_pool, loops_, executors_.size());
   counters_.push_back(std::make_unique<pg::ExecutorCounters>());
   auto executor = std::make_shared<pg::Executor>(context, workers_, options, *counters_.back());
   executors_.push_back(executor);

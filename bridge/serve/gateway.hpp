@@ -10,6 +10,7 @@
 #include "bridge/http/handler.hpp"
 #include "bridge/pg/executor.hpp"
 #include "bridge/pg/keeper.hpp"
+#include "bridge/serve/replicas.hpp"
 #include "bridge/sse/hub.hpp"
 
 namespace nexus::bridge::serve {
@@ -35,6 +36,9 @@ class Gateway : public Database {
   /// Asks for a newer picture of the schemas; `then` is called on any thread.
   void newer_catalogue(std::function<void()> then) { keeper_->newer(std::move(then)); }
   void reload() { keeper_->reload(); }
+
+  Replicas &replicas() { return replicas_; }
+  const Replicas &replicas() const { return replicas_; }
 
   /// The sums of all executors.
   struct Totals {
@@ -62,6 +66,7 @@ class Gateway : public Database {
     std::weak_ptr<sse::Hub> hub;
   };
   std::vector<HubPlace> hubs_;
+  Replicas replicas_;
   std::unique_ptr<pg::Keeper> keeper_;
 };
 

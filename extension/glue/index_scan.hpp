@@ -2,11 +2,15 @@
 // read, starting a plan for each would cost more than the rows.
 #pragma once
 
+#include <optional>
+
 #include "glue/guard.hpp"
 #include "glue/table_cache.hpp"
 
 extern "C" {
 #include "access/genam.h"
+#include "access/itup.h"
+#include "access/relscan.h"
 #include "access/skey.h"
 #include "access/table.h"
 #include "access/tableam.h"
@@ -39,14 +43,42 @@ class IndexScan {
   IndexScan(const IndexScan &) = delete;
   IndexScan &operator=(const IndexScan &) = delete;
 
-  /// Starts over, with the rows for which all keys hold.
-  void find(ScanKeyData *keys) {
+  /// Starts over, with the rows for which all keys hold. `places`: for next_place().
+  void find(ScanKeyData *keys, bool places = false) {
+    scan_->xs_want_itup = places;
     call([this, keys] { index_rescan(scan_, keys, keys_, nullptr, 0); });
   }
   /// The next row in the order of the index, valid until the next call; nullptr after the last one.
   TupleTableSlot *next() {
     return call([this]() -> TupleTableSlot * {
       if (!index_getnext_slot(scan_, ForwardScanDirection, slot_)) return nullptr;
+      slot_getallattrs(slot_);
+      return slot_;
+    });
+  }
+  /// Where the next row is, without reading it: it may turn out to be invisible. `number` (from 1) is a column of the
+  /// index that holds an integer; the result has what stands in it.
+  struct Place {
+    ItemPointerData tid;
+    int32 number;
+  };
+  std::optional<Place> next_place(int number, ScanDirection direction = ForwardScanDirection) {
+    std::optional<Place> place;
+    call([this, number, direction, &place] {
+      ItemPointer tid = index_getnext_tid(scan_, direction);
+      if (tid == nullptr) return;
+      bool null;
+      Datum value = index_getattr(scan_->xs_itup, number, scan_->xs_itupdesc, &null);
+      place = Place{*tid, DatumGetInt32(value)};
+    });
+    return place;
+  }
+  /// The row at a place, valid until the next call; nullptr if the snapshot does not see one.
+  TupleTableSlot *at(ItemPointerData place) {
+    return call([this, &place]() -> TupleTableSlot * {
+      bool again = false;
+      if (!table_index_fetch_tuple(scan_->xs_heapfetch, &place, scan_->xs_snapshot, slot_, &again, nullptr))
+        return nullptr;
       slot_getallattrs(slot_);
       return slot_;
     });

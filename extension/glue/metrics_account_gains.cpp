@@ -14,6 +14,7 @@
 #include "glue/metrics_account.hpp"
 #include "glue/metrics_numeric.hpp"
 #include "glue/metrics_owner.hpp"
+#include "glue/metrics_window_gain.hpp"
 
 extern "C" {
 #include "utils/builtins.h"
@@ -115,27 +116,29 @@ NEXUS_FUNCTION(nexus_top_gains) {
                 PG_ARGISNULL(7) ? std::string_view() : stored_bytes(PG_GETARG_DATUM(7))};
   struct Found {
     Rank rank;
-    Wide engagements, denominator;
-    bool rated;
+    RollupReader::Series *series;
   };
   std::vector<Found> found;
   auto first = [](const Found &a, const Found &b) { return a.rank < b.rank; };
   Rows rows(fcinfo);
   with_account(user, [&](RollupReader &reader, const std::vector<int32> &contents, const std::string &zone) {
-    reader.read_user(user, contents, zone, window);
-    for (const RollupReader::Series &series : reader.series()) {
-      Cell sum = sum_of(reader, series, window);
-      if (sum.samples == 0 || !sum.knows(metric)) continue;
-      Rank rank{*sum.total(metric), series.head.key.content_id, series.head.key.platform};
-      if (!last || *last < rank) found.push_back({rank, sum.engagements, sum.denominator, sum.rated != 0});
+    reader.read_user(user, contents, zone, window, false);
+    WindowGain gain(reader, window, metric);
+    gain.find_ends(stored_bytes(user));
+    for (RollupReader::Series &series : reader.series()) {
+      std::optional<Wide> value = gain.of(series);
+      if (!value) continue;
+      Rank rank{*value, series.head.key.content_id, series.head.key.platform};
+      if (!last || *last < rank) found.push_back({rank, &series});
     }
     auto end = found.begin() + static_cast<std::ptrdiff_t>(std::min(most, found.size()));
     std::partial_sort(found.begin(), end, found.end(), first);
     for (auto one = found.begin(); one != end; ++one) {
-      auto of_rate = [one](Wide value) { return one->rated ? std::optional(numeric_datum(value)) : std::nullopt; };
+      Cell sum = gain.all_of(*one->series);
       rows.add({Int32GetDatum(one->rank.content_id), text_datum(one->rank.platform), numeric_datum(one->rank.value),
-                of_rate(one->engagements), of_rate(one->denominator)});
+                engagements(sum), denominator(sum)});
     }
+    gain.close();
   });
   return Datum(0);
 }

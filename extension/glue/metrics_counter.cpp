@@ -65,7 +65,7 @@ Datum decimal_datum(const Decimal &value) {
 }
 
 CounterSummary summary_arg(FunctionCallInfo fcinfo) {
-  return CounterState::decode(bytes_arg(fcinfo, 0)).summary();
+  return CounterState::summary_of(bytes_arg(fcinfo, 0));
 }
 
 }  // namespace

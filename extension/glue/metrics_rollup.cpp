@@ -152,6 +152,8 @@ void Rollup::put_day(const SeriesHead &head, int32 day, const DayState &state, b
   columns.series.add(Int32GetDatum(head.series));
   columns.days.add(DateADTGetDatum(day));
   columns.states.add_text(state.encode());
+  columns.resets.add(BoolGetDatum(state.resets()));
+  columns.authors.add(Int32GetDatum(author_number(head.user)));
 }
 
 void Rollup::change_day(const SeriesHead &head, const DayChange &change) {

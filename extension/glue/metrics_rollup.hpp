@@ -52,7 +52,7 @@ class Rollup {
   };
 
   struct DayColumns {
-    Column series{INT4OID}, days{DATEOID}, states{BYTEAOID};
+    Column series{INT4OID}, days{DATEOID}, states{BYTEAOID}, resets{BOOLOID}, authors{INT4OID};
   };
 
   metrics::LocalDays &days_of(const std::string &zone);

@@ -80,23 +80,46 @@ void RollupReader::read_days(const std::string &zone, Window window) {
   }
   if (series_.empty() || wanted.first > wanted.last) return;
   IndexScan scan("metric_days", "metric_days_pkey", 3);
+  for (Series &series : series_) read_days(series, wanted, scan);
+  scan.close();
+}
+
+void RollupReader::read_days(Series &series, DaySpan wanted, IndexScan &scan) {
+  check_interrupts();
   ScanKeyData keys[3];
+  ScanKeyInit(&keys[0], 1, BTEqualStrategyNumber, F_INT4EQ, Int32GetDatum(series.head.series));
   ScanKeyInit(&keys[1], 2, BTGreaterEqualStrategyNumber, F_DATE_GE, DateADTGetDatum(wanted.first));
   ScanKeyInit(&keys[2], 2, BTLessEqualStrategyNumber, F_DATE_LE, DateADTGetDatum(wanted.last));
-  for (Series &series : series_) {
-    check_interrupts();
-    ScanKeyInit(&keys[0], 1, BTEqualStrategyNumber, F_INT4EQ, Int32GetDatum(series.head.series));
-    scan.find(keys);
-    series.first_stored = stored_.size();
-    while (TupleTableSlot *row = scan.next()) {
-      std::string_view bytes = stored_bytes(row->tts_values[2]);
-      stored_.push_back(
-          {DatumGetDateADT(row->tts_values[1]), static_cast<std::uint32_t>(bytes.size()), states_.size()});
-      states_.append(bytes);
-    }
-    series.stored = stored_.size() - series.first_stored;
+  scan.find(keys);
+  series.first_stored = stored_.size();
+  while (TupleTableSlot *row = scan.next()) {
+    std::string_view bytes = stored_bytes(row->tts_values[2]);
+    stored_.push_back({DatumGetDateADT(row->tts_values[1]), static_cast<std::uint32_t>(bytes.size()), states_.size()});
+    states_.append(bytes);
   }
-  scan.close();
+  series.stored = stored_.size() - series.first_stored;
+}
+
+void RollupReader::read_days(Series &series, Window window, IndexScan &scan) {
+  read_days(series, span(days_of(series.head.zone), window), scan);
+  merge(series);
+}
+
+void RollupReader::merge(Series &series) {
+  if (series.not_folded.empty()) return;
+  std::map<std::int32_t, metrics::DayState> patched;
+  for (size_t i = 0; i < series.stored; ++i) {
+    const StoredDay &day = stored_[series.first_stored + i];
+    patched[day.day] = metrics::DayState::decode(state(day));
+  }
+  for (const metrics::DayChange &change : series.not_folded) {
+    if (change.after.empty())
+      patched.erase(change.day);
+    else
+      patched[change.day] = change.after;
+  }
+  series.days.clear();
+  for (auto &[day, state] : patched) series.days.push_back({day, std::move(state)});
 }
 
 std::vector<DayRow> RollupReader::days(const Series &series) const {
@@ -130,17 +153,19 @@ void RollupReader::add_not_folded(const std::vector<int32> &contents, const std:
         touched[{DatumGetInt32(column(row, descriptor, 1)), std::string(stored_bytes(column(row, descriptor, 2)))}]
             .emplace_back(DatumGetTimestamp(column(row, descriptor, 3)), DatumGetTimestamp(column(row, descriptor, 4)));
       });
+  if (touched.empty()) return;
+  std::map<SeriesKey, size_t> known;
+  for (size_t i = 0; i < series_.size(); ++i) known[series_[i].head.key] = i;
   for (const auto &entry : touched) {
     const SeriesKey &key = entry.first;
     check_interrupts();
-    auto found = std::find_if(series_.begin(), series_.end(), [&key](const Series &s) { return s.head.key == key; });
-    if (found == series_.end()) {
+    auto [place, is_new] = known.try_emplace(key, series_.size());
+    if (is_new) {
       series_.push_back({});
-      found = std::prev(series_.end());
-      found->head.key = key;
-      found->head.zone = zone;
+      series_.back().head.key = key;
+      series_.back().head.zone = zone;
     }
-    std::vector<DayRow> stored = days(*found);
+    Series *found = &series_[place->second];
     TableSource source(store_, found->head);
     found->not_folded = metrics::patch_series(source, days_of(found->head.zone),
                                               spans_of(entry.second, days_of(found->head.zone)), found->head.latest);
@@ -150,16 +175,15 @@ void RollupReader::add_not_folded(const std::vector<int32> &contents, const std:
         !source.days_before(store_.first_open_day(days_of(found->head.zone))).empty())
       last = std::min(found->head.last_at, store_.raw_from());
     found->head.last_at = last;
-    std::map<std::int32_t, metrics::DayState> patched;
-    for (DayRow &row : stored) patched[row.day] = std::move(row.state);
-    for (const metrics::DayChange &change : found->not_folded) {
-      if (change.after.empty())
-        patched.erase(change.day);
-      else
-        patched[change.day] = change.after;
-    }
-    for (auto &[day, state] : patched) found->days.push_back({day, std::move(state)});
+    merge(*found);
   }
+}
+
+std::optional<DaySpan> RollupReader::whole_days(const Series &series, Window window) {
+  Timestamp before = series.head.last_at < window.before ? DT_NOEND : window.before;
+  const Cut within = cut(days_of(series.head.zone), {window.after, before});
+  if (within.touched.first != within.whole.first || within.touched.last != within.whole.last) return std::nullopt;
+  return within.whole;
 }
 
 bool RollupReader::whole_days(const std::string &zone, Timestamp last_at, Window window) {

@@ -3,12 +3,14 @@
 
 #include <functional>
 #include <map>
+#include <optional>
 #include <string>
 #include <unordered_map>
 #include <vector>
 
 #include "core/metrics/series_patch.hpp"
 
+#include "glue/index_scan.hpp"
 #include "glue/metrics_rollup_store.hpp"
 
 namespace nexus::pg {
@@ -41,6 +43,9 @@ class RollupReader {
   /// True if hot mode has not folded everything.
   bool waits_for_fold();
 
+  /// Reads the days of a series that was read without them. `scan`: metric_days by metric_days_pkey, three keys.
+  void read_days(Series &series, Window window, IndexScan &scan);
+
   const Store &store() const { return store_; }
   std::vector<Series> &series() { return series_; }
   metrics::LocalDays &days_of(const std::string &zone);
@@ -51,6 +56,8 @@ class RollupReader {
   /// counted from its samples. 55000 where those are gone.
   void gains(const Series &series, Window window,
              const std::function<void(std::int32_t, const metrics::Cell &)> &on_day);
+  /// The days of a series that gains() takes as they are stored; nothing if the window cuts one of its days.
+  std::optional<metrics::DaySpan> whole_days(const Series &series, Window window);
   /// True if the window cuts no day of series in that zone whose last sample is of `last_at`.
   bool whole_days(const std::string &zone, Timestamp last_at, Window window);
 
@@ -69,6 +76,9 @@ class RollupReader {
   /// Reads the days of the series, and what is not folded.
   void complete(const std::vector<int32> &visible, const std::string &zone, Window window, bool with_days);
   void read_days(const std::string &zone, Window window);
+  void read_days(Series &series, metrics::DaySpan wanted, IndexScan &scan);
+  /// Puts what is not folded on top of the days that are stored.
+  void merge(Series &series);
   std::string_view state(const StoredDay &day) const { return std::string_view(states_).substr(day.from, day.size); }
   Cut cut(metrics::LocalDays &days, Window window);
   void add_not_folded(const std::vector<int32> &contents, const std::string &zone);

@@ -50,6 +50,11 @@ void Rollup::rebuild(SeriesHead &head, const std::string &user, const std::strin
   if (counted)
     for (const DayRow &row : stored) count(head, row.day, row.state, -1);
   author_of_ = nullptr;
+  if (head.user != user && !stored.empty()) {
+    constexpr Oid kTypes[] = {INT4OID, INT4OID};
+    Datum parameters[] = {Int32GetDatum(head.series), Int32GetDatum(author_number(user))};
+    store_.run("UPDATE nexus.metric_days SET author = $2 WHERE series = $1", kTypes, parameters);
+  }
   head.user = user;
   head.zone = zone;
   bool any = false;

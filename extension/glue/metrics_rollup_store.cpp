@@ -1,3 +1,4 @@
+#include "core/metrics/hash.hpp"
 #include "core/metrics/series.hpp"
 #include "core/metrics/series_patch.hpp"
 
@@ -50,12 +51,17 @@ Oid Column::array_type() const {
          : type_ == TEXTOID  ? TEXTARRAYOID
          : type_ == BYTEAOID ? BYTEAARRAYOID
          : type_ == DATEOID  ? DATEARRAYOID
+         : type_ == BOOLOID  ? BOOLARRAYOID
                              : TIMESTAMPARRAYOID;
 }
 
 Datum text_of(const std::string &text) {
   return call(
       [&text] { return PointerGetDatum(cstring_to_text_with_len(text.data(), static_cast<int>(text.size()))); });
+}
+
+int32 author_number(std::string_view user) {
+  return static_cast<int32>(static_cast<uint32>(metrics::murmur3(user)));
 }
 
 std::string_view stored_bytes(Datum value) {

@@ -68,6 +68,9 @@ class Column {
   std::vector<Datum> values_;
 };
 
+/// metric_days.author of a user's series. Part of what is stored, so it never changes.
+int32 author_number(std::string_view user);
+
 std::string_view stored_bytes(Datum value);
 Datum text_of(const std::string &text);
 

@@ -30,18 +30,24 @@ void Rollup::write_days() {
   for (bool is_new : {true, false}) {
     DayColumns &columns = is_new ? new_days_ : changed_days_;
     if (columns.series.empty()) continue;
-    constexpr Oid kTypes[] = {INT4ARRAYOID, DATEARRAYOID, BYTEAARRAYOID};
+    constexpr Oid kTypes[] = {INT4ARRAYOID, DATEARRAYOID, BYTEAARRAYOID, BOOLARRAYOID, INT4ARRAYOID};
     for (size_t from = 0; from < columns.series.size(); from += kSlice) {
       size_t count = std::min(kSlice, columns.series.size() - from);
       Datum parameters[] = {columns.series.array(from, count), columns.days.array(from, count),
-                            columns.states.array(from, count)};
-      store_.run(std::string("INSERT INTO nexus.metric_days (series, day, state) SELECT * FROM unnest($1, $2, $3)") +
-                     (is_new ? "" : " ON CONFLICT (series, day) DO UPDATE SET state = excluded.state"),
+                            columns.states.array(from, count), columns.resets.array(from, count),
+                            columns.authors.array(from, count)};
+      store_.run(std::string("INSERT INTO nexus.metric_days (series, day, state, resets, author)"
+                             " SELECT * FROM unnest($1, $2, $3, $4, $5)") +
+                     (is_new ? ""
+                             : " ON CONFLICT (series, day) DO UPDATE SET state = excluded.state,"
+                               " resets = excluded.resets, author = excluded.author"),
                  kTypes, parameters);
     }
     columns.series.clear();
     columns.days.clear();
     columns.states.clear();
+    columns.resets.clear();
+    columns.authors.clear();
   }
   for (auto [series, day] : removed_days_) {
     constexpr Oid kTypes[] = {INT4OID, DATEOID};

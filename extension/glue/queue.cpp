@@ -5,7 +5,7 @@
 #include <map>
 #include <string>
 
-#include "glue/datum.hpp"
+#include "glue/queue.hpp"
 
 extern "C" {
 #include "access/genam.h"
@@ -17,6 +17,7 @@ extern "C" {
 #include "storage/itemptr.h"
 #include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
+#include "utils/rel.h"
 #include "utils/snapmgr.h"
 }
 
@@ -173,7 +174,8 @@ int &last_account(int16 priority, std::string_view lane) {
   return rounds.try_emplace(std::to_string(priority) + ' ' + std::string(lane), -1).first->second;
 }
 
-/// The smallest priority above `priority` that has a ready job in the lane; false when there is none.
+/// The smallest priority above `priority` that the index has an entry for in the lane; false when there is none. Where
+/// all its rows were taken a moment ago the next step finds out.
 bool next_priority(const Claim &claim, Datum lane, int16 &priority) {
   return call([&] {
     Scan scan = open_scan(claim, "jobs_ready");
@@ -181,11 +183,12 @@ bool next_priority(const Claim &claim, Datum lane, int16 &priority) {
     add_key(scan, BTGreaterStrategyNumber, F_INT2GT);
     scan.keys[0].sk_argument = lane;
     begin(claim, scan);
+    scan.scan->xs_want_itup = true;
     restart(scan, Int16GetDatum(priority));
-    bool is_there = next(claim, scan);
+    bool is_there = index_getnext_tid(scan.scan, ForwardScanDirection) != nullptr;
     if (is_there) {
       bool null;
-      priority = DatumGetInt16(slot_getattr(claim.found, get_attnum(RelationGetRelid(claim.jobs), "priority"), &null));
+      priority = DatumGetInt16(index_getattr(scan.scan->xs_itup, 2, scan.scan->xs_itupdesc, &null));
     }
     close(scan);
     return is_there;
@@ -260,40 +263,31 @@ bool next_lane(const Claim &claim, Datum &lane) {
 
 }  // namespace
 
-NEXUS_FUNCTION(nexus_pick_jobs) {
+PickedJobs pick_jobs(Relation jobs, const JobFilter &filter, int need, TimestampTz due) {
   Claim claim;
-  Datum *lanes = nullptr;
-  int lane_count = 0;
   call([&] {
-    claim.need = PG_GETARG_INT32(1);
-    claim.due = PG_GETARG_TIMESTAMPTZ(2);
-    claim.schema = get_namespace_oid("nexus", false);
-    claim.jobs = table_open(get_relname_relid("jobs", claim.schema), RowShareLock);
-    claim.kind_column = get_attnum(RelationGetRelid(claim.jobs), "kind");
-    claim.found = table_slot_create(claim.jobs, nullptr);
-    claim.locked = table_slot_create(claim.jobs, nullptr);
-    claim.chosen = static_cast<ItemPointerData *>(palloc(sizeof(ItemPointerData) * std::max(claim.need, 1)));
-    auto elements = [&](int argument, Datum *&values, int &count) {
-      if (!PG_ARGISNULL(argument))
-        deconstruct_array(PG_GETARG_ARRAYTYPE_P(argument), TEXTOID, -1, false, TYPALIGN_INT, &values, nullptr, &count);
-    };
-    elements(0, lanes, lane_count);
-    elements(3, claim.kinds, claim.kind_count);
+    claim.schema = RelationGetNamespace(jobs);
+    claim.jobs = jobs;
+    claim.kind_column = get_attnum(RelationGetRelid(jobs), "kind");
+    claim.due = due;
+    claim.kinds = filter.kinds;
+    claim.kind_count = filter.kind_count;
+    claim.need = need;
+    claim.found = table_slot_create(jobs, nullptr);
+    claim.locked = table_slot_create(jobs, nullptr);
+    claim.chosen = static_cast<ItemPointerData *>(palloc(sizeof(ItemPointerData) * static_cast<std::size_t>(need)));
   });
-  if (!PG_ARGISNULL(0)) {
-    for (int i = 0; i < lane_count && claim.count < claim.need; ++i) take_of_lane(claim, lanes[i]);
+  if (filter.lanes != nullptr) {
+    for (int i = 0; i < filter.lane_count && claim.count < need; ++i) take_of_lane(claim, filter.lanes[i]);
   } else {
     Datum lane = text_datum("");
-    for (int i = 0; i < kMaxLanes && claim.count < claim.need && next_lane(claim, lane); ++i) take_of_lane(claim, lane);
+    for (int i = 0; i < kMaxLanes && claim.count < need && next_lane(claim, lane); ++i) take_of_lane(claim, lane);
   }
-  return call([&]() -> Datum {
+  call([&] {
     ExecDropSingleTupleTableSlot(claim.found);
     ExecDropSingleTupleTableSlot(claim.locked);
-    table_close(claim.jobs, NoLock);
-    auto *rows = static_cast<Datum *>(palloc(sizeof(Datum) * std::max(claim.count, 1)));
-    for (int i = 0; i < claim.count; ++i) rows[i] = PointerGetDatum(&claim.chosen[i]);
-    return PointerGetDatum(construct_array(rows, claim.count, TIDOID, sizeof(ItemPointerData), false, TYPALIGN_SHORT));
   });
+  return {claim.chosen, claim.count};
 }
 
 }  // namespace nexus::pg

@@ -28,13 +28,14 @@ BEGIN
   PERFORM nexus.retract_source_post('platform_posts', id);
   EXECUTE format('SELECT k.*, m.impressions, m.engagements FROM (
       SELECT s.user_id, coalesce(p.caption, s.caption) AS body, coalesce(p.hashtags, s.hashtags) AS tags, p.platform, p.published_at,
-             s.content_id, p.id AS platform_post
+             s.content_id, p.id AS platform_post,
+             coalesce(s.metadata ->> ''niche'', (SELECT c.metadata ->> ''niche'' FROM %1$I.content c WHERE c.id = s.content_id)) AS niche
         FROM %1$I.platform_posts p JOIN %1$I.social_posts s ON s.id = p.social_post_id
        WHERE p.id = $1 AND p.status = ''published'') k LEFT JOIN LATERAL (%2$s) m ON true',
     schema, nexus.hashtag_engagement_query(schema)) INTO post USING id;
   IF post.platform IS NOT NULL THEN
     PERFORM nexus.learn_published_post('platform_posts', id, post.body, post.tags, post.published_at, post.platform, post.user_id,
-      post.impressions, post.engagements);
+      post.niche, post.impressions, post.engagements);
   END IF;
 END $$;
 
@@ -45,7 +46,7 @@ DECLARE
   known record;
   has_post boolean;
 BEGIN
-  EXECUTE format('SELECT user_id, description, tags, platform, published_at, status FROM %I.content WHERE id = $1 FOR NO KEY UPDATE', schema)
+  EXECUTE format('SELECT user_id, description, tags, platform, published_at, status, metadata ->> ''niche'' AS niche FROM %I.content WHERE id = $1 FOR NO KEY UPDATE', schema)
     INTO post USING id;
   PERFORM nexus.retract_source_post('content', id);
   IF post.status IS DISTINCT FROM 'published' THEN
@@ -56,20 +57,21 @@ BEGIN
     EXECUTE format('SELECT m.* FROM (SELECT $1 AS content_id, $2 AS platform, NULL::integer AS platform_post) k LEFT JOIN LATERAL (%s) m ON true',
       nexus.hashtag_engagement_query(schema)) INTO known USING id, post.platform;
     PERFORM nexus.learn_published_post('content', id, post.description, post.tags, post.published_at, post.platform, post.user_id,
-      known.impressions, known.engagements);
+      post.niche, known.impressions, known.engagements);
   END IF;
 END $$;
 
 -- What is no hashtag is left out, so that it never keeps a post from being published.
 CREATE FUNCTION nexus.learn_published_post(source text, source_id bigint, body text, tags text[], published_at timestamp,
-  platform text, user_id text, impressions bigint, engagements bigint) RETURNS void LANGUAGE sql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
+  platform text, user_id text, niche text, impressions bigint, engagements bigint) RETURNS void LANGUAGE sql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
   SET search_path = pg_catalog, pg_temp
   BEGIN ATOMIC
     SELECT nexus.learn_source_post(
       left(body, 65536),    -- at four bytes a character, what learn_post takes
       ARRAY(SELECT t FROM unnest(tags) WITH ORDINALITY AS given(t, i) WHERE nexus.is_hashtag(t) ORDER BY i LIMIT 100),
       CASE WHEN isfinite(published_at) THEN published_at AT TIME ZONE 'UTC' ELSE now() END,
-      platform, user_id, NULL, impressions, engagements, source, source_id);
+      platform, user_id,
+      CASE WHEN octet_length(nexus.canonical_hashtag(left(niche, 50))) <= 200 THEN left(niche, 50) END, impressions, engagements, source, source_id);
   END;
 
 CREATE FUNCTION nexus.learn_published_trigger() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
@@ -105,7 +107,7 @@ END $$;
 COMMENT ON FUNCTION nexus.learn_published_trigger() IS
   'Teaches the hashtag model what becomes published, in the writer''s transaction: each platform post once, with the caption and hashtags of its social post where it has none of its own; content only while no social post points to it. Edits teach the new text instead of the old, deletes take it back. Imported rows teach like all others.';
 REVOKE EXECUTE ON FUNCTION nexus.relearn_platform_post(name, integer, integer), nexus.relearn_content(name, integer),
-  nexus.learn_published_post(text, bigint, text, text[], timestamp, text, text, bigint, bigint),
+  nexus.learn_published_post(text, bigint, text, text[], timestamp, text, text, text, bigint, bigint),
   nexus.hashtag_engagement_query(name) FROM PUBLIC;
 
 INSERT INTO nexus.attached_triggers (table_name, trigger_name, definition, function_name)

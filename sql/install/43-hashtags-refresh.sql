@@ -1,4 +1,4 @@
--- What is derived from the hashtag model for browsing: the table hashtag_suggestions, niches.trend_score, completion.
+-- What is derived from the hashtag model for browsing: the table hashtag_suggestions, completion.
 
 CREATE FUNCTION nexus.hashtag_feature_tags(feature text) RETURNS TABLE (tag_id integer, uses bigint)
   LANGUAGE c STABLE STRICT PARALLEL RESTRICTED SECURITY DEFINER SET search_path = pg_catalog, pg_temp
@@ -66,7 +66,7 @@ BEGIN
                    WHERE r.authors >= $5 OR s.id IS NOT NULL),
         put AS (INSERT INTO %1$I.hashtag_suggestions AS h (platform, category, hashtag, trend_score, usage_count, score, computed_at, niche_id)
                 SELECT $2, $3, display, trend_score, uses, uses / ($4 + 5.0) + 0.05 * trend, nexus.utcnow(),
-                       (SELECT n.id FROM %1$I.niches n WHERE nexus.canonical_hashtag(n.name) = $3 LIMIT 1) FROM rated
+                       (SELECT n.id FROM %1$I.niches n WHERE $3 IN (nexus.canonical_hashtag(n.name), nexus.canonical_hashtag(n.slug)) LIMIT 1) FROM rated
                 ON CONFLICT (platform, category, lower(hashtag)) DO UPDATE
                   SET trend_score = EXCLUDED.trend_score, usage_count = EXCLUDED.usage_count, score = EXCLUDED.score,
                       computed_at = EXCLUDED.computed_at
@@ -82,16 +82,10 @@ BEGIN
     INSERT INTO nexus.hashtag_refreshes AS r VALUES (due.feature, due.generation, now())
       ON CONFLICT (feature) DO UPDATE SET generation = EXCLUDED.generation, refreshed_at = EXCLUDED.refreshed_at;
   END LOOP;
-  -- A niche trends as its tags do, by their uses.
-  EXECUTE format(
-    'UPDATE %1$I.niches n SET trend_score = t.trend FROM (
-       SELECT niche_id, round(sum(trend_score * usage_count) / sum(usage_count))::integer AS trend
-         FROM %1$I.hashtag_suggestions WHERE niche_id IS NOT NULL AND computed_at IS NOT NULL AND usage_count > 0 GROUP BY niche_id) t
-      WHERE n.id = t.niche_id AND n.trend_score IS DISTINCT FROM t.trend', app);
   RETURN total;
 END $$;
 COMMENT ON FUNCTION nexus.refresh_hashtag_suggestions(text) IS
-  'Keeps the table hashtag_suggestions of the attached schema: for a platform (all where NULL) the 200 most used hashtags of category general and of each niche, with usage_count, trend_score (0 to 100: 100 (1 - e^-trend)), score (share of the posts + 0.05 trend) and computed_at; and niches.trend_score, the mean over the tags of the niche. Looks only at what has been folded since the last call, or an hour ago, and returns the rows written; 0 while another session is at it. Rows that the application made, is_active and is_banned stay; a hashtag banned on a platform comes into no other category of it. 55000 when nothing is attached.';
+  'Keeps the table hashtag_suggestions of the attached schema: for a platform (all where NULL) the 200 most used hashtags of category general and of each niche, with usage_count, trend_score (0 to 100: 100 (1 - e^-trend)), score (share of the posts + 0.05 trend) and computed_at. Looks only at what has been folded since the last call, or an hour ago, and returns the rows written; 0 while another session is at it. Rows that the application made, is_active and is_banned stay; a hashtag banned on a platform comes into no other category of it. 55000 when nothing is attached.';
 REVOKE EXECUTE ON FUNCTION nexus.refresh_hashtag_suggestions(text) FROM PUBLIC;
 INSERT INTO nexus.attached_functions (function_name, role_name)
 SELECT 'refresh_hashtag_suggestions', r FROM pg_catalog.unnest(ARRAY['nexus_worker', 'nexus_owner']) AS r;

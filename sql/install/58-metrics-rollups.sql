@@ -39,8 +39,12 @@ CREATE TABLE nexus.metric_days (
   series integer NOT NULL,
   day date NOT NULL,
   state bytea NOT NULL,             -- first and last values, what they started from, steps by local hour
+  resets boolean NOT NULL,          -- a counter was reset: its increment is not the difference of what it stood at
+  author integer NOT NULL,          -- a number made of the series' user_id, by which an account's days lie together
   PRIMARY KEY (series, day)
 ) WITH (fillfactor = 80);
+CREATE INDEX metric_days_author_idx ON nexus.metric_days (author, day, series);
+CREATE INDEX metric_days_resets_idx ON nexus.metric_days (author, day) WHERE resets;
 
 CREATE TABLE nexus.metric_user_days (
   user_id text COLLATE "C" NOT NULL,

@@ -105,6 +105,7 @@ CREATE TABLE nexus.jobs (
   run_at timestamptz NOT NULL DEFAULT now(),
   attempts integer NOT NULL DEFAULT 0,
   max_attempts integer NOT NULL DEFAULT 8,
+  lapses integer NOT NULL DEFAULT 0,    -- leases in a row that ended without a word from their worker
   lease_token bigint,
   lease_until timestamptz,
   worker text,

@@ -70,7 +70,15 @@ CREATE FUNCTION nexus.retry_delay(attempts integer) RETURNS interval LANGUAGE sq
 COMMENT ON FUNCTION nexus.retry_delay(integer) IS
   'How long a job waits after its attempts-th attempt: 5 s, doubled with each one up to an hour, give or take a quarter, so that jobs that failed together do not come back together.';
 
--- Jobs whose worker went silent: ready again, or dead when no attempt is left.
+-- How many leases in a row may end without a word from their worker: a deployment or a machine that goes down is no fault
+-- of the job, but one that takes its worker down each time must not do so for ever. A job of one attempt starts once.
+CREATE FUNCTION nexus.max_lapses(max_attempts integer) RETURNS bigint LANGUAGE sql IMMUTABLE PARALLEL SAFE
+  SET search_path = pg_catalog, pg_temp
+  RETURN 5 * (max_attempts - 1)::bigint;
+COMMENT ON FUNCTION nexus.max_lapses(integer) IS
+  'How many leases in a row a job survives whose workers go silent: five for each attempt after the first, so none for a job of one attempt.';
+
+-- Jobs whose worker went silent: ready again, or dead when that has been so too often.
 CREATE FUNCTION nexus.reap_leases(max_jobs integer DEFAULT 1000) RETURNS bigint LANGUAGE plpgsql VOLATILE SECURITY DEFINER
   SET search_path = pg_catalog, pg_temp SET enable_hashjoin = off SET enable_mergejoin = off SET enable_seqscan = off SET jit = off SET plan_cache_mode = force_generic_plan AS $$
 DECLARE
@@ -81,9 +89,11 @@ BEGIN
     SELECT j.id FROM nexus.jobs j WHERE j.state = 'leased' AND j.lease_until < due
     ORDER BY j.lease_until LIMIT max_jobs FOR UPDATE SKIP LOCKED)
   UPDATE nexus.jobs j SET
-    state = CASE WHEN j.cancel_requested THEN 'cancelled' WHEN j.attempts >= j.max_attempts THEN 'dead' ELSE 'ready' END,
-    finished_at = CASE WHEN j.cancel_requested OR j.attempts >= j.max_attempts THEN due END,
-    run_at = LEAST(j.run_at, due), lease_token = NULL, lease_until = NULL,
+    state = CASE WHEN j.cancel_requested THEN 'cancelled' WHEN j.lapses >= nexus.max_lapses(j.max_attempts) THEN 'dead' ELSE 'ready' END,
+    finished_at = CASE WHEN j.cancel_requested OR j.lapses >= nexus.max_lapses(j.max_attempts) THEN due END,
+    attempts = j.attempts - 1, lapses = j.lapses + 1,
+    run_at = CASE WHEN j.lapses < 3 THEN LEAST(j.run_at, due) ELSE due + nexus.retry_delay(j.lapses - 2) END,
+    lease_token = NULL, lease_until = NULL,
     last_error = jsonb_build_object('class', 'transient', 'code', 'lease_expired',
       'message', 'the worker did not report before its lease ended', 'worker', j.worker, 'at', due)
   FROM expired WHERE j.id = expired.id;
@@ -91,53 +101,16 @@ BEGIN
   RETURN reaped;
 END $$;
 COMMENT ON FUNCTION nexus.reap_leases(integer) IS
-  'Takes back the jobs whose lease has ended: ready at once, cancelled where that was asked for, dead where it was the last attempt. Returns how many. claim_jobs does it too, so nothing depends on a background process.';
+$$Takes back the jobs whose lease has ended: ready again, cancelled where that was asked for. Returns how many. claim_jobs does it too, so nothing depends on a background process.
+It counts as a lapse, not as an attempt. From the fourth lapse in a row on the job comes back after a growing delay, and after five for each attempt that it has beyond the first (nexus.max_lapses) it is dead: a job of one attempt at once, which is how to ask for at most one start.$$;
 
 CREATE FUNCTION nexus.claim_jobs(
   lanes text[] DEFAULT NULL, max_jobs integer DEFAULT 1, lease interval DEFAULT '30 s', worker text DEFAULT NULL,
   kinds text[] DEFAULT NULL)
-  RETURNS SETOF nexus.job LANGUAGE plpgsql VOLATILE SECURITY DEFINER ROWS 10
-  SET search_path = pg_catalog, pg_temp SET enable_seqscan = off SET enable_bitmapscan = off SET plan_cache_mode = force_generic_plan AS $$
-#variable_conflict use_variable
-DECLARE
-  due timestamptz := clock_timestamp();    -- a parameter of the scans: a volatile call would be no index condition
-  has_lapsed boolean;
-  is_limited boolean;
-  picked tid[];
-BEGIN
-  IF max_jobs IS NULL OR max_jobs NOT BETWEEN 1 AND 10000 THEN
-    RAISE EXCEPTION 'max_jobs must be from 1 to 10000' USING ERRCODE = '22023';
-  END IF;
-  IF lease IS NULL OR lease < interval '1 s' OR lease > interval '1 day' THEN
-    RAISE EXCEPTION 'lease must be from one second to one day' USING ERRCODE = '22023';
-  END IF;
-  -- The order names the index: among leases that the statistics do not know of yet any other would look as good.
-  SELECT (SELECT j.lease_until FROM nexus.jobs j WHERE j.state = 'leased' ORDER BY j.lease_until LIMIT 1) < due,
-    EXISTS (SELECT FROM nexus.rate_buckets) INTO has_lapsed, is_limited;
-  IF has_lapsed THEN
-    PERFORM nexus.reap_leases();
-  END IF;
-  picked := nexus.pick_jobs(lanes, max_jobs, due, kinds);
-  IF is_limited AND picked <> '{}' THEN
-    picked := nexus.take_tokens(picked, due);
-  END IF;
-  IF picked = '{}' THEN
-    RETURN;
-  END IF;
-  RETURN QUERY UPDATE nexus.jobs j SET state = 'leased', attempts = j.attempts + 1, lease_token = nextval('nexus.lease_token'),
-      lease_until = clock_timestamp() + lease, worker = claim_jobs.worker
-    WHERE j.ctid = ANY (picked)    -- locked by this transaction: they stay where they are
-    RETURNING j.id, j.kind, j.lane, j.ref_id, j.account_id, j.priority::integer, j.attempts, j.max_attempts, j.run_at,
-      j.lease_until, j.lease_token, j.payload;
-END $$;
+  RETURNS SETOF nexus.job LANGUAGE c VOLATILE SECURITY DEFINER ROWS 10 AS 'MODULE_PATHNAME', 'nexus_claim_jobs';
 COMMENT ON FUNCTION nexus.claim_jobs(text[], integer, interval, text, text[]) IS
 $$Leases up to max_jobs due jobs (1 to 10000) to a worker: of the named lanes in that order, or of all; the smallest priority first; within a priority fairly over accounts while more is due than is asked for, each session going round. kinds leaves other kinds where they are.
 Each job carries a lease_token that completing or failing it must show; it is lost when the lease (1 second to 1 day) ends without a heartbeat. Jobs of an account or app whose rate bucket is empty move on to when it has refilled. READ COMMITTED only.$$;
-
-CREATE FUNCTION nexus.pick_jobs(lanes text[], need integer, due timestamptz, kinds text[]) RETURNS tid[] LANGUAGE c VOLATILE
-  AS 'MODULE_PATHNAME', 'nexus_pick_jobs';
-COMMENT ON FUNCTION nexus.pick_jobs(text[], integer, timestamptz, text[]) IS
-  'Part of claim_jobs: the rows it will lease, locked. Where more is due than is needed, accounts take turns from where this session stopped.';
 
 -- Of the picked rows those that may run now; the others move on to when their bucket will have a token for them.
 CREATE FUNCTION nexus.take_tokens(picked tid[], due timestamptz) RETURNS tid[] LANGUAGE plpgsql VOLATILE
@@ -222,16 +195,7 @@ COMMENT ON FUNCTION nexus.heartbeat_jobs(bigint[], bigint[], interval) IS
   'Renews leases, from now on. alive is false where the token no longer holds the job: stop working on it. cancel_requested asks the worker to stop and report.';
 
 CREATE FUNCTION nexus.complete_jobs(ids bigint[], lease_tokens bigint[]) RETURNS SETOF bigint
-  LANGUAGE plpgsql VOLATILE SECURITY DEFINER ROWS 10
-  SET search_path = pg_catalog, pg_temp SET enable_hashjoin = off SET enable_mergejoin = off SET enable_seqscan = off SET jit = off SET plan_cache_mode = force_generic_plan AS $$
-BEGIN
-  IF cardinality(ids) IS DISTINCT FROM cardinality(lease_tokens) THEN
-    RAISE EXCEPTION 'ids and lease_tokens must have the same length' USING ERRCODE = '22023';
-  END IF;
-  RETURN QUERY UPDATE nexus.jobs j SET state = 'done', finished_at = clock_timestamp(), lease_token = NULL, lease_until = NULL
-    FROM unnest(ids, lease_tokens) AS u(id, token) WHERE j.id = u.id AND j.lease_token = u.token AND j.state IN ('leased', '')
-    RETURNING j.id;
-END $$;
+  LANGUAGE c VOLATILE SECURITY DEFINER ROWS 10 AS 'MODULE_PATHNAME', 'nexus_complete_jobs';
 COMMENT ON FUNCTION nexus.complete_jobs(bigint[], bigint[]) IS
   'Completes jobs in one statement and returns those it completed; a job whose lease was lost is left out, and its new owner goes on with it.';
 
@@ -295,6 +259,8 @@ BEGIN
       counts := job.account_id IS NULL;
       park := CASE WHEN job.account_id IS NOT NULL THEN 'account' END;
       wait := nexus.retry_delay(job.attempts);
+      -- tokens that cannot be renewed end here: whoever connects the account again brings new ones
+      next_state := CASE job.kind WHEN 'token_refresh' THEN 'dead' ELSE 'ready' END;
     WHEN 'unknown_outcome' THEN
       wait := GREATEST(COALESCE(retry_after, nexus.retry_delay(job.attempts)), interval '5 s');    -- a platform may show a post late
     ELSE
@@ -306,7 +272,7 @@ BEGIN
     next_state := 'dead';
   END IF;
   UPDATE nexus.jobs j SET state = next_state, lease_token = NULL, lease_until = NULL,
-      attempts = j.attempts - (NOT counts)::integer, parked = CASE WHEN next_state = 'ready' THEN park END,
+      attempts = j.attempts - (NOT counts)::integer, lapses = 0, parked = CASE WHEN next_state = 'ready' THEN park END,
       run_at = CASE WHEN next_state = 'ready' THEN ended + wait ELSE j.run_at END,
       finished_at = CASE WHEN next_state <> 'ready' THEN ended END,
       last_error = jsonb_build_object('class', class, 'message', left(fail_job.message, 2000), 'worker', j.worker, 'at', ended)
@@ -319,7 +285,7 @@ BEGIN
   RETURN next_state;
 END $$;
 COMMENT ON FUNCTION nexus.fail_job(bigint, bigint, text, text, interval) IS
-$$Ends an attempt that failed and returns the job's new state. By class: transient and unknown_outcome come back after a growing delay (unknown_outcome after 5 s at least), rate_limited after retry_after and without counting the attempt, auth parks the job and marks its account expired, invalid and media are dead at once.
+$$Ends an attempt that failed and returns the job's new state. By class: transient and unknown_outcome come back after a growing delay (unknown_outcome after 5 s at least), rate_limited after retry_after and without counting the attempt, auth parks the job (one of kind token_refresh is dead) and marks its account expired, invalid and media are dead at once.
 The last attempt makes it dead; redrive_job brings it back. NX020 when the lease is lost.$$;
 
 -- A publish job that is given back may belong to a post that has been held back meanwhile.
@@ -355,7 +321,7 @@ BEGIN
   END IF;
   job := nexus.leased_job(snooze_job.id, snooze_job.lease_token);
   UPDATE nexus.jobs j SET state = CASE WHEN j.cancel_requested THEN 'cancelled' ELSE 'ready' END, run_at = until,
-      attempts = j.attempts - 1, lease_token = NULL, lease_until = NULL,
+      attempts = j.attempts - 1, lapses = 0, lease_token = NULL, lease_until = NULL,
       finished_at = CASE WHEN j.cancel_requested THEN clock_timestamp() END
     WHERE j.id = job.id;
   IF job.kind = 'publish' THEN
@@ -384,7 +350,7 @@ DECLARE
   new_state text;
   earlier jsonb;
 BEGIN
-  UPDATE nexus.jobs j SET state = 'ready', run_at = clock_timestamp(), attempts = 0, finished_at = NULL, cancel_requested = false
+  UPDATE nexus.jobs j SET state = 'ready', run_at = clock_timestamp(), attempts = 0, lapses = 0, finished_at = NULL, cancel_requested = false
     WHERE j.id = redrive_job.id AND j.state = 'dead' RETURNING j.state INTO new_state;
   IF new_state IS NULL THEN
     RAISE EXCEPTION 'job % is not dead', redrive_job.id USING ERRCODE = 'NX002', HINT = 'Only a dead job can be driven again.';
@@ -471,7 +437,7 @@ CREATE VIEW nexus.queue_lanes AS
 COMMENT ON VIEW nexus.queue_lanes IS 'Each lane''s open jobs, and for how long the oldest due one has waited.';
 
 CREATE VIEW nexus.dead_jobs AS
-  SELECT id, kind, lane, ref_id, account_id, attempts, finished_at, last_error FROM nexus.jobs WHERE state = 'dead';
+  SELECT id, kind, lane, ref_id, account_id, attempts, lapses, finished_at, last_error FROM nexus.jobs WHERE state = 'dead';
 COMMENT ON VIEW nexus.dead_jobs IS 'Jobs that were given up, with their last error; redrive_job brings one back.';
 
 CREATE VIEW nexus.leases AS
@@ -484,7 +450,7 @@ DECLARE
   f regprocedure;
 BEGIN
   FOR f IN SELECT p.oid FROM pg_catalog.pg_proc p WHERE p.pronamespace = 'nexus'::pg_catalog.regnamespace AND p.proname IN (
-      'enqueue_job', 'reap_leases', 'claim_jobs', 'pick_jobs', 'take_tokens', 'set_rate_limit', 'heartbeat_jobs', 'complete_jobs',
+      'enqueue_job', 'reap_leases', 'claim_jobs', 'take_tokens', 'set_rate_limit', 'heartbeat_jobs', 'complete_jobs',
       'leased_job', 'complete_job', 'fail_job', 'park_publish_job', 'expire_account', 'snooze_job', 'cancel_job', 'redrive_job', 'pause_lane',
       'resume_lane', 'next_job_at', 'purge_jobs')
   LOOP

@@ -212,7 +212,7 @@ BEGIN
       'payload', nexus.publish_payload(pp.id),
       'account', jsonb_build_object('id', a.id, 'account_id', a.account_id, 'handle', a.handle, 'instance_url', a.instance_url,
         'access_token', a.access_token, 'refresh_token', a.refresh_token, 'token_version', a.token_version,
-        'token_expiry', a.token_expiry, 'metadata', a.metadata),
+        'token_expiry', a.token_expiry, 'metadata', a.metadata, 'provider', nexus.oauth_provider(a.platform, a.instance_url)),
       'reply_to', (SELECT jsonb_build_object('parent_id', t.platform_post_id, 'parent_url', t.platform_url, 'metadata', t.metadata)
         FROM %1$I.platform_posts t WHERE t.id = pp.thread_parent_id),
       'verify', (SELECT jsonb_build_object('attempt', x.attempt, 'remote_key', x.remote_key, 'started_at', x.started_at)

@@ -107,6 +107,9 @@ BEGIN
         COALESCE(NEW.error_message, left(NEW.prompt, 200)), CASE NEW.status WHEN 'completed' THEN 0 ELSE 1 END, 'ai_generation_tasks', NEW.id,
         format('ai_generation_tasks:%s:%s:%s', NEW.id, NEW.status, NEW.attempt_count));
     ELSE
+      IF NEW.is_active IS FALSE THEN
+        RETURN NULL;    -- who disconnects an account knows
+      END IF;
       PERFORM nexus.notify_user(NEW.user_id, CASE NEW.status WHEN 'error' THEN 'account_error' ELSE 'account_expired' END,
         format('%s needs to be connected again', NEW.account_name), COALESCE(NEW.status_reason, 'The platform no longer accepts its tokens.'), 2,
         'social_accounts', NEW.id, format('social_accounts:%s:%s:%s', NEW.id, NEW.status, NEW.token_version));
@@ -123,7 +126,8 @@ DECLARE
   made bigint;
 BEGIN
   EXECUTE format($sql$
-    SELECT count(nexus.enqueue_job('token_refresh', a.id, 'accounts', account_id => a.id, unique_key => 'social_account:' || a.id))
+    SELECT count(nexus.enqueue_job('token_refresh', a.id, 'accounts', account_id => a.id, unique_key => 'social_account:' || a.id,
+        payload => jsonb_build_object('token_version', a.token_version)))
     FROM %I.social_accounts a WHERE a.token_expiry <= nexus.utcnow() + $1 AND a.is_active AND a.status = 'active' AND a.refresh_token IS NOT NULL
       AND NOT EXISTS (SELECT FROM nexus.jobs j WHERE j.kind = 'token_refresh' AND j.unique_key = 'social_account:' || a.id AND j.state IN ('ready', 'leased'))
   $sql$, attached) INTO made USING ahead;

@@ -68,12 +68,13 @@ DECLARE
 BEGIN
   EXECUTE format($sql$
     SELECT jsonb_build_object('id', a.id, 'platform', a.platform, 'account_id', a.account_id, 'handle', a.handle, 'instance_url', a.instance_url,
-      'access_token', a.access_token, 'refresh_token', a.refresh_token, 'token_version', a.token_version, 'metadata', COALESCE(a.metadata, '{}'))
+      'access_token', a.access_token, 'refresh_token', a.refresh_token, 'token_version', a.token_version, 'metadata', COALESCE(a.metadata, '{}'),
+      'provider', nexus.oauth_provider(a.platform, a.instance_url))
     FROM %I.social_accounts a WHERE a.id = $1
   $sql$, nexus.attached_schema()) INTO account USING account_id;
   RETURN account;
 END $$;
-COMMENT ON FUNCTION nexus.account_tokens(integer) IS 'An account with its sealed tokens, as a job of kind token_refresh needs it; NULL for one that is not there.';
+COMMENT ON FUNCTION nexus.account_tokens(integer) IS 'An account with its sealed tokens and its OAuth provider (null where there is none), as a job of kind token_refresh needs it; NULL for one that is not there.';
 
 CREATE FUNCTION nexus.store_tokens(account_id integer, token_version integer, access_token text, refresh_token text DEFAULT NULL, token_expiry timestamptz DEFAULT NULL)
   RETURNS boolean LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$

@@ -24,11 +24,12 @@ BEGIN
         WHERE b.engagement_rate > b.score - 1e-12 LIMIT 3) AS t    -- its own rate is above its score where it is above the account's mean
       UNION ALL
       SELECT 'hashtags', d.platform, d.id, d.project_id, h.tags, LEAST(round(h.best::numeric, 2), 1), jsonb_build_object('source', 'suggest_hashtags', 'hashtags', h.evidence)
-      FROM (SELECT c.id, c.platform::text, c.project_id, concat_ws(' ', c.title, c.description, c.script) AS body FROM %1$I.content c
+      FROM (SELECT c.id, c.platform::text, c.project_id, concat_ws(' ', c.title, c.description, c.script) AS body,
+          CASE WHEN octet_length(nexus.canonical_hashtag(left(c.metadata ->> 'niche', 50))) <= 200 THEN left(c.metadata ->> 'niche', 50) END AS niche FROM %1$I.content c
         WHERE c.user_id = $1 AND c.status IN ('draft', 'scheduled') ORDER BY c.updated_at DESC NULLS LAST, c.id DESC LIMIT 5) AS d
       CROSS JOIN LATERAL (SELECT string_agg(s.hashtag, ' ' ORDER BY s.n) AS tags, max(s.score) AS best,
           jsonb_agg(jsonb_build_object('hashtag', s.hashtag, 'score', s.score, 'uses', s.uses) ORDER BY s.n) AS evidence
-        FROM nexus.suggest_hashtags(d.body, d.platform, $1, max_count => 5) WITH ORDINALITY
+        FROM nexus.suggest_hashtags(d.body, d.platform, $1, d.niche, 5) WITH ORDINALITY
           AS s(hashtag, score, relevance, trend, engagement, affinity, competition, uses, evidence, n) WHERE s.score > 0) AS h
       WHERE h.tags IS NOT NULL),
     outdated AS (

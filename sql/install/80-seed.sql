@@ -86,13 +86,14 @@ BEGIN
   INSERT INTO nexus.seed_rows SELECT 'sessions', sid FROM made;
 
   WITH made AS (
-    INSERT INTO niches (name, slug, category, trend_score, difficulty, profitability, keywords, description)
-    SELECT v.name || ' (demo ' || s || ')', prefix || lower(replace(v.name, ' ', '-')), v.category,
-           floor(100 * nexus.seed_number(s, 'trend' || v.n))::integer,
-           nexus.seed_pick(s, 'difficulty' || v.n, '{easy,medium,hard}'), nexus.seed_pick(s, 'profit' || v.n, '{low,medium,high}'),
+    INSERT INTO niches (name, slug, category, difficulty, profitability, keywords, description)
+    SELECT v.name || ' (demo ' || s || ')', prefix || lower(replace(v.name, ' ', '-')), v.category, 'medium',
+           nexus.seed_pick(s, 'profit' || v.n, '{low,medium,high}'),
            v.subjects || v.tags, 'Creators who post about ' || lower(v.name) || '.'
       FROM nexus.seed_niches() v RETURNING id)
   INSERT INTO nexus.seed_rows SELECT 'niches', id FROM made;
+  -- what the demo's own posts say of them takes over
+  PERFORM nexus.compute_niche(i.id) FROM niches i WHERE i.slug LIKE prefix || '%';
 
   WITH made AS (
     INSERT INTO hashtag_suggestions (platform, category, hashtag, niche_id, metadata)
@@ -117,17 +118,20 @@ BEGIN
       FROM seed_users CROSS JOIN generate_series(1, 2) p RETURNING id)
   INSERT INTO nexus.seed_rows SELECT 'projects', id FROM made;
 
-  -- Of twelve pieces eight are published, two scheduled, two drafts.
+  -- Of twelve pieces eight are published, two scheduled, two drafts. Beside them stand two weekly habits of the last four
+  -- weeks on one platform, yesterday's weekday at 18:00 and that of four days ago at 9:00 (UTC).
   CREATE TEMP TABLE seed_content ON COMMIT DROP AS
-    SELECT u.user_id, u.u, c, u.tags, platforms[1 + (u.u + c) % 5] AS platform,
+    SELECT u.user_id, u.u, u.name, c, u.tags, platforms[1 + (u.u + CASE WHEN c <= per_user THEN c ELSE 0 END) % 5] AS platform,
            initcap(nexus.seed_pick(s, 'verb' || u.u || '/' || c, u.verbs)) || ' ' || nexus.seed_pick(s, 'subject' || u.u || '/' || c, u.subjects) AS title,
            nexus.seed_pick(s, 'opening' || u.u || '/' || c, '{"Small steps, big change:","Nobody tells you this about","Three mistakes with","A quiet morning with","What I learned from"}') AS opening,
            nexus.seed_pick(s, 'subject' || u.u || '/' || c, u.subjects) AS subject,
            nexus.seed_pick(s, 'tag' || u.u || '/' || c, u.tags) AS tag, u.tags[1] AS main_tag,
-           CASE WHEN c % 6 < 4 THEN 'published' WHEN c % 6 = 4 THEN 'scheduled' ELSE 'draft' END AS status,
-           today - (days - (c % 6) * 3) * interval '1 day' + (7 + floor(12 * nexus.seed_number(s, 'hour' || u.u || '/' || c))) * interval '1 hour' AS past,
+           CASE WHEN c > per_user OR c % 6 < 4 THEN 'published' WHEN c % 6 = 4 THEN 'scheduled' ELSE 'draft' END AS status,
+           CASE WHEN c <= per_user
+             THEN today - (days - (c % 6) * 3) * interval '1 day' + (7 + floor(12 * nexus.seed_number(s, 'hour' || u.u || '/' || c))) * interval '1 hour'
+             ELSE today - (7 * ((c - per_user - 1) / 2)) * interval '1 day' + CASE (c - per_user) % 2 WHEN 1 THEN interval '-1 day 18:00' ELSE interval '-4 days 9:00' END END AS past,
            today + (1 + c) * interval '1 day' + (8 + u.u % 10) * interval '1 hour' AS future
-      FROM seed_users u CROSS JOIN generate_series(1, per_user) c;
+      FROM seed_users u CROSS JOIN generate_series(1, per_user + 8) c;
 
   WITH made AS (
     INSERT INTO content (user_id, project_id, title, description, script, platform, content_type, status, scheduled_at,
@@ -136,7 +140,8 @@ BEGIN
            'Hook: ' || d.opening || ' ' || d.subject || '?', d.platform, 'video', d.status,
            CASE d.status WHEN 'scheduled' THEN d.future WHEN 'published' THEN d.past END, CASE d.status WHEN 'published' THEN d.past END,
            'https://media.demo.invalid/' || d.user_id || '/' || d.c || '.mp4', ARRAY[d.tag, d.main_tag],
-           jsonb_build_object('seed', s, 'c', d.c), d.c % 4 = 0, d.past - interval '2 days'
+           jsonb_build_object('seed', s, 'c', d.c, 'niche', prefix || lower(replace(d.name, ' ', '-'))) || CASE WHEN d.c > per_user THEN '{"habit": true}' ELSE '{}'::jsonb END,
+           d.c % 4 = 0, d.past - interval '2 days'
       FROM seed_content d
       JOIN LATERAL (SELECT id FROM projects WHERE projects.user_id = d.user_id ORDER BY id OFFSET d.c % 2 LIMIT 1) p ON true
     RETURNING id)
@@ -146,13 +151,14 @@ BEGIN
   WITH made AS (
     INSERT INTO content_metrics (content_id, platform, views, likes, comments, shares, reach, saves, clicks, watch_time_seconds,
                                  captured_at, last_updated, source)
-    SELECT c.id, c.platform, v.views, floor(v.views * 0.06)::bigint, floor(v.views * 0.008)::bigint, floor(v.views * 0.011)::bigint,
+    SELECT c.id, c.platform, v.views, floor(v.views * v.liked)::bigint, floor(v.views * 0.008)::bigint, floor(v.views * 0.011)::bigint,
            floor(v.views * 0.8)::bigint, floor(v.views * 0.015)::bigint, floor(v.views * 0.02)::bigint, v.views * 11, v.at, v.at, 'api'
       FROM content c JOIN nexus.seed_rows r ON r.table_name = 'content' AND r.row_key = c.id::text
       CROSS JOIN generate_series(0, days) d
       CROSS JOIN LATERAL (SELECT c.published_at + d * interval '1 day' + interval '6 hours' AS at,
-        floor((500 + 20000 * nexus.seed_number(s, 'reach' || c.user_id || (c.metadata ->> 'c'))) * (1 - exp(-(d + 0.5) / 6.0)))::bigint AS views) v
-     WHERE c.user_id LIKE prefix || '%' AND c.status = 'published' AND v.at <= nexus.utcnow() RETURNING id)
+        floor((500 + 20000 * nexus.seed_number(s, 'reach' || c.user_id || (c.metadata ->> 'c'))) * (1 - exp(-(d + 0.5) / 6.0)))::bigint AS views,
+        CASE WHEN c.metadata ? 'habit' AND extract(hour FROM c.published_at) = 18 THEN 0.09 ELSE 0.06 END AS liked) v
+     WHERE (NOT c.metadata ? 'habit' OR d IN (0, 1, 6)) AND c.user_id LIKE prefix || '%' AND c.status = 'published' AND v.at <= nexus.utcnow() RETURNING id)
   INSERT INTO nexus.seed_rows SELECT 'content_metrics', id FROM made;
 
   WITH made AS (
@@ -168,7 +174,7 @@ BEGIN
     SELECT c.user_id, c.project_id, c.id, c.title, c.description, c.tags, 'video', c.status, c.scheduled_at, c.published_at,
            ARRAY[c.video_url], c.metadata, c.created_at
       FROM content c JOIN nexus.seed_rows r ON r.table_name = 'content' AND r.row_key = c.id::text
-     WHERE c.user_id LIKE prefix || '%' AND (c.metadata ->> 'c')::integer % 2 = 0 RETURNING id)
+     WHERE c.user_id LIKE prefix || '%' AND (c.metadata ->> 'c')::integer % 2 = 0 AND NOT c.metadata ? 'habit' RETURNING id)
   INSERT INTO nexus.seed_rows SELECT 'social_posts', id FROM made;
 
   CREATE TEMP TABLE seed_posts ON COMMIT DROP AS

@@ -14,6 +14,7 @@ const sums = 'sum(views), sum(likes), sum(comments), sum(shares), sum(saves), su
 const statements = {
   day: `CREATE OR REPLACE TEMP TABLE answer AS SELECT content_id, captured_at::date, ${sums} FROM samples GROUP BY ALL`,
   busy_day: `CREATE OR REPLACE TEMP TABLE answer AS SELECT busy_id, captured_at::date, ${sums} FROM samples GROUP BY ALL`,
+  all: `CREATE OR REPLACE TEMP TABLE answer AS SELECT ${sums} FROM samples`,
   content: `CREATE OR REPLACE TEMP TABLE answer AS SELECT content_id, ${sums} FROM samples GROUP BY ALL`,
 };
 for (const [name, statement] of Object.entries(statements)) {

@@ -26,8 +26,8 @@ def main():
         common.report("integrity/dev_cases.sql", 0, 1)
         common.report("integrity/dev_fixtures.sql", 0, 1)
         return
-    for line in done.stdout.splitlines():
-        if line.startswith("FAIL"):
+    for line in done.stdout.splitlines():  # each case with its SQLSTATE
+        if re.match(r"(ok|FAIL|SKIP) ", line):
             print(line, file=sys.stderr)
     failed = sum(1 for verdict, _, state in outcomes if verdict == "FAIL" or state in WRONG_REASON)
     skipped = sum(1 for verdict, _, _ in outcomes if verdict == "SKIP")

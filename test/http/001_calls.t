@@ -101,6 +101,10 @@ is("$who->{method} $who->{header} $who->{read_only} $who->{timeout}", 'GET hello
 my $token = jwt(role => 'author', sub => 'u1', exp => time + 60);
 $who = $bridge->rpc('who', {}, Authorization => "Bearer $token")->{json};
 is("$who->{role} $who->{claims}{sub} $who->{timeout}", 'author u1 777ms', 'a token, and the settings of its role');
+my %as_author = (Authorization => 'Bearer ' . jwt(role => 'author', sub => 'u1'));
+my $slow = $bridge->rpc('slow', { seconds => 1 }, %as_author);
+is("$slow->{status} $slow->{json}{code}", '500 57014', 'the statement_timeout of a role ends its calls');
+is($bridge->rpc('slow', { seconds => 1 })->{status}, 200, 'and no others');
 is($bridge->get('/rpc/only_author', Authorization => "Bearer $token")->{status}, 200, 'a right of the role');
 my $denied = $bridge->get('/rpc/only_author');
 is("$denied->{status} $denied->{headers}{'www-authenticate'}", '401 Bearer', 'which the anonymous one lacks');

@@ -41,9 +41,7 @@ sub seed
 	$node->safe_psql('app', qq{
 	INSERT INTO social_posts (id, user_id, title, caption, content_type) SELECT i, 'ann', 't', 'text ' || i, 'post' FROM generate_series($from, $to) i;
 	INSERT INTO platform_posts (id, social_post_id, account_id, platform, status, scheduled_at)
-	SELECT i, i, a.id, a.platform, 'scheduled', nexus.utcnow() + $spread * (i - $from) / $count * interval '1 second' FROM generate_series($from, $to) i JOIN social_accounts a ON a.id = i % 4 + 1;
-	-- More kills than any job should survive: what is given up after six of them is another matter.
-	UPDATE nexus.jobs SET max_attempts = 1000 WHERE ref_id BETWEEN $from AND $to});
+	SELECT i, i, a.id, a.platform, 'scheduled', nexus.utcnow() + $spread * (i - $from) / $count * interval '1 second' FROM generate_series($from, $to) i JOIN social_accounts a ON a.id = i % 4 + 1});
 	return ($from .. $to);
 }
 
@@ -58,6 +56,8 @@ sub counted
 	return \%times;
 }
 
+sub counts { my ($of) = @_; return join(', ', map { "$_ $of->{$_}" } sort keys %$of) }
+
 # All posts of @ids have ended as they should.
 sub check
 {
@@ -66,11 +66,15 @@ sub check
 	my $left = wait_for($node, "SELECT count(*) FROM platform_posts WHERE id IN ($list) AND status NOT IN ('published', 'unconfirmed', 'failed')", '0', 120 + @ids / 10);
 	is($left, '0', "$what: everything came to an end");
 	my %times = %{ counted() };
-	my (@lost, @twice, @silent, @doubt);
+	my (@lost, @twice, @silent, @doubt, %seen);
 	for (split /\n/, $node->safe_psql('app', "SELECT id, account_id, status FROM platform_posts WHERE id IN ($list)"))
 	{
 		my ($id, $account, $status) = split /\|/;
 		my $n = $times{$account}{"text $id"} // 0;
+		my $seen = $seen{ $on[$account] } //= {};
+		$seen->{posts}++;
+		$seen->{ $n > 1 ? 'twice' : $n ? 'once' : 'absent' }++;
+		$seen->{unconfirmed}++ if $status eq 'unconfirmed';
 		push @twice, $id if $n > 1;
 		push @lost, $id if $status eq 'published' && $n == 0 || $status eq 'failed';
 		push @silent, $id if $n > 0 && $status ne 'published' && $status ne 'unconfirmed';
@@ -82,6 +86,7 @@ sub check
 	is("@doubt", '', "$what: what can be verified is verified");
 	is($node->safe_psql('app', 'SELECT count(*) FROM nexus.publish_attempts WHERE ended_at IS NULL'), '0', "$what: no attempt is left open");
 	note("$what: attempts " . $node->safe_psql('app', "SELECT string_agg(outcome || ' ' || n, ', ' ORDER BY outcome) FROM (SELECT outcome, count(*) AS n FROM nexus.publish_attempts WHERE platform_post_id IN ($list) GROUP BY 1) AS s"));
+	note("$what: on $_: " . counts($seen{$_})) for sort keys %seen;
 	note("$what: " . $node->safe_psql('app', "SELECT string_agg(status || ' ' || n, ', ') FROM (SELECT status, count(*) AS n FROM platform_posts WHERE id IN ($list) GROUP BY 1) AS s"));
 	return;
 }

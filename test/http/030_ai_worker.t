@@ -21,7 +21,7 @@ sub booked { my ($id) = @_; return column($id, "concat_ws('/', input_tokens, out
 sub hasten
 {
 	my ($id, $attempts) = @_;
-	is(wait_for($node, "SELECT attempts >= $attempts AND state = 'ready' FROM nexus.jobs WHERE kind = 'ai_task' AND ref_id = $id", 't'), 't', "task $id: attempt $attempts has ended");
+	is(wait_for($node, "SELECT attempts >= $attempts AND state IN ('ready', 'dead') FROM nexus.jobs WHERE kind = 'ai_task' AND ref_id = $id", 't'), 't', "task $id: attempt $attempts has ended");
 	$node->safe_psql('app', "UPDATE nexus.jobs SET run_at = now() WHERE kind = 'ai_task' AND ref_id = $id AND state = 'ready'; NOTIFY nexus_jobs");
 	return;
 }

@@ -145,16 +145,9 @@ if [ -n "$fastify" ]; then
   fastify=
 fi
 
-# 10,000 idle connections and 1,000 that send half a head a byte a second.
+# What 10,000 idle connections and 1,000 slow senders change for 64 that are at work.
 if [ "$(ulimit -n)" -ge 12000 ]; then
-  read -r _ _ before _ <<<"$(load 64)"
-  python3 "$ROOT/test/load/idle_clients.py" "$port" 10000 1000 >"$work/idle.log" &
-  idle=$!
-  for _ in $(seq 300); do grep -q ready "$work/idle.log" && break || sleep 0.1; done
-  read -r rps_idle _ beside errors <<<"$(load 64)"
-  echo "beside $(head -n 1 "$work/idle.log"): $rps_idle requests/s, p99 $beside ms ($(ratio "$beside" "$before")x of $before ms), $errors errors, RSS $(rss_mb) MB"
-  kill "$idle" 2>/dev/null || true
-  wait "$idle" 2>/dev/null || true
+  python3 "$ROOT/test/load/idle_clients.py" "$port" "$pid" '/rpc/item?key=7' --seconds "$seconds" --rounds "$((2 * rounds))"
 else
   echo "idle connections: not measured, the limit of open files is $(ulimit -n)"
 fi

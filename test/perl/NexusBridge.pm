@@ -143,6 +143,9 @@ sub stop
 	return $self->{exit} = -1;
 }
 
+# Whether the bridge is built with a sanitizer, so that its memory says little about what it needs.
+sub is_sanitized { return scalar(`ldd $ENV{NEXUS_BRIDGE}` =~ /lib[at]san/) }
+
 # What a sanitizer said about the bridge; nothing without fault, and where it was built without one.
 sub sanitizer_text
 {

@@ -19,6 +19,7 @@ our @EXPORT_OK = qw(platforms fault_proxy sink http_json fault faults_done key_f
 my $json = JSON::PP->new->utf8->canonical->allow_nonref;
 my $http = HTTP::Tiny->new(timeout => 30, keep_alive => 0);
 my @children;
+our %environment;    # more variables for what is started
 
 sub program { return dirname($ENV{NEXUS_BRIDGE}) . "/$_[0]" }
 
@@ -29,6 +30,7 @@ sub spawn
 	if (!$pid)
 	{
 		delete $ENV{$_} for grep { /^(NEXUS_|PG)/ } keys %ENV;
+		@ENV{ keys %environment } = values %environment;
 		open(STDOUT, '>>', $log) or die "log: $!";
 		open(STDERR, '>&', \*STDOUT) or die "log: $!";
 		exec(@command) or POSIX::_exit(127);

@@ -2,7 +2,9 @@
 """Stand-ins for the platforms: Bluesky's PDS, a Mastodon server and webhook receivers, with what the publisher asks of them.
 
 platforms.py PORT [KEY_LIFE]: serves until it is ended. GET /_posts lists what was published, as often as it was:
-[{"platform", "text", "key"}]. POST /_tokens {"expire": true} makes all Bluesky sessions run out.
+[{"platform", "text", "key"}]. POST /_tokens {"expire": true} makes all Bluesky sessions run out. POST /_counters {id: {likes,
+comments, shares}} says what a post is counted (Bluesky by at:// URI, Mastodon by id), {id: null} deletes it, {id: "unseen"}
+hides it from the AppView only; GET /_counted lists the ids of each question for counters.
 """
 import hashlib
 import hmac
@@ -21,6 +23,8 @@ STATUSES = []       # Mastodon: newest last
 KEYS = {}           # Mastodon: idempotency key -> (time, status)
 MEDIA = {}
 HOOKS = {}          # webhook: key -> answer
+COUNTERS = {}       # id -> {likes, comments, shares}, None: deleted, "unseen": not in the AppView
+COUNTED = []        # the ids of each question for counters
 KEY_LIFE = float(sys.argv[2]) if len(sys.argv) > 2 else 3600.0
 MASTODON_TOKEN, HOOK_SECRET, PASSWORD = "masto-token", "hook-secret", "app-password"
 PNG = bytes.fromhex("89504e470d0a1a0a0000000d4948445200000001000000010806000000"
@@ -77,6 +81,13 @@ class Handler(BaseHTTPRequestHandler):
                 if json.loads(self.body or b"{}").get("refresh"):
                     SESSIONS["refresh"].clear()
                 self.answer(200)
+            elif path == "/_counters":
+                COUNTERS.update(json.loads(self.body))
+                for deleted in [k for k, r in RECORDS.items() if COUNTERS.get(r["uri"], 0) is None]:
+                    del RECORDS[deleted]
+                self.answer(200)
+            elif path == "/_counted":
+                self.answer(200, COUNTED)
             elif path == "/media.png":
                 self.answer(200, raw=PNG)
             elif path.startswith("/xrpc/"):
@@ -116,6 +127,19 @@ class Handler(BaseHTTPRequestHandler):
             return self.answer(200, record)
         if bearer not in SESSIONS["access"]:
             return self.answer(400, {"error": "ExpiredToken", "message": "Token has expired"})
+        if name == "app.bsky.feed.getPosts":
+            uris = urllib.parse.parse_qs(urllib.parse.urlsplit(self.path).query).get("uris", [])
+            COUNTED.append(uris)
+            if len(uris) > 25 or any(not u.startswith("at://") for u in uris):
+                return self.answer(400, {"error": "InvalidRequest", "message": "Error: Params must have valid uris"})
+            known = {r["uri"] for r in RECORDS.values()}
+            views = []
+            for uri in uris:
+                count = COUNTERS.get(uri, {})
+                if uri in known and count != "unseen":
+                    views.append({"uri": uri, "likeCount": count.get("likes", 0), "replyCount": count.get("comments", 0),
+                                  "repostCount": count.get("shares", 0), "quoteCount": 1 if count else 0, "bookmarkCount": 0})
+            return self.answer(200, {"posts": views})
         if name == "com.atproto.repo.uploadBlob":
             blob = {"$type": "blob", "mimeType": self.headers["Content-Type"], "size": len(self.body),
                     "ref": {"$link": hashlib.sha256(self.body).hexdigest()}}
@@ -164,6 +188,15 @@ class Handler(BaseHTTPRequestHandler):
             KEYS[key] = (time.time(), status)
             POSTS.append({"platform": "mastodon", "text": asked["status"], "key": key})
             return self.answer(200, status)
+        if path.startswith("/api/v1/statuses/") and path.count("/") == 4 and self.command == "GET":
+            number = path.rsplit("/", 1)[1]
+            COUNTED.append([number])
+            count = COUNTERS.get(number, {})
+            for status in STATUSES:
+                if status["id"] == number and count is not None:
+                    return self.answer(200, {**status, "favourites_count": count.get("likes", 0), "replies_count": count.get("comments", 0),
+                                             "reblogs_count": count.get("shares", 0)})
+            return self.answer(404, {"error": "Record not found"})
         if path.endswith("/source"):
             for status in STATUSES:
                 if status["id"] == path.split("/")[4]:

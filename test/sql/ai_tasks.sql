@@ -76,9 +76,9 @@ SELECT nexus.finish_ai_task(:job, :token, '{"text": "Too late"}', 7, 7, 7);
 SELECT * FROM pg_temp.task(900004);
 SELECT pg_temp.try('SELECT nexus.cancel_ai_task(900004)'), pg_temp.try('SELECT nexus.retry_ai_task(900004)');
 
--- Its workers die: after the last attempt it fails, and can be tried again.
+-- Its workers die: after too many of them it fails, and can be tried again.
 INSERT INTO ai_generation_tasks (id, user_id, task_type, prompt) VALUES (900005, 'ann', 'script', 'A script');
-UPDATE nexus.jobs SET attempts = 4 WHERE kind = 'ai_task' AND ref_id = 900005;
+UPDATE nexus.jobs SET lapses = nexus.max_lapses(max_attempts) WHERE kind = 'ai_task' AND ref_id = 900005;
 :claim
 SELECT FROM nexus.start_ai_task(:job, :token);
 UPDATE nexus.jobs SET lease_until = now() - interval '1 s' WHERE id = :job;

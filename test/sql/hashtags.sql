@@ -230,6 +230,8 @@ SELECT nexus.fold_hashtag_stats();
 SELECT nexus.refresh_hashtag_suggestions('bluesky') AS bluesky, nexus.refresh_hashtag_suggestions() AS rest, nexus.refresh_hashtag_suggestions() AS again;
 SELECT platform, category, hashtag, usage_count, trend_score > 0 AS trending, round(score::numeric, 2) > 0 AS scored, computed_at IS NOT NULL AS computed, is_banned
   FROM hashtag_suggestions ORDER BY platform COLLATE "C", category COLLATE "C", lower(hashtag) COLLATE "C";
+SELECT count(nexus.compute_niche(id)::text) FROM niches WHERE name = 'Rivers';
+SELECT nexus.refresh_niche(id) AS changed FROM niches WHERE name = 'Rivers';
 SELECT trend_score > 7 AS niche_trends FROM niches WHERE name = 'Rivers';
 -- Decisions on suggestions, and second thoughts.
 INSERT INTO ai_content_suggestions (id, user_id, suggestion_type, platform, content) VALUES (1, 'u1', 'hashtags', 'x', '#Boat, Storm 2024'), (2, 'u1', 'caption', 'x', '#Boat');

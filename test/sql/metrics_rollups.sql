@@ -9,7 +9,7 @@ SELECT 9600 + g, CASE WHEN g <= 4 THEN 'r1' ELSE 'r2' END, 'c' || g, 'x', 'video
 
 CREATE FUNCTION pg_temp.stored() RETURNS TABLE (what text, a text, b text, c text, state bytea) LANGUAGE sql AS $$
   SELECT 'series', s.content_id::text, s.platform, concat_ws(' ', s.user_id, s.tz, s.last_at), s.latest FROM nexus.metric_series s
-  UNION ALL SELECT 'day', s.content_id::text, s.platform, d.day::text, d.state FROM nexus.metric_days d LEFT JOIN nexus.metric_series s USING (series)
+  UNION ALL SELECT 'day', s.content_id::text, s.platform, concat_ws(' ', d.day, d.resets, d.author), d.state FROM nexus.metric_days d LEFT JOIN nexus.metric_series s USING (series)
   UNION ALL SELECT 'user day', user_id, platform, day::text, state FROM nexus.metric_user_days
   UNION ALL SELECT 'user hour', user_id, platform, dow || ' ' || hour, state FROM nexus.metric_user_hours $$;
 CREATE TEMP TABLE kept AS SELECT * FROM pg_temp.stored();

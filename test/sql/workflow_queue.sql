@@ -93,6 +93,31 @@ SELECT pg_temp.try(format('SELECT nexus.complete_job(%s, %s)', pg_temp.job(9), :
 SELECT worker, remaining > '0' AS alive FROM nexus.leases;
 UPDATE nexus.jobs SET state = 'cancelled', lease_token = NULL, lease_until = NULL WHERE state = 'leased';
 
+-- A worker that goes silent is no failure of the job: that counts apart, comes back at once thrice and then ever later, and
+-- ends after five for each attempt beyond the first. A word from a worker starts the count anew.
+CREATE FUNCTION pg_temp.lapse() RETURNS text LANGUAGE plpgsql AS $$
+DECLARE said text;
+BEGIN
+  UPDATE nexus.jobs SET run_at = now() - interval '1 s' WHERE ref_id = 12 AND state = 'ready';
+  PERFORM nexus.claim_jobs('{lapse}');
+  UPDATE nexus.jobs SET lease_until = now() - interval '1 s' WHERE ref_id = 12 AND state = 'leased';
+  PERFORM nexus.reap_leases();
+  SELECT format('%s, %s attempts, %s lapses%s', state, attempts, lapses, CASE WHEN state = 'ready' AND run_at > clock_timestamp() + interval '3 s' THEN ', later' END)
+    INTO said FROM nexus.jobs WHERE ref_id = 12;
+  RETURN said;
+END $$;
+SELECT FROM pg_temp.add(nexus.enqueue_job('ai_task', 12, 'lapse', max_attempts => 2));
+SELECT n, pg_temp.lapse() FROM generate_series(1, 4) n;
+UPDATE nexus.jobs SET run_at = now() - interval '1 s' WHERE id = pg_temp.job(12);
+SELECT attempts FROM nexus.claim_jobs('{lapse}');
+SELECT nexus.fail_job(pg_temp.job(12), pg_temp.token(12), 'transient', 'a word');
+SELECT n, pg_temp.lapse() FROM generate_series(1, 6) n;
+SELECT lapses, last_error ->> 'code' AS code FROM nexus.dead_jobs WHERE id = pg_temp.job(12);
+SELECT nexus.redrive_job(pg_temp.job(12));
+SELECT pg_temp.lapse();
+SELECT nexus.cancel_job(pg_temp.job(12));
+SELECT nexus.max_lapses(1) AS one, nexus.max_lapses(2147483647) AS most;
+
 -- Lanes, kinds, priorities, pauses.
 SELECT FROM (SELECT nexus.enqueue_job('ai_task', 1, 'a', priority => 200), nexus.enqueue_job('media', 2, 'a', priority => 50), nexus.enqueue_job('media', 3, 'b'),
   nexus.enqueue_job('media', 4, 'a', run_at => now() + interval '1 minute', priority => 1)) AS made;

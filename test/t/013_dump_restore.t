@@ -30,6 +30,10 @@ my %row = (
 		SELECT nexus.learn_source_post('oat bread', ARRAY['Oats'], '2026-01-03', 'x', 'u1', 'food', NULL, NULL, 'test', 1);
 		SELECT nexus.retract_source_post('test', 1)},
 	'nexus.ai_providers' => q{INSERT INTO nexus.ai_providers (name, base_url, model, task_types) VALUES ('ours', 'https://example.org/v1', 'm', '{script}')},
+	'nexus.oauth_providers' => q{
+		INSERT INTO nexus.oauth_providers (name, platform, authorization_endpoint, token_endpoint, userinfo_endpoint, client_id)
+		  VALUES ('ours', 'ours', 'https://example.org/authorize', 'https://example.org/token', 'https://example.org/me', 'c')},
+	'nexus.account_events' => q{SELECT nexus.account_event('u1', 1, 'x', 'connected')},
 	'nexus.ai_results' => q{INSERT INTO nexus.ai_results (task_type, schema) VALUES ('poem', '{"type": "string"}')},
 	'nexus.hashtag_bans' => q{INSERT INTO nexus.hashtag_bans (suggestion, tag, platform) VALUES (1, 'spam', 'x')},
 	'nexus.hashtag_engagement_walk' => q{INSERT INTO nexus.hashtag_engagement_walk (last_post) VALUES (7)},
@@ -69,6 +73,10 @@ my %row = (
 		INSERT INTO nexus.jobs (kind, ref_id) VALUES ('publish', 1), ('verify', 1), ('notify', 1);
 		UPDATE nexus.jobs SET state = 'leased', lease_token = nextval('nexus.lease_token'), lease_until = '2030-01-01' WHERE id > 1;
 		UPDATE nexus.jobs SET state = 'done', lease_token = NULL, lease_until = NULL, finished_at = '2026-01-01' WHERE id = 3},
+	'nexus.metric_pull_platforms' => q{INSERT INTO nexus.metric_pull_platforms (platform, batch) VALUES ('ours', 3)},
+	'nexus.metric_pull_steps' => q{INSERT INTO nexus.metric_pull_steps (until_age, every) VALUES ('1 hour', '1 minute')},
+	'nexus.measured_posts' => q{INSERT INTO nexus.measured_posts (platform_post_id, account_id, published_at, counters, ended) VALUES (1, 1, '2026-01-01', '{"likes": 3}', 'gone')},
+	'nexus.niche_stats' => q{INSERT INTO nexus.niche_stats (niche_id, written) VALUES (1, '{"trend_score": 7}')},
 	'nexus.paused_lanes' => q{SELECT nexus.pause_lane('publish', 'maintenance')},
 	'nexus.notification_preferences' => q{INSERT INTO nexus.notification_preferences VALUES ('u1', 'chatter', false)},
 	'nexus.rate_buckets' => q{INSERT INTO nexus.rate_buckets (scope, capacity, per_second, tokens) VALUES ('x:1', 10, 1, 10)},

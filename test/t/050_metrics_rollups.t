@@ -57,9 +57,21 @@ ORDER BY h.n};
 my $rows = q{
   SELECT 'series' AS what, s.content_id::text AS a, s.platform AS b, concat_ws(' ', s.user_id, s.tz, s.last_at) AS c, s.latest AS state
     FROM nexus.metric_series s
-  UNION ALL SELECT 'day', s.content_id::text, s.platform, d.day::text, d.state FROM nexus.metric_days d LEFT JOIN nexus.metric_series s USING (series)
+  UNION ALL SELECT 'day', s.content_id::text, s.platform, concat_ws(' ', d.day, d.resets, d.author), d.state FROM nexus.metric_days d LEFT JOIN nexus.metric_series s USING (series)
   UNION ALL SELECT 'user day', user_id, platform, day::text, state FROM nexus.metric_user_days
   UNION ALL SELECT 'user hour', user_id, platform, dow || ' ' || hour, state FROM nexus.metric_user_hours};
+
+# top_gains() looks at few days only; account_gains() adds all of them up.
+my $ends = q{
+WITH asked(after, before, metric) AS (VALUES ('2025-03-08'::timestamptz, '2025-03-20'::timestamptz, 'views'),
+  ('2025-03-12', '2025-03-13', 'saves'), ('2025-03-20', '2026-01-01', 'saves'), ('2025-03-05 05:00', '2025-03-25 04:00', 'views'),
+  ('-infinity', 'infinity', 'views')),
+few AS (SELECT u.id, a.*, g.content_id, g.platform, g.value, g.engagements, g.denominator
+  FROM users u, asked a, nexus.top_gains(u.id, a.after, a.before, a.metric, 1000, NULL, NULL, NULL) g),
+whole AS (SELECT * FROM (SELECT u.id, a.*, g.content_id, g.platform, CASE metric WHEN 'views' THEN views ELSE saves END AS value,
+    g.engagements, g.denominator
+  FROM users u, asked a, nexus.account_gains(u.id, a.after, a.before) g) w WHERE value IS NOT NULL)
+SELECT * FROM (SELECT 'few', * FROM (TABLE few EXCEPT ALL TABLE whole) a UNION ALL SELECT 'whole', * FROM (TABLE whole EXCEPT ALL TABLE few) b) d LIMIT 20};
 
 # What readers are told, rollups, deltas and all.
 my $answers = q{
@@ -170,7 +182,9 @@ sub check
 	my ($what) = @_;
 	$node->safe_psql('nexus', "DROP TABLE IF EXISTS told, kept; CREATE TABLE told AS $answers");
 	is($node->safe_psql('nexus', $plain), '', "$what: readers are told what the samples say");
+	is($node->safe_psql('nexus', $ends), '', "$what: the ends of a window say what all of its days do");
 	1 while $node->safe_psql('nexus', 'SELECT nexus.fold_metrics()') > 0;
+	is($node->safe_psql('nexus', $ends), '', "$what: after the fold too");
 	same("$what: the fold changes no answer", 'TABLE told', $answers);
 	is( $node->safe_psql('nexus', q{
 		SELECT c.id, last_measured_at, at FROM content c, LATERAL (SELECT max(captured_at) AS at FROM content_metrics WHERE content_id = c.id) m

@@ -53,6 +53,8 @@ class Remembering : public Database {
     for (const auto &more : result.more) {
       outcome.rows.push_back({{std::nullopt, std::to_string(more.rows), more.body, more.headers, more.status, "true"}});
     }
+    const bool asked = script.stages.back().statement.sql.find("pg_current_wal_insert_lsn") != std::string::npos;
+    if (asked && !outcome.error) outcome.rows.push_back({{"1/AB"}});
     return outcome;
   }
 
@@ -396,6 +398,46 @@ TEST(BridgeText, Durations) {
   EXPECT_GT(duration_of("0")->count(), 1000000000);
   EXPECT_FALSE(duration_of("soon"));
   EXPECT_FALSE(duration_of("5 parsecs"));
+}
+
+TEST_F(BridgeHandler, WithReplicasAWriteGivesItsPosition) {
+  result({}, 0, "[]");
+  EXPECT_FALSE(send("POST", "/rpc/posts", "{}").has_header("Consistency-Token"));
+  settings.db_replica_uris = "host=a";
+  const auto written = send("POST", "/rpc/posts", "{}");
+  EXPECT_EQ(written.status, 200);
+  EXPECT_EQ(written.get_header_value("Consistency-Token"), "1/AB");
+  EXPECT_FALSE(database.last.for_replica);
+  const auto read = send("GET", "/rpc/posts", "", {{"Consistency-Token", "1/AB"}});
+  EXPECT_EQ(read.status, 200);
+  EXPECT_FALSE(read.has_header("Consistency-Token"));
+  EXPECT_TRUE(database.last.for_replica);
+  EXPECT_EQ(database.last.since, 0x1000000ABU);
+}
+
+TEST_F(BridgeHandler, ARepeatedAnswerGivesAPositionToo) {
+  settings.db_replica_uris = "host=a";
+  result({}, 0, "[]");
+  database.error.emplace();
+  database.error->sqlstate = "NX031";
+  database.error->step = Step::kContext;
+  database.once = true;
+  const auto response = send("POST", "/rpc/posts", "{}", {{"Idempotency-Key", "k1"}});
+  EXPECT_EQ(response.get_header_value("Idempotency-Replayed"), "true");
+  EXPECT_EQ(response.get_header_value("Consistency-Token"), "1/AB");
+  EXPECT_FALSE(database.last.for_replica);
+}
+
+TEST_F(BridgeHandler, TokensThatAreNone) {
+  settings.db_replica_uris = "host=a";
+  for (const char *token : {"yesterday", "1/", "/1", "1/123456789", "1/g", "1/2/3", "0x1/2", "-1/2"}) {
+    EXPECT_EQ(send("GET", "/rpc/posts", "", {{"Consistency-Token", token}}).status, 400) << token;
+  }
+  result({}, 0, "[]");
+  EXPECT_EQ(send("GET", "/rpc/posts", "", {{"Consistency-Token", "1/2, 1/3"}}).status, 200);
+  EXPECT_EQ(database.last.since, 0x100000003U);
+  EXPECT_EQ(send("GET", "/rpc/posts", "", {{"Consistency-Token", "latest"}}).status, 200);
+  EXPECT_FALSE(database.last.for_replica);
 }
 
 }  // namespace

@@ -89,5 +89,17 @@ TEST(BridgeOpenApi, ThePageEscapesTexts) {
   EXPECT_EQ(page.find("http"), std::string::npos);  // it loads nothing
 }
 
+TEST(BridgeOpenApi, StreamsPagesAndTokensAreNamed) {
+  const json document = openapi_document(schema(), "/");
+  const json &posts = document["paths"]["/rpc/posts"]["get"];
+  EXPECT_TRUE(posts["responses"]["200"]["content"].contains("application/x-ndjson"));
+  EXPECT_TRUE(posts["responses"]["200"]["headers"].contains("Consistency-Token"));
+  EXPECT_FALSE(document["paths"]["/rpc/add"]["get"]["responses"]["200"]["content"].contains("application/x-ndjson"));
+  const std::string parameters = posts["parameters"].dump();
+  EXPECT_NE(parameters.find("#/components/parameters/page-token"), std::string::npos);
+  EXPECT_NE(parameters.find("#/components/parameters/consistency"), std::string::npos);
+  EXPECT_EQ(document["components"]["parameters"]["page-token"]["in"], "query");
+}
+
 }  // namespace
 }  // namespace nexus::bridge

@@ -90,7 +90,7 @@ TEST_F(BridgeSession, ABearerIsASessionOrAJwt) {
 TEST_F(BridgeSession, SignUpSendsTheHashAlone) {
   auto sign_up = flow("sign-up", {{"email", "a@example.org"}, {"password", "correct horse"}});
   ASSERT_EQ(sign_up.wait(), Wait::kPassword);
-  sign_up.run_password();
+  sign_up.work();
   ASSERT_EQ(sign_up.wait(), Wait::kQuery);
   EXPECT_FALSE(sends(sign_up.query(), "correct horse"));
   EXPECT_TRUE(sends(sign_up.query(), "$argon2id$v=19$m=19456,t=2,p=1$"));
@@ -112,7 +112,7 @@ TEST_F(BridgeSession, SignIn) {
   ASSERT_EQ(right.wait(), Wait::kQuery);
   EXPECT_TRUE(right.query().read_only);
   right.take_result(result({{"user_id", "u1"}, {"password", hash}}));
-  right.run_password();
+  right.work();
   EXPECT_TRUE(sends(right.query(), "nexus.start_session"));
   EXPECT_FALSE(sends(right.query(), "correct horse"));
 
@@ -123,7 +123,7 @@ TEST_F(BridgeSession, SignIn) {
     wrong.take_result(result(known ? json{{"user_id", "u1"}, {"password", hash}} : json::object()));
     ASSERT_EQ(wrong.wait(), Wait::kPassword);
     try {
-      wrong.run_password();
+      wrong.work();
       FAIL();
     } catch (const HttpError &error) {
       EXPECT_EQ(error.status, 401);

@@ -75,6 +75,7 @@ Values random_values(std::mt19937 &random) {
 }
 
 TEST(MetricsSeriesPatch, EqualsMakingAnew) {
+  int with_resets = 0, without = 0;
   ZoneRules rules = berlin();
   std::mt19937 random(7);
   for (int run = 0; run < 200; ++run) {
@@ -132,9 +133,30 @@ TEST(MetricsSeriesPatch, EqualsMakingAnew) {
         ASSERT_EQ(DayState::decode_cell(state.encode()), state.cell());
       }
       ASSERT_EQ(all.sums, folded.sums);
+      // The ends of all days tell the same, but for days with resets.
+      for (std::size_t i = 0; i < kMetrics; ++i) {
+        Wide sum = 0;
+        std::optional<std::int64_t> before;
+        for (const auto &[day, state] : store.stored) {
+          auto ends = DayState::decode_ends(state.encode(), static_cast<Metric>(i));
+          ASSERT_EQ(ends.has_value(), state.knows(i));
+          if (!ends) continue;
+          ASSERT_EQ(ends->based, before.has_value());
+          ASSERT_EQ(ends->before, before.value_or(0));
+          ASSERT_EQ(ends->first, state.first().value[i]);
+          before = ends->last;
+          bool differs = state.resets();
+          (differs ? with_resets : without) += 1;
+          sum += differs ? state.cell().sums[i] : ends->difference();
+        }
+        ASSERT_EQ(sum, folded.sums[i]);
+        ASSERT_EQ(latest.knows(i), before.has_value());
+      }
       ASSERT_EQ(all.samples, static_cast<std::int64_t>(store.raw.size()));
     }
   }
+  EXPECT_GT(with_resets, 0);
+  EXPECT_GT(without, 0);
 }
 
 TEST(MetricsSeriesPatch, LateSampleCostsItsDayAndTheNextBase) {

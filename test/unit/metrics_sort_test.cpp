@@ -9,7 +9,7 @@ using namespace nexus::metrics;
 
 TEST(MetricsSort, Doubles) {
   std::mt19937_64 random(3);
-  for (std::size_t size : {0U, 1U, 2U, 100U, 383U, 384U, 5000U})
+  for (std::size_t size : {0U, 1U, 2U, 7U, 8U, 9U, 31U, 33U, 64U, 100U, 104U, 250U, 383U, 384U, 5000U})
     for (int kind = 0; kind < 4; ++kind) {
       std::pmr::vector<double> values(size);
       for (double &value : values) {

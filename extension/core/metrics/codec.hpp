@@ -3,6 +3,7 @@
 #endif
 #pragma once
 
+#include <bit>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -12,8 +13,36 @@
 
 namespace nexus::metrics {
 
-/// Writes `value` at `to` in seven bits a byte, lowest first; the end of what was written. At most kMostVarint bytes.
+/// Eight bytes as one number, the first the lowest; one instruction where that is the machine's order.
+inline std::uint64_t load64(const char *from) {
+  auto at = [from](int i) { return static_cast<std::uint64_t>(static_cast<unsigned char>(from[i])) << (8 * i); };
+  return at(0) | at(1) | at(2) | at(3) | at(4) | at(5) | at(6) | at(7);
+}
+inline void store64(char *to, std::uint64_t value) {
+  for (int i = 0; i < 8; ++i) to[i] = static_cast<char>(value >> (8 * i));
+}
+
+/// Eight times seven bits, one below the other, to the lower seven bits of eight bytes, and back: halves first.
+constexpr std::uint64_t spread_sevens(std::uint64_t value) {
+  value = (value & 0x00fffffff0000000) << 4 | (value & 0x000000000fffffff);
+  value = (value & 0x0fffc0000fffc000) << 2 | (value & 0x00003fff00003fff);
+  return (value & 0x3f803f803f803f80) << 1 | (value & 0x007f007f007f007f);
+}
+constexpr std::uint64_t gather_sevens(std::uint64_t value) {
+  value = (value & 0x7f007f007f007f00) >> 1 | (value & 0x007f007f007f007f);
+  value = (value & 0x3fff00003fff0000) >> 2 | (value & 0x00003fff00003fff);
+  return (value & 0x0fffffff00000000) >> 4 | (value & 0x000000000fffffff);
+}
+constexpr std::uint64_t kHighBits = 0x8080808080808080;  // "more follows" in each of eight bytes
+
+/// Writes `value` at `to` in seven bits a byte, lowest first; the end of what was written. At most kMostVarint bytes,
+/// or kMostVarint64 for up to 70 bits; what lies behind the end, within that room, may be overwritten.
 inline char *put_varint(char *to, std::uint64_t value) {
+  if (value >> 56 == 0) {  // without a branch on the size, which varies from number to number
+    const int more = (std::bit_width(value | 1) - 1) / 7;
+    store64(to, spread_sevens(value) | (kHighBits & ((std::uint64_t{1} << (8 * more)) - 1)));
+    return to + more + 1;
+  }
   for (; value >= 0x80; value >>= 7) *to++ = static_cast<char>(value | 0x80);
   *to++ = static_cast<char>(value);
   return to;
@@ -44,15 +73,18 @@ class Writer {
   void signed_varint(Wide value) { varint(zigzag(value)); }
   /// Eight bytes, the lowest first.
   void fixed64(std::uint64_t value) {
-    const char bytes[8] = {static_cast<char>(value),       static_cast<char>(value >> 8),
-                           static_cast<char>(value >> 16), static_cast<char>(value >> 24),
-                           static_cast<char>(value >> 32), static_cast<char>(value >> 40),
-                           static_cast<char>(value >> 48), static_cast<char>(value >> 56)};
+    char bytes[8];
+    store64(bytes, value);
     out_.append(bytes, sizeof(bytes));
   }
   /// Eight bytes, the highest first.
   void fixed64_reversed(std::uint64_t value) { fixed64(__builtin_bswap64(value)); }
   void append(std::string_view bytes) { out_.append(bytes); }
+  /// The place of that many more bytes, to be written before anything else is.
+  char *extend(std::size_t bytes) {
+    out_.resize(out_.size() + bytes);
+    return out_.data() + (out_.size() - bytes);
+  }
   void reserve(std::size_t bytes) { out_.reserve(bytes); }
   std::string take() { return std::move(out_); }
 
@@ -78,16 +110,11 @@ class Reader {
     return taken;
   }
   /// What Writer::fixed64() wrote.
-  std::uint64_t fixed64() {
-    std::string_view bytes = take(8);
-    auto at = [bytes](std::size_t i) {
-      return static_cast<std::uint64_t>(static_cast<unsigned char>(bytes[i])) << (8 * i);
-    };
-    return at(0) | at(1) | at(2) | at(3) | at(4) | at(5) | at(6) | at(7);
-  }
+  std::uint64_t fixed64() { return load64(take(8).data()); }
   std::uint64_t fixed64_reversed() { return __builtin_bswap64(fixed64()); }
   UnsignedWide varint() {
     std::uint64_t low = 0;
+    if (short_varint(low)) return low;
     for (int shift = 0; shift < 63; shift += 7) {
       std::uint8_t next = byte();
       low |= static_cast<std::uint64_t>(next & 0x7f) << shift;
@@ -108,6 +135,7 @@ class Reader {
     }
   }
   std::uint64_t varint64() {
+    if (std::uint64_t low; short_varint(low)) return low;
     UnsignedWide value = varint();
     if (value > UINT64_MAX) damaged("a count has more than 64 bits");
     return static_cast<std::uint64_t>(value);
@@ -120,6 +148,7 @@ class Reader {
     if (position_ != bytes_.size()) damaged("bytes follow its end");
   }
   std::size_t left() const { return bytes_.size() - position_; }
+  std::size_t position() const { return position_; }
   /// The first byte of every state is the version of its format.
   void version(std::uint8_t known) {
     std::uint8_t found = byte();
@@ -132,6 +161,18 @@ class Reader {
   }
 
  private:
+  /// Reads a number that ends within the next eight bytes, without a branch on its size; false where there is none.
+  bool short_varint(std::uint64_t &value) {
+    if (left() < 8) return false;
+    const std::uint64_t word = load64(bytes_.data() + position_), ends = ~word & kHighBits;
+    if (ends == 0) return false;
+    const int more = std::countr_zero(ends) / 8;
+    value = gather_sevens(word & (ends ^ (ends - 1)) & ~kHighBits);
+    if (more > 0 && value >> (7 * more) == 0) damaged("a number has leading zeros");
+    position_ += static_cast<std::size_t>(more) + 1;
+    return true;
+  }
+
   std::string_view bytes_;
   std::size_t position_ = 0;
   const char *type_;

@@ -8,10 +8,8 @@ namespace nexus::metrics {
 
 namespace {
 
-constexpr std::int64_t kBillion = 1000000000;
-
 /// 0.25 as 250000000; false for anything but a decimal from 0 to 1 with at most nine decimals.
-bool parse_fraction(std::string_view text, std::int64_t &billionths) {
+bool parse_fraction(std::string_view text, std::int32_t &billionths) {
   std::size_t point = text.find('.');
   std::string_view whole = text.substr(0, point);
   std::string_view decimals = point == std::string_view::npos ? std::string_view() : text.substr(point + 1);
@@ -23,12 +21,9 @@ bool parse_fraction(std::string_view text, std::int64_t &billionths) {
     if (c < '0' || c > '9') return false;
     value = value * 10 + (c - '0');
   }
-  billionths = value;
-  return value <= kBillion;
-}
-
-void check_value(Wide value) {
-  if (value > kLargestValue || value < -kLargestValue) throw Error("22003", "counter value out of range");
+  if (value > Policy::kWhole) return false;
+  billionths = static_cast<std::int32_t>(value);
+  return true;
 }
 
 }  // namespace
@@ -41,50 +36,33 @@ Policy Policy::parse(std::string_view text) {
   } else if (text == "nonneg") {
     policy.kind_ = Kind::nonneg;
   } else if (text != kCorrection) {
-    std::int64_t theta;
+    std::int32_t theta;
     if (!text.starts_with(kCorrection) || text[kCorrection.size()] != ':' ||
         !parse_fraction(text.substr(kCorrection.size() + 1), theta))
       throw invalid_argument("unknown counter policy \"" + clip(text) + "\"")
           .hint("One of reset, nonneg, correction, or correction:THETA with THETA from 0 to 1.");
-    policy.kept_ = kBillion - theta;
+    policy.kept_ = kWhole - theta;
   }
   return policy;
 }
 
 std::optional<Policy> Policy::stored(std::uint8_t kind, std::optional<std::uint64_t> kept) {
-  if (kind > static_cast<std::uint8_t>(Kind::correction) || kept.value_or(0) > kBillion) return std::nullopt;
+  if (kind > static_cast<std::uint8_t>(Kind::correction) || kept.value_or(0) > kWhole) return std::nullopt;
   Policy policy;
   policy.kind_ = static_cast<Kind>(kind);
-  if (kept) policy.kept_ = static_cast<std::int64_t>(*kept);
+  if (kept) policy.kept_ = static_cast<std::int32_t>(*kept);
   return policy;
 }
 
 std::string Policy::name() const {
   if (kind_ == Kind::reset) return "reset";
   if (kind_ == Kind::nonneg) return "nonneg";
-  std::int64_t theta = kBillion - kept_;
-  std::string decimals = std::to_string(theta % kBillion + kBillion).substr(1);
+  std::int32_t theta = kWhole - kept_;
+  std::string decimals = std::to_string(theta % kWhole + kWhole).substr(1);
   std::size_t last = decimals.find_last_not_of('0');
-  std::string text = "correction:" + std::to_string(theta / kBillion);
+  std::string text = "correction:" + std::to_string(theta / kWhole);
   if (last != std::string::npos) text += "." + decimals.substr(0, last + 1);
   return text;
-}
-
-Step step(const Policy &policy, Wide before, Wide now) {
-  check_value(before);
-  check_value(now);
-  if (now == before) return {0, StepKind::same};
-  if (now > before) return {now - before, StepKind::increase};
-  switch (policy.kind()) {
-    case Policy::Kind::nonneg:
-      return {0, StepKind::reset};
-    case Policy::Kind::correction:
-      if (now * kBillion >= before * policy.kept()) return {now - before, StepKind::correction};
-      return {now, StepKind::reset};
-    case Policy::Kind::reset:
-      break;
-  }
-  return {now, StepKind::reset};
 }
 
 }  // namespace nexus::metrics

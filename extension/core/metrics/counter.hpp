@@ -23,6 +23,8 @@ class Policy {
  public:
   enum class Kind : std::uint8_t { reset, nonneg, correction };
 
+  static constexpr std::int32_t kWhole = 1000000000;  ///< what kept() is a part of
+
   /// The default for social counters: correction:0.5.
   Policy() = default;
   /// Takes the names above; anything else, or a THETA outside [0, 1] or with more than nine decimals, is 22023.
@@ -35,14 +37,14 @@ class Policy {
   std::string name() const;
 
   Kind kind() const { return kind_; }
-  /// The part of the old value, in units of 1e-9, that must be left for a correction.
-  std::int64_t kept() const { return kept_; }
+  /// The part of the old value, of kWhole, that must be left for a correction.
+  std::int32_t kept() const { return kept_; }
 
   bool operator==(const Policy &) const = default;
 
  private:
+  std::int32_t kept_ = kWhole / 2;
   Kind kind_ = Kind::correction;
-  std::int64_t kept_ = 500000000;
 };
 
 enum class StepKind : std::uint8_t { same, increase, correction, reset };
@@ -55,12 +57,30 @@ struct Step {
 
 /// Values up to here in magnitude can be judged exactly; larger ones are 22003.
 constexpr Wide kLargestValue = Wide(1000000000000000) * 1000000000000;  // 1e27
+inline void check_value(Wide value) {
+  if (value > kLargestValue || value < -kLargestValue) throw Error("22003", "counter value out of range");
+}
 
 /// The increment between two neighbouring samples.
 ///
 ///     step(Policy(), 1000, 980) == Step{-20, StepKind::correction}
 ///     step(Policy(), 1000, 3)   == Step{3, StepKind::reset}
-Step step(const Policy &policy, Wide before, Wide now);
+inline Step step(const Policy &policy, Wide before, Wide now) {
+  check_value(before);
+  check_value(now);
+  if (now == before) return {0, StepKind::same};
+  if (now > before) return {now - before, StepKind::increase};
+  switch (policy.kind()) {
+    case Policy::Kind::nonneg:
+      return {0, StepKind::reset};
+    case Policy::Kind::correction:
+      if (now * Policy::kWhole >= before * policy.kept()) return {now - before, StepKind::correction};
+      return {now, StepKind::reset};
+    case Policy::Kind::reset:
+      break;
+  }
+  return {now, StepKind::reset};
+}
 
 /// Turns samples in order of time into steps. Of several samples at one instant the last one given counts.
 ///

@@ -12,10 +12,11 @@ namespace nexus::metrics {
 namespace {
 
 constexpr std::uint8_t kVersion = 1;
+constexpr const char *kType = "counter_state";
 constexpr std::string_view kTextVersion = "v1", kScale = "scale=";
 constexpr std::uint8_t kHasSeq = 4;  // flag beside the policy's kind in the stored form
 constexpr int kInterpolatedScale = 12;
-constexpr std::size_t kFirstRoom = 64, kMostPointBytes = 3 * kMostVarint;
+constexpr std::size_t kMostPointBytes = 3 * kMostVarint, kMostNarrowBytes = 3 * kMostVarint64;
 
 Wide power_of_ten(int exponent) {
   Wide power = 1;
@@ -29,10 +30,6 @@ Wide times(Wide a, Wide b) {
   return product;
 }
 
-void check_value(Wide value) {
-  if (value > kLargestValue || value < -kLargestValue) throw Error("22003", "counter value out of range");
-}
-
 template <class Integer>
 bool parse_integer(std::string_view text, Integer &value) {
   auto [end, fault] = std::from_chars(text.data(), text.data() + text.size(), value);
@@ -44,14 +41,21 @@ bool parse_integer(std::string_view text, Integer &value) {
       .hint("The form is: v1 correction:0.5 scale=0 794744502000000=100 794744503000000=130");
 }
 
-/// A sample as it is stored: as differences to the one before. How many bytes it took.
+/// Writes a sample as it is stored: as differences to the one before. The end of what was written.
 template <class Point>
-std::size_t put_point(char *to, const Point &point, const Point &before, bool first, bool has_seq) {
+char *put_point(char *to, const Point &point, const Point &before, bool first, bool has_seq) {
   Wide elapsed = Wide(point.at) - before.at;
   char *end = put_varint(to, first ? zigzag(elapsed) : static_cast<UnsignedWide>(elapsed));
   end = put_varint(end, zigzag(point.value - before.value));
   if (has_seq) end = put_varint(end, zigzag(Wide(point.seq) - before.seq));
-  return static_cast<std::size_t>(end - to);
+  return end;
+}
+
+/// Room that put_point() needs.
+template <class Point>
+std::size_t most_bytes(const Point &point, const Point &before) {
+  auto narrow = [](Wide value) { return static_cast<std::int64_t>(value) == value; };
+  return narrow(point.value) && narrow(before.value) ? kMostNarrowBytes : kMostPointBytes;
 }
 
 /// Turns the sample before into the next one.
@@ -114,14 +118,32 @@ void CounterState::use(const Policy &policy, bool has_seq) {
   if (has_seq_ != has_seq) throw invalid_argument("states with and without seq cannot be merged");
 }
 
+template <class OnPoint>
+void CounterState::each_packed(OnPoint &&on_point) const {
+  Point point{0, 0, 0};
+  bool first = true;
+  packed_.each([&](std::string_view records) {
+    for (Reader in(records, kType); in.left() > 0; first = false) {
+      get_point(in, point, first, has_seq_);
+      on_point(point);
+    }
+  });
+}
+
 void CounterState::rescale(int scale) {
   if (scale <= scale_) return;
-  unpack();
-  Wide factor = power_of_ten(scale - scale_);
-  for (Point &point : points_) {
-    point.value = times(point.value, factor);
-    check_value(point.value);
-  }
+  const Wide factor = power_of_ten(scale - scale_);
+  auto scaled = [factor](const Point &point) -> Point {
+    Wide value = times(point.value, factor);
+    check_value(value);
+    return {point.at, point.seq, value};
+  };
+  CounterState finer(packed_.memory());
+  finer.has_seq_ = has_seq_;
+  each_packed([&](const Point &point) { finer.pack(scaled(point)); });
+  for (Point &point : late_) point = scaled(point);
+  packed_.swap(finer.packed_);
+  last_ = finer.last_;
   scale_ = scale;
 }
 
@@ -129,140 +151,168 @@ void CounterState::add(Instant at, const Decimal &value, std::int64_t seq) {
   if (value.scale != scale_) rescale(value.scale);
   Wide digits = value.scale == scale_ ? value.digits : times(value.digits, power_of_ten(scale_ - value.scale));
   check_value(digits);
-  const Point point{at, seq, digits};
-  if (empty() || (packed_count_ > 0 && at > last_.at)) {
+  add({at, seq, digits});
+}
+
+void CounterState::add(const Point &point) {
+  if (empty() || point.at > last_.at)
     pack(point);
-    return;
-  }
-  if (packed_count_ > 0 || at <= points_.back().at) settled_ = false;
-  points_.push_back(point);
+  else
+    late_.push_back(point);
 }
 
 void CounterState::pack(const Point &point) {
-  char bytes[kMostPointBytes];
-  auto size = put_point(bytes, point, last_, packed_count_ == 0, has_seq_);
-  if (packed_.capacity() == 0) packed_.reserve(kFirstRoom);
-  packed_.insert(packed_.end(), bytes, bytes + size);
+  packed_.taken(put_point(packed_.room(most_bytes(point, last_)), point, last_, packed_count_ == 0, has_seq_));
   last_ = point;
   ++packed_count_;
-}
-
-template <class OnPoint>
-void CounterState::each_packed(OnPoint &&on_point) const {
-  Reader in({packed_.data(), packed_.size()}, "counter_state");
-  Point point{0, 0, 0};
-  for (std::uint64_t i = 0; i < packed_count_; ++i) {
-    get_point(in, point, i == 0, has_seq_);
-    on_point(point);
-  }
-}
-
-void CounterState::unpack() {
-  if (packed_count_ == 0) return;
-  std::pmr::vector<Point> all(points_.get_allocator());
-  all.reserve(packed_count_ + points_.size());
-  each_packed([&all](const Point &point) { all.push_back(point); });
-  // A late sample came after the packed one of the same instant: later ones have later instants.
-  all.insert(all.end(), points_.begin(), points_.end());
-  points_.swap(all);
-  std::pmr::vector<char>(packed_.get_allocator()).swap(packed_);
-  packed_count_ = 0;
-  last_ = {0, 0, 0};
 }
 
 void CounterState::merge(const CounterState &other) {
   if (other.empty()) return;
   use(other.policy_, other.has_seq_);
   rescale(other.scale_);
-  unpack();
-  Wide factor = power_of_ten(scale_ - other.scale_);
-  points_.reserve(points_.size() + other.packed_count_ + other.points_.size());
+  const Wide factor = power_of_ten(scale_ - other.scale_);
   auto take = [this, factor](const Point &point) {
     Wide digits = times(point.value, factor);
     check_value(digits);
-    if (!points_.empty() && point.at <= points_.back().at) settled_ = false;
-    points_.push_back({point.at, point.seq, digits});
+    add({point.at, point.seq, digits});
   };
   other.each_packed(take);
-  for (const Point &point : other.points_) take(point);
+  for (const Point &point : other.late_) take(point);
 }
 
 void CounterState::settle() {
-  unpack();
-  if (settled_) return;
+  if (late_.empty()) return;
   auto earlier = [](const Point &a, const Point &b) { return a.at != b.at ? a.at < b.at : a.seq < b.seq; };
-  // Often only a few late samples stand behind many in order.
-  auto late = std::is_sorted_until(points_.begin(), points_.end(), earlier);
-  std::stable_sort(late, points_.end(), earlier);
-  std::inplace_merge(points_.begin(), late, points_.end(), earlier);
-  // The last of each instant counts.
-  std::size_t kept = 0;
-  for (std::size_t i = 0; i < points_.size(); ++i)
-    if (i + 1 == points_.size() || points_[i + 1].at != points_[i].at) points_[kept++] = points_[i];
-  points_.resize(kept);
-  settled_ = true;
+  if (!std::is_sorted(late_.begin(), late_.end(), earlier)) std::stable_sort(late_.begin(), late_.end(), earlier);
+
+  CounterState all(packed_.memory());
+  all.has_seq_ = has_seq_;
+  all.packed_.room(packed_.size() + late_.size() * kMostPointBytes);
+  auto late = late_.begin();
+  Point point{0, 0, 0};
+  bool first = true;
+  packed_.each([&](std::string_view records) {
+    // Between late samples the bytes stay as they are: all but a few are copied, not written anew.
+    Reader in(records, kType);
+    std::size_t copied = 0, position = 0;
+    auto copy = [&](const Point &last) {
+      if (position == copied) return;
+      all.packed_.append(records.substr(copied, position - copied));
+      all.last_ = last;
+    };
+    for (; in.left() > 0; first = false, position = in.position()) {
+      const Point before = point;
+      get_point(in, point, first, has_seq_);
+      const bool follows = position > copied || all.last_ == before;
+      if (follows && (late == late_.end() || late->at > point.at)) {
+        ++all.packed_count_;
+        continue;
+      }
+      copy(before);
+      // Of one instant the last counts.
+      for (; late != late_.end() && late->at < point.at; ++late)
+        if (late + 1 == late_.end() || (late + 1)->at != late->at) all.pack(*late);
+      Point kept = point;
+      for (; late != late_.end() && late->at == point.at; ++late)
+        if (late->seq >= kept.seq) kept = *late;
+      all.pack(kept);
+      copied = in.position();
+    }
+    copy(point);
+  });
+  packed_.swap(all.packed_);
+  packed_count_ = all.packed_count_;
+  last_ = all.last_;
+  late_.clear();
 }
 
+/// Sums up samples in order of time.
+class CounterState::Summing {
+ public:
+  Summing(const Policy &policy, int scale) : policy_(policy) {
+    sums_.delta.scale = sums_.first_value.scale = sums_.last_value.scale = scale;
+  }
+
+  void take(const Point &point) {
+    if (sums_.samples++ == 0) {
+      sums_.first_time = point.at;
+      sums_.first_value.digits = point.value;
+    } else {
+      const Step to_next = step(policy_, sums_.last_value.digits, point.value);
+      sums_.delta.digits = metrics::add(sums_.delta.digits, to_next.delta);
+      sums_.changes += to_next.kind != StepKind::same;
+      sums_.resets += to_next.kind == StepKind::reset;
+      sums_.corrections += to_next.kind == StepKind::correction;
+    }
+    sums_.last_time = point.at;
+    sums_.last_value.digits = point.value;
+  }
+  const CounterSummary &sums() const { return sums_; }
+
+ private:
+  Policy policy_;
+  CounterSummary sums_;
+};
+
 CounterSummary CounterState::summary() {
-  CounterSummary sums;
-  sums.delta.scale = scale_;
-  each([&sums](Instant, const Step &step) {
-    ++sums.samples;
-    sums.delta.digits = metrics::add(sums.delta.digits, step.delta);
-    sums.changes += step.kind != StepKind::same;
-    sums.resets += step.kind == StepKind::reset;
-    sums.corrections += step.kind == StepKind::correction;
-  });
-  if (points_.empty()) return sums;
-  sums.first_time = points_.front().at;
-  sums.last_time = points_.back().at;
-  sums.first_value = {points_.front().value, scale_};
-  sums.last_value = {points_.back().value, scale_};
-  return sums;
+  settle();
+  Summing summing(policy_, scale_);
+  each_packed([&summing](const Point &point) { summing.take(point); });
+  return summing.sums();
+}
+
+CounterSummary CounterState::summary_of(std::string_view bytes) {
+  Reader in(bytes, kType);
+  const Header header = read_header(in);
+  Summing summing(header.policy, header.scale);
+  Point point{0, 0, 0};
+  for (std::uint64_t i = 0; i < header.count; ++i) {
+    get_point(in, point, i == 0, header.has_seq);
+    summing.take(point);
+  }
+  in.end();
+  return summing.sums();
 }
 
 std::string CounterState::encode() {
-  if (!points_.empty()) settle();
+  settle();
   Writer out;
+  out.reserve(32 + packed_.size());
   out.byte(kVersion);
   out.byte(static_cast<std::uint8_t>(static_cast<std::uint8_t>(policy_.kind()) | (has_seq_ ? kHasSeq : 0)));
   if (policy_.kind() == Policy::Kind::correction) out.varint(static_cast<std::uint64_t>(policy_.kept()));
   out.byte(static_cast<std::uint8_t>(scale_));
-  out.varint(packed_count_ + points_.size());
-  out.reserve(32 + packed_.size() + points_.size() * (has_seq_ ? 12 : 8));
-  out.append({packed_.data(), packed_.size()});
-  const Point *before = &last_;  // nothing if there are points here: none is packed
-  for (const Point &point : points_) {
-    char bytes[kMostPointBytes];
-    out.append({bytes, put_point(bytes, point, *before, before == &last_, has_seq_)});
-    before = &point;
-  }
+  out.varint(packed_count_);
+  packed_.each([&out](std::string_view records) { out.append(records); });
   return out.take();
 }
 
-CounterState CounterState::decode(std::string_view bytes, std::pmr::memory_resource *memory) {
-  Reader in(bytes, "counter_state");
+CounterState::Header CounterState::read_header(Reader &in) {
   in.version(kVersion);
-  CounterState state(memory);
-  std::uint8_t kind = in.byte();
-  state.has_seq_ = (kind & kHasSeq) != 0;
-  auto policy = Policy::stored(static_cast<std::uint8_t>(kind & ~kHasSeq),
-                               (kind & ~kHasSeq) == static_cast<std::uint8_t>(Policy::Kind::correction)
-                                   ? std::optional(in.varint64())
-                                   : std::nullopt);
+  const std::uint8_t byte = in.byte(), kind = byte & static_cast<std::uint8_t>(~kHasSeq);
+  auto policy = Policy::stored(
+      kind, kind == static_cast<std::uint8_t>(Policy::Kind::correction) ? std::optional(in.varint64()) : std::nullopt);
   if (!policy) in.damaged("its policy is unknown");
-  state.policy_ = *policy;
-  state.scale_ = in.byte();
-  if (state.scale_ > kMostScale) in.damaged("its scale is out of range");
-  std::uint64_t count = in.varint64();
-  if (count > in.left() / (state.has_seq_ ? 3 : 2)) in.damaged("it ends early");
-  state.points_.reserve(count);
-  Point point{0, 0, 0};
-  for (std::uint64_t i = 0; i < count; ++i) {
-    get_point(in, point, i == 0, state.has_seq_);
-    state.points_.push_back(point);
-  }
+  Header header{*policy, (byte & kHasSeq) != 0, in.byte(), 0};
+  if (header.scale > kMostScale) in.damaged("its scale is out of range");
+  header.count = in.varint64();
+  if (header.count > in.left() / (header.has_seq ? 3 : 2)) in.damaged("it ends early");
+  return header;
+}
+
+CounterState CounterState::decode(std::string_view bytes, std::pmr::memory_resource *memory) {
+  Reader in(bytes, kType);
+  const Header header = read_header(in);
+  CounterState state(memory);
+  state.policy_ = header.policy;
+  state.has_seq_ = header.has_seq;
+  state.scale_ = header.scale;
+  state.packed_count_ = header.count;
+  const std::size_t start = in.position();
+  for (std::uint64_t i = 0; i < header.count; ++i) get_point(in, state.last_, i == 0, header.has_seq);
   in.end();
+  if (header.count > 0) state.packed_.append(bytes.substr(start));
   return state;
 }
 
@@ -270,10 +320,10 @@ std::string CounterState::to_text() {
   settle();
   std::string text(kTextVersion);
   text += ' ' + policy_.name() + ' ' + std::string(kScale) + std::to_string(scale_);
-  for (const Point &point : points_) {
+  each_packed([this, &text](const Point &point) {
     text += ' ' + std::to_string(point.at) + '=' + to_string(point.value);
     if (has_seq_) text += '@' + std::to_string(point.seq);
-  }
+  });
   return text;
 }
 

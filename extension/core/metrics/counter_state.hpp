@@ -11,6 +11,8 @@
 #include <vector>
 
 #include "core/metrics/bucket.hpp"
+#include "core/metrics/chunks.hpp"
+#include "core/metrics/codec.hpp"
 #include "core/metrics/counter.hpp"
 #include "core/metrics/wide.hpp"
 
@@ -51,7 +53,7 @@ struct CounterSummary {
 class CounterState {
  public:
   explicit CounterState(std::pmr::memory_resource *memory = std::pmr::get_default_resource())
-      : packed_(memory), points_(memory) {}
+      : packed_(memory), late_(memory) {}
 
   /// Sets policy and use of `seq` before the first sample; 22023 if the state already has others.
   void use(const Policy &policy, bool has_seq);
@@ -59,16 +61,20 @@ class CounterState {
   /// Takes the samples of `other` as given after those here; 22023 if it has another policy or use of `seq`.
   void merge(const CounterState &other);
 
-  bool empty() const { return packed_count_ == 0 && points_.empty(); }
+  bool empty() const { return packed_count_ == 0; }
   CounterSummary summary();
 
   /// Gives each sample in order of time to `on_sample(at, step)`; the first one's step is 0.
   template <class OnSample>
   void each(OnSample &&on_sample) {
     settle();
-    for (std::size_t i = 0; i < points_.size(); ++i)
-      on_sample(points_[i].at,
-                i == 0 ? Step{0, StepKind::same} : step(policy_, points_[i - 1].value, points_[i].value));
+    Wide before = 0;
+    bool first = true;
+    each_packed([&](const Point &point) {
+      on_sample(point.at, first ? Step{0, StepKind::same} : step(policy_, before, point.value));
+      before = point.value;
+      first = false;
+    });
   }
   /// Deltas of each() are in units of 10 to the power of -scale().
   int scale() const { return scale_; }
@@ -78,6 +84,9 @@ class CounterState {
   /// Throws XX001 for damaged bytes and 0A000 for a format that is not ours; never reads outside `bytes`.
   static CounterState decode(std::string_view bytes,
                              std::pmr::memory_resource *memory = std::pmr::get_default_resource());
+
+  /// summary() of decode(bytes), without making the state.
+  static CounterSummary summary_of(std::string_view bytes);
 
   /// The readable form: `v1 correction:0.5 scale=0 794744502000000=100 794744503000000=130`, each sample as
   /// microseconds since 2000 = digits, with @seq behind where the state has it.
@@ -90,24 +99,37 @@ class CounterState {
     Instant at;
     std::int64_t seq;
     PackedWide value;
+
+    bool operator==(const Point &) const = default;
   };
+  class Summing;
 
   template <class OnPoint>
   void each_packed(OnPoint &&on_point) const;
+  void add(const Point &point);
   void pack(const Point &point);
-  void unpack();
   void settle();
   void rescale(int scale);
 
-  // The samples that come in order of time lie packed as they are stored, in a fifth of the room, until something else
-  // than storing is asked for. Those that come late stand in points_ meanwhile; without packed ones all stand there.
-  std::pmr::vector<char> packed_;
-  std::pmr::vector<Point> points_;
-  std::uint64_t packed_count_ = 0;
+  /// What a stored state begins with.
+  struct Header {
+    Policy policy;
+    bool has_seq;
+    int scale;
+    std::uint64_t count;
+  };
+  static Header read_header(Reader &in);
+
+  // The samples that come in order of time lie packed as they are stored, in a fifth of the room. Those that come late
+  // stand beside them until settle() brings them in; none of them is later than last_. What add() needs stands first:
+  // with many groups each row finds its state outside the caches.
   Point last_{0, 0, 0};  // of the packed ones
+  std::uint64_t packed_count_ = 0;
   Policy policy_;
-  bool has_seq_ = false, settled_ = true;
   int scale_ = 0;
+  bool has_seq_ = false;
+  Chunks packed_;
+  std::pmr::vector<Point> late_;
 };
 
 /// The increase of one bucket; digits in units of 10 to the power of -scale.

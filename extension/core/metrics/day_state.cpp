@@ -233,6 +233,36 @@ DayState DayState::decode(std::string_view bytes) {
   return day;
 }
 
+std::optional<DayState::Ends> DayState::decode_ends(std::string_view bytes, Metric metric) {
+  Reader in(bytes, kDay);
+  in.version(kVersion);
+  std::uint8_t known = in.byte(), based = in.byte();
+  auto wanted = static_cast<std::size_t>(metric);
+  if (!has(known, wanted)) return std::nullopt;
+  for (std::size_t i = 0; i < wanted; ++i) {
+    if (!has(known, i)) continue;
+    in.signed_varint();
+    in.signed_varint();
+    if (has(based, i)) in.signed_varint();
+  }
+  Ends ends;
+  ends.based = has(based, wanted);
+  ends.first = narrow(in.signed_varint(), in);
+  ends.last = narrow(add(in.signed_varint(), ends.first), in);
+  if (ends.based) ends.before = narrow(subtract(ends.first, in.signed_varint()), in);
+  return ends;
+}
+
+bool DayState::resets() const {
+  Cell gained = cell();
+  for (std::size_t i = 0; i < kMetrics; ++i) {
+    if (!knows(i)) continue;
+    std::int64_t before = base_.knows(i) ? base_.value[i] : first_.value[i];
+    if (gained.sums[i] != Wide(last_.value[i]) - before) return true;
+  }
+  return false;
+}
+
 Cell DayState::decode_cell(std::string_view bytes) {
   Reader in(bytes, kDay);
   in.version(kVersion);

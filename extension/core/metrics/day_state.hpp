@@ -5,6 +5,7 @@
 
 #include <array>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -104,6 +105,19 @@ class DayState {
   static DayState decode(std::string_view bytes);
   /// decode(bytes).cell(), without making the state.
   static Cell decode_cell(std::string_view bytes);
+
+  /// What a counter of the day stood at.
+  struct Ends {
+    bool based = false;  // it was known before the day
+    std::int64_t before = 0, first = 0, last = 0;
+    /// The increment of the day, but for resets.
+    Wide difference() const { return Wide(last) - (based ? before : first); }
+  };
+  /// Nothing where the day does not know the counter. Cheaper than decode().
+  static std::optional<Ends> decode_ends(std::string_view bytes, Metric metric);
+  /// True if a counter was reset in the day. Over days without, it has gained what it stood at after the last one less
+  /// what it stood at before the first.
+  bool resets() const;
 
  private:
   void add_hour(Cell &cell, std::size_t index) const;

@@ -15,7 +15,7 @@ namespace {
 
 constexpr std::uint8_t kVersion = 1, kExactKind = 0, kDigestKind = 1;
 constexpr std::string_view kTextVersion = "v1", kExactWord = "exact", kDigestWord = "digest";
-constexpr std::size_t kBuffered = 2048, kFirstRoom = 32;
+constexpr std::size_t kBuffered = 2048, kFirstRoom = 32, kRoomGrowth = 4;
 constexpr std::uint64_t kMostValues =
     INT64_MAX - 2 * kBuffered;  // with those that are not in groups yet, count() is a bigint
 // A group spans 1 on a scale that is kScale / 2 long. Where many values are equal, an answer can be one and a half
@@ -35,11 +35,15 @@ double between(double low, double high, double share) {
   return std::clamp(value, low, high);
 }
 
+char *put_double(char *to, double value) {
+  store64(to, std::bit_cast<std::uint64_t>(value));
+  return to + sizeof(value);
+}
 void put_double(Writer &out, double value) {
   out.fixed64(std::bit_cast<std::uint64_t>(value));
 }
 
-double get_double(Reader &in) {
+inline double get_double(Reader &in) {
   auto value = std::bit_cast<double>(in.fixed64());
   if (!std::isfinite(value)) in.damaged("a value is not finite");
   if (value == 0 && std::signbit(value)) in.damaged("a zero is negative");
@@ -74,7 +78,7 @@ void QuantileState::group_more(std::uint64_t more) {
 void QuantileState::add(double value) {
   if (!std::isfinite(value)) throw invalid_argument("quantiles are of finite numbers");
   value += 0.0;  // -0 and 0 are one value, so that equal sets have equal bytes
-  if (singles_.capacity() == 0) singles_.reserve(kFirstRoom);
+  if (singles_.size() == singles_.capacity()) singles_.reserve(std::max(kFirstRoom, kRoomGrowth * singles_.size()));
   singles_.push_back(value);
   if (singles_.size() >= kBuffered) compress();
 }
@@ -201,7 +205,8 @@ std::string QuantileState::encode() {
   if (groups_.empty()) {
     out.byte(kExactKind);
     out.varint(singles_.size());
-    for (double single : singles_) put_double(out, single);
+    char *to = out.extend(sizeof(double) * singles_.size());
+    for (double single : singles_) to = put_double(to, single);
     return out.take();
   }
   out.byte(kDigestKind);

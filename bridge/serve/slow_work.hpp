@@ -8,14 +8,16 @@
 
 namespace nexus::bridge::serve {
 
-/// The threads that hash passwords, which takes long: few, so that most of the processors is left for everything else,
-/// and with an end of the queue.
-class Passwords {
+/// Threads for what takes long, hashing passwords or asking other servers: few, so that most of the processors is left
+/// for everything else, and with an end of the queue.
+class SlowWork {
  public:
+  SlowWork(std::size_t threads, std::size_t most_waiting) : most_waiting_(most_waiting), threads_(threads) {}
+
   /// Runs `work` on one of the threads, later. False when too many wait already.
   template <typename Work>
   bool post(Work work) {
-    if (++waiting_ > kMostWaiting) {
+    if (++waiting_ > most_waiting_) {
       --waiting_;
       return false;
     }
@@ -33,10 +35,20 @@ class Passwords {
   }
 
  private:
-  static constexpr std::size_t kThreads = 2, kMostWaiting = 100;  // 100 wait for about four seconds
-
-  boost::asio::thread_pool threads_{kThreads};
+  const std::size_t most_waiting_;
+  boost::asio::thread_pool threads_;
   std::atomic<std::size_t> waiting_{0};
+};
+
+/// One for each kind of work, so that a slow provider keeps nobody from signing in.
+struct SlowWorks {
+  SlowWork passwords{2, 100};  // 100 wait for about four seconds
+  SlowWork providers{4, 100};
+
+  void stop() {
+    passwords.stop();
+    providers.stop();
+  }
 };
 
 }  // namespace nexus::bridge::serve
