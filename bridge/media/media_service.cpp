@@ -376,21 +376,24 @@ void MediaService::stop_receiving(std::uint64_t number, bool whole, std::optiona
   if (error && !receiving.error) receiving.error = std::move(error);
   if (std::exchange(receiving.ending, true)) return;
   asio::post(receiving.strand, [this, number, whole, receiver = receiving.receiver] {
-    auto error = std::make_shared<std::optional<HttpError>>();
-    std::optional<std::uint64_t> offset;
+    struct Ended {
+      std::optional<std::uint64_t> offset;
+      std::optional<HttpError> error;
+    };
+    auto ended = std::make_shared<Ended>();
     try {
-      offset = receiver->end(whole);
+      if (const auto kept = receiver->end(whole)) ended->offset.emplace(*kept);
     } catch (const HttpError &failed) {
-      *error = failed;
+      ended->error.emplace(failed);
     } catch (const std::exception &failed) {
       spdlog::error("an upload cannot be kept: {}", failed.what());
-      *error = internal();
+      ended->error.emplace(internal());
     }
-    asio::post(loop_.context, [this, number, error, offset] {
+    asio::post(loop_.context, [this, number, ended] {
       const auto place = receiving_.find(number);
       if (place == receiving_.end()) return;
-      if (*error && !place->second->error) place->second->error = *error;
-      settle(number, offset);
+      if (ended->error && !place->second->error) place->second->error = ended->error;
+      settle(number, ended->offset);
     });
   });
 }

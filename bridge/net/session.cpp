@@ -234,8 +234,7 @@ void Session::hand_over() {
     parser_.reset();
     state_ = State::kWorking;
     flowing_ = false;
-    deadline_.reset();
-    if (peer_done_) give_grace();
+    deadline_.reset();  // whoever has sent all of it and closed that side is answered, however long the store takes
   }
   const auto exchange = exchange_;
   const bool more = exchange->on_body && exchange->on_body(bytes, last);

@@ -48,7 +48,7 @@ BEGIN
     ON CONFLICT ON CONSTRAINT notification_preferences_pkey DO UPDATE SET enabled = EXCLUDED.enabled;
 END $$;
 COMMENT ON FUNCTION nexus.set_notification_preference(text, boolean) IS
-  'Turns a type of notification on or off for the signed-in user (42501 without one). Types: post_published, post_failed, post_unconfirmed, schedule_missed, account_expired, account_error, token_expiring, ai_complete, ai_failed, and those that an application makes.';
+  'Turns a type of notification on or off for the signed-in user (42501 without one). Types: post_published, post_failed, post_unconfirmed, schedule_missed, account_expired, account_error, token_expiring, ai_complete, ai_failed, media_refused, and those that an application makes.';
 
 CREATE FUNCTION nexus.notification_preference(type text) RETURNS boolean LANGUAGE sql STABLE SECURITY DEFINER
   SET search_path = pg_catalog, pg_temp

@@ -64,6 +64,10 @@ my %row = (
 	'nexus.metadata_schemas' => q{
 		INSERT INTO nexus.metadata_schemas (table_name, content_type, schema) VALUES ('content', 'video', '{"required": ["cover"], "properties": {"id": {"pattern": "^a"}}}')},
 	'nexus.idempotency_keys' => q{INSERT INTO nexus.idempotency_keys (user_id, key, request_hash, result) VALUES ('u1', 'k1', 'h', '{NULL,1,"[1, \"x\"]",NULL,NULL}')},
+	'nexus.media_files' => q{INSERT INTO nexus.media_files (user_id, file_name, size, received, state, sha256, facts, thumbnail_key)
+		VALUES ('u1', 'a.png', 5, 5, 'ready', '\x0000000000000000000000000000000000000000000000000000000000000000', '{"mime_type": "image/png"}', repeat('a', 32))},
+	'nexus.media_garbage' => q{INSERT INTO nexus.media_garbage VALUES (repeat('b', 32))},
+	'nexus.media_limits' => q{INSERT INTO nexus.media_limits VALUES ('u1', 1, 1, 1)},
 	'nexus.login_users' => q{INSERT INTO nexus.login_users VALUES ('reporting', 'u1')},
 	'nexus.jobs' => q{
 		INSERT INTO nexus.jobs (kind, ref_id) VALUES ('publish', 1), ('verify', 1), ('notify', 1);
