@@ -214,7 +214,8 @@ void Executor::finished(Line &line, const JobPtr &job) {
   if (job->outcome.error && wants_another_try(line, job)) {
     again(job);
   } else {
-    if (!job->script.streamed) lanes_.took(job->script.lane, duration_cast<Lanes::Time>(Clock::now() - job->begun));
+    if (!job->script.streamed)
+      lanes_.took(job->script.lane, duration_cast<Lanes::Time>(Clock::now() - job->begun), job->cold);
     complete(job);
   }
   if (Clock::now() - line.created() > options_.max_lifetime && line.jobs().empty()) drop(line);
@@ -359,7 +360,7 @@ void Executor::tick() {
     const JobPtr job = line->jobs().front();
     const auto runs = now - job->begun;
     if (runs > kTick) {
-      if (!job->script.streamed) lanes_.took(job->script.lane, duration_cast<Lanes::Time>(runs));
+      if (!job->script.streamed) lanes_.took(job->script.lane, duration_cast<Lanes::Time>(runs), job->cold);
       if (!job->slow) {
         job->slow = true;
         ++slow_running_;

@@ -19,8 +19,10 @@ class Lanes {
     return found->second < kFast ? Pace::kFast : Pace::kSlow;
   }
 
-  /// A call has ended after that time, or runs so long already.
-  void took(const std::string &lane, Time time) {
+  /// A call has ended after that time, or runs so long already. `cold`: the connection met it for the first time, and
+  /// what it took to parse, plan and fill caches says nothing about the next one.
+  void took(const std::string &lane, Time time, bool cold = false) {
+    if (cold && time < kWarmUp) return;
     if (average_.size() > kMost) average_.clear();
     const auto [found, fresh] = average_.try_emplace(lane, time);
     if (fresh) return;
@@ -31,7 +33,7 @@ class Lanes {
   }
 
  private:
-  static constexpr Time kFast{20000};
+  static constexpr Time kFast{20000}, kWarmUp{300000};
   static constexpr std::size_t kMost = 10000;
   std::unordered_map<std::string, Time> average_;
 };

@@ -81,6 +81,7 @@ void Line::send_statement(const Statement &statement, const JobPtr &job, std::si
   if (prepare_) {
     const auto [name, known] = prepared_.use(statement);
     if (!known) {
+      job->cold = true;
       sent = PQsendPrepare(connection, name.c_str(), statement.sql.c_str(), bound.size(), bound.types.data()) != 0;
       expected_.push_back({Expected::Kind::kPrepare, job, stage, name, false});
       if (!sent) return;
@@ -102,7 +103,7 @@ void Line::send(const JobPtr &job) {
   last_used_ = Clock::now();
   job->begun = last_used_;
   job->outcome = {};
-  job->answered = false;
+  job->answered = job->cold = false;
   jobs_.push_back(job);
   const auto &stages = job->script.stages;
   for (std::size_t i = 0; i < stages.size(); ++i) send_statement(stages[i].statement, job, i);

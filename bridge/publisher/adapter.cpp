@@ -4,6 +4,7 @@
 #include <ctime>
 
 #include "bridge/auth/base64.hpp"
+#include "bridge/http/json.hpp"
 
 namespace nexus::publisher {
 namespace {
@@ -171,8 +172,8 @@ std::string percent_encoded(std::string_view text) {
 }
 
 Json parse_json(const std::string &text) {
-  Json parsed = Json::parse(text, nullptr, false);
-  return parsed.is_discarded() ? Json() : parsed;
+  // what a platform nests without end would overrun the stack
+  return bridge::parse_json(text).value_or(Json());
 }
 
 std::string text_of(const Json &object, const char *name) {

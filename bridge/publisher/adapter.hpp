@@ -158,7 +158,7 @@ std::optional<double> jwt_expiry(const std::string &token);
 /// What may stand in a URL's query or path.
 std::string percent_encoded(std::string_view text);
 
-/// An answer's JSON; null where it is none.
+/// An answer's JSON; null where it is none, or nests deeper than 64.
 Json parse_json(const std::string &text);
 
 /// A member that is a whole number from 0 on; null where there is none.

@@ -57,8 +57,8 @@ SELECT FROM pg_temp.add(VARIADIC ARRAY(SELECT nexus.enqueue_job('ai_task', i, ac
 SELECT count(*) AS claimed FROM nexus.claim_jobs(max_jobs => 10);
 SELECT class, nexus.fail_job(pg_temp.job(n), pg_temp.token(n), class, 'm', after) FROM (VALUES
   (2, 'transient', NULL), (3, 'rate_limited', interval '100 s'), (4, 'auth', NULL), (5, 'invalid', NULL), (6, 'media', NULL), (7, 'unknown_outcome', NULL)) v(n, class, after) ORDER BY n;
-SELECT last_error ->> 'class' AS class, state, attempts, parked, CASE WHEN state = 'ready' THEN CASE WHEN run_at - now() < interval '9 s'
-    THEN 'seconds' WHEN run_at - now() >= interval '99 s' THEN 'minutes' ELSE '?' END END AS waits
+SELECT last_error ->> 'class' AS class, state, attempts, parked, CASE WHEN state = 'ready' THEN CASE WHEN run_at - clock_timestamp() < interval '9 s'
+    THEN 'seconds' WHEN run_at - clock_timestamp() >= interval '60 s' THEN 'minutes' ELSE '?' END END AS waits
   FROM nexus.jobs WHERE id >= pg_temp.job(2) ORDER BY id;
 -- the second attempt is the last one
 UPDATE nexus.jobs SET run_at = now() WHERE id = pg_temp.job(2);

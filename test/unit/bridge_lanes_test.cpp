@@ -35,6 +35,17 @@ TEST(BridgeLanes, OneThatWasHeldUpALittleDoesNot) {
   EXPECT_EQ(lanes.pace("a"), Pace::kSlow);  // they all are
 }
 
+TEST(BridgeLanes, TheFirstOfAConnectionSaysNothingUnlessItTakesVeryLong) {
+  Lanes lanes;
+  lanes.took("a", ms(200), true);
+  EXPECT_EQ(lanes.pace("a"), Pace::kUnknown);
+  lanes.took("a", ms(1));
+  lanes.took("a", ms(200), true);
+  EXPECT_EQ(lanes.pace("a"), Pace::kFast);
+  lanes.took("a", ms(400), true);
+  EXPECT_EQ(lanes.pace("a"), Pace::kSlow);
+}
+
 TEST(BridgeLanes, WhatIsFastAgainBecomesSo) {
   Lanes lanes;
   lanes.took("a", ms(100));
