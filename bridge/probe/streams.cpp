@@ -130,7 +130,7 @@ void note(Span &span, const AVPacket &packet, const AVStream &stream, const Limi
 // what is not read here.
 double tolerance(Family family, double declared) {
   if (family == Family::kFlac || family == Family::kWav) return 0.001;
-  if (family == Family::kMp3) return 0.06;  // two frames
+  if (family == Family::kMp3) return 0.03;  // a frame
   return std::max(2.0, 0.1 * declared);
 }
 

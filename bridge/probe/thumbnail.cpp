@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <cmath>
 #include <cstring>
 
 #include "bridge/probe/picture.hpp"
@@ -108,7 +109,7 @@ Jpeg make_thumbnail(const AVFrame &frame, int orientation, int side) {
   const AVRational aspect = frame.sample_aspect_ratio;
   if (aspect.num > 0 && aspect.den > 0) width *= std::clamp(av_q2d(aspect), 0.1, 10.0);
   const double factor = std::min(1.0, side / std::max(width, static_cast<double>(frame.height)));
-  const auto scaled = [factor](double length) { return std::max(1, static_cast<int>(length * factor + 0.5)); };
+  const auto scaled = [factor](double length) { return std::max(1, static_cast<int>(std::lround(length * factor))); };
   const FramePtr small = rgba_frame(scaled(width), scaled(frame.height));
   scale(frame, *small);
   const FramePtr upright = upright_on_white(*small, orientation);

@@ -32,14 +32,7 @@ sub seed_media
 	my $hash = q{$argon2id$v=19$m=19456,t=2,p=1$c29tZXNhbHRzb21lc2FsdA$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA};
 	$node->safe_psql('app', qq{
 	INSERT INTO users (id, email, password, first_name, last_name) VALUES ('ann', 'a\@example.org', '$hash', 'A', 'A');
-	INSERT INTO nexus.login_users SELECT session_user, 'ann';
-	CREATE FUNCTION upload(name text, bytes bigint, mime text) RETURNS text LANGUAGE plpgsql AS \$\$
-	DECLARE
-	  made constant jsonb := nexus.create_upload(name, bytes, mime);
-	BEGIN
-	  PERFORM nexus.note_upload((made ->> 'file_key')::uuid, bytes);
-	  RETURN (made ->> 'id') || ' ' || (made ->> 'storage_key');
-	END \$\$});
+	INSERT INTO nexus.login_users SELECT session_user, 'ann'});
 	return;
 }
 
@@ -48,19 +41,23 @@ sub quote { my ($text) = @_; $text =~ s/'/''/g; return "'$text'" }
 # Where the store keeps an object.
 sub object { my ($store, $key) = @_; return "$store/objects/" . substr($key, 0, 2) . "/$key" }
 
-# Uploads files, all in one transaction: each gets {id} and {key}. The bytes go into the directory $store the way the bridge
-# leaves them there when an upload is whole.
+# Uploads files: each gets {id} and {key}. The bytes go into the directory $store the way the bridge leaves them there when an
+# upload is whole; only then the database learns of it.
 sub uploaded
 {
 	my ($node, $store, @files) = @_;
-	my $sql = "BEGIN;\n" . join('', map { 'SELECT upload(' . quote($_->{file_name}) . ', ' . (-s $_->{path}) . ', ' . quote($_->{mime_type}) . ");\n" } @files) . "COMMIT;\n";
-	my @made = split /\n/, $node->safe_psql('app', $sql);
+	my @made = split /\n/, $node->safe_psql('app', join '', map {
+		"SELECT concat_ws(' ', f ->> 'id', f ->> 'storage_key', f ->> 'file_key') FROM nexus.create_upload(" . quote($_->{file_name}) . ', ' . (-s $_->{path}) . ', ' . quote($_->{mime_type}) . ") f;\n"
+	} @files);
+	my $whole = "BEGIN;\n";
 	for my $file (@files)
 	{
-		($file->{id}, $file->{key}) = split / /, shift @made;
+		($file->{id}, $file->{key}, my $name) = split / /, shift @made;
 		make_path("$store/objects/" . substr($file->{key}, 0, 2));
 		link($file->{path}, object($store, $file->{key})) or die "link: $!";
+		$whole .= "SELECT FROM nexus.note_upload('$name', " . (-s $file->{path}) . ");\n";
 	}
+	$node->safe_psql('app', $whole . "UPDATE nexus.jobs SET max_attempts = 100 WHERE kind = 'media' AND state = 'ready';\nCOMMIT;\n");
 	return;
 }
 
