@@ -266,7 +266,7 @@ std::vector<Setting> server_settings() {
       reloading(number("media-max-receiving", &S::media_max_receiving, 1, 10000,
                        "uploads that are written to at a time; others are told to come again")),
       number("media-threads", &S::media_threads, 1, 64, "threads that read and write the store of media"),
-      reloading(number("media-url-lifetime", &S::media_url_lifetime, 1, 7 * 86400,
+      reloading(number("media-url-lifetime", &S::media_url_lifetime, 1, 604800,
                        "seconds that a signed address of a file may be good for at most")),
       text("admin-server-host", &S::admin_server_host, "address of the admin port"),
       number("admin-server-port", &S::admin_server_port, 0, 65535, "0: no admin port"),

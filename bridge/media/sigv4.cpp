@@ -38,7 +38,7 @@ std::pair<std::string, std::string> signed_headers(std::vector<std::pair<std::st
   for (const auto &[name, value] : headers) {
     if (!result.first.empty()) result.first += ';';
     result.first += name;
-    result.second += name + ":" + value + "\n";
+    result.second.append(name).append(":").append(value).append("\n");
   }
   return result;
 }
@@ -79,7 +79,7 @@ std::string query_string(std::vector<std::pair<std::string, std::string>> query)
   std::string text;
   for (const auto &[name, value] : query) {
     if (!text.empty()) text += '&';
-    text += name + "=" + value;
+    text.append(name).append("=").append(value);
   }
   return text;
 }

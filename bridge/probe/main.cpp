@@ -51,9 +51,7 @@ int run(const Claim &claim, const Limits &limits, const Allowance &allowance, bo
   return 0;
 }
 
-}  // namespace
-
-int main(int argc, char **argv) {
+int run_command(int argc, char **argv) {
   // What is open besides is nobody's business here.
   const bool wants_thumbnail = fcntl(kThumbnailFd, F_GETFD) >= 0;
   syscall(SYS_close_range, kThumbnailFd + 1, ~0U, 0);
@@ -85,8 +83,14 @@ int main(int argc, char **argv) {
   app.add_option("--cpu", allowance.cpu, "seconds of processor time")->check(CLI::Range(1, 86400));
   app.add_option("--wall", allowance.wall, "seconds")->check(CLI::Range(1, 86400));
   CLI11_PARSE(app, argc, argv);
+  return run(claim, limits, allowance, wants_thumbnail);
+}
+
+}  // namespace
+
+int main(int argc, char **argv) {
   try {
-    return run(claim, limits, allowance, wants_thumbnail);
+    return run_command(argc, argv);
   } catch (const std::bad_alloc &) {
     return kNoMemory;
   } catch (const std::exception &error) {

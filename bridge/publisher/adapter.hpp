@@ -78,8 +78,8 @@ struct Seen {
 
 /// What a platform counts of a post.
 struct Counted {
-  bool gone = false;       ///< the platform has it no more
-  Json counters = Json();  ///< by the columns of content_metrics; null: it does not say yet
+  bool gone = false;  ///< the platform has it no more
+  Json counters;      ///< by the columns of content_metrics; null: it does not say yet
 };
 
 /// Counters by remote id; an id that is missing was not answered.
