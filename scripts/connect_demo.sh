@@ -12,8 +12,8 @@ token=$(scripts/token.sh seed-1-1)
 mkdir -p "$RUN/npm/accounts"
 cp test/accounts/* "$RUN/npm/accounts"
 if ! (cd "$RUN/npm/accounts" && timeout 300 npm install --no-audit --no-fund --no-package-lock --prefer-offline >npm.log 2>&1); then
-  echo "skipped: npm is not reachable, so that there is no provider to connect with"
-  exit 0
+  echo "npm is not reachable, so that there is no provider to connect with"
+  exit 77
 fi
 node "$RUN/npm/accounts/provider.mjs" "$port" demo >"$RUN/provider.log" 2>&1 </dev/null &
 trap 'kill $! 2>/dev/null || true' EXIT

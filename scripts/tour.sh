@@ -33,13 +33,11 @@ lines=(
   "curl -s '$url/rpc/classify_niche?select=name,score,evidence-%3Ekeywords' -H 'Content-Type: application/json' -d '{\"body\": \"Baking sourdough for a quiet morning\"}'"
   # each of the 16 tables at work (docs/tables.md)
   "scripts/tables.sh --run"
+  # does an upload of 20 MB go on after a cut where it stood?
+  "scripts/upload_demo.sh"
   # is everything healthy?
   "curl -s -w '%{http_code}\\n' $url/ready"
 )
-# Demos that need parts of npm: an account connected to an OAuth provider, an upload that is resumed after a cut.
-for demo in connect upload; do
-  if [ -x "scripts/${demo}_demo.sh" ]; then lines+=("scripts/${demo}_demo.sh"); fi
-done
 
 if [ "${1:-}" != --run ]; then
   printf '\nUp. Try, from this folder:\n\n'
