@@ -182,7 +182,7 @@ void add_stale(const fs::path &directory, fs::file_time_type before, const std::
   std::error_code failed;
   for (fs::directory_iterator it(directory, failed), end; !failed && it != end; it.increment(failed)) {
     std::string name = it->path().filename().string();
-    for (const char *suffix : {kGood, kNew}) {
+    for (const char *suffix : {kNew, kGood}) {  // K.good.new is of K, not of a key that is called K.good
       const std::size_t cut = name.rfind(suffix);
       if (cut != std::string::npos && cut + std::strlen(suffix) == name.size()) name.resize(cut);
     }
@@ -257,7 +257,7 @@ void DirectoryStore::put(const std::string &key, std::string_view bytes) {
 
 void DirectoryStore::remove(const std::string &key) {
   const std::string object = object_path(key), part = part_path(key);
-  for (const std::string &path : {object, part, part + kGood}) {
+  for (const std::string &path : {object, object + kNew, part, part + kGood, part + kGood + kNew}) {
     if (::unlink(path.c_str()) != 0 && errno != ENOENT) fail(errno, "removing from the store");
   }
 }

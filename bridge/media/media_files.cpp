@@ -177,16 +177,22 @@ void MediaService::send_object(const ExchangePtr &exchange, const std::string &k
         if (bytes.empty()) throw HttpError(404, "HTTP404", "There is no such file");
         Handler::complete(handler_.policy()->settings, parked->request, parked->response);
         tus::complete(parked->request, parked->response);
-        parked->abandoned = [sending] { sending->left = true; };
+        // each holds the other while bytes are sent: whoever leaves undoes that
+        parked->abandoned = [sending] {
+          sending->left = true;
+          if (const ExchangePtr left = std::exchange(sending->exchange, nullptr)) left->drained = nullptr;
+        };
         parked->open_sized();
+        if (sending->left) return;
         sending->at += bytes.size();
         parked->drained = [this, sending] { send_more(sending); };
         if (parked->send_part(bytes)) send_more(sending);
       });
 }
 
-void MediaService::send_more(const std::shared_ptr<Sending> &sending) {
-  if (sending->left) return sending->exchange.reset();
+// By value: the caller's pointer goes with `drained`.
+void MediaService::send_more(std::shared_ptr<Sending> sending) {
+  if (sending->left) return;
   if (sending->at == sending->end) {
     const ExchangePtr exchange = std::exchange(sending->exchange, nullptr);
     exchange->abandoned = exchange->drained = nullptr;

@@ -71,7 +71,7 @@ class MediaService : public net::Service {
   void show(const ExchangePtr &exchange, const PolicyPtr &policy, const std::string &key, bool thumbnail);
   void sign(const ExchangePtr &exchange, const PolicyPtr &policy, const std::string &key);
   void send_object(const ExchangePtr &exchange, const std::string &key, const std::string &etag, std::uint64_t size);
-  void send_more(const std::shared_ptr<Sending> &sending);
+  void send_more(std::shared_ptr<Sending> sending);
 
   /// The value of an expression, asked for in somebody's name; an error of any kind becomes the answer.
   void ask(const ExchangePtr &exchange, const PolicyPtr &policy, const Identity &identity, bool reads,
@@ -98,7 +98,7 @@ template <typename Work, typename Then>
 void MediaService::work(const ExchangePtr &exchange, Work what, Then then) {
   using Result = std::variant<HttpError, decltype(what())>;
   boost::asio::post(media_.threads,
-                    [this, number = parking_.park(exchange), what = std::move(what), then = std::move(then)] {
+                    [this, number = parking_.park(exchange), what = std::move(what), then = std::move(then)]() mutable {
                       auto result = std::make_shared<Result>(HttpError(500, "XX000", "internal error of the bridge"));
                       try {
                         *result = what();
@@ -109,7 +109,8 @@ void MediaService::work(const ExchangePtr &exchange, Work what, Then then) {
                       } catch (const std::exception &error) {
                         spdlog::error("the store of media: {}", error.what());
                       }
-                      boost::asio::post(loop_.context, [this, number, result, then] {
+                      // moved, not copied: what it holds of the exchange must end on the loop
+                      boost::asio::post(loop_.context, [this, number, result, then = std::move(then)] {
                         const auto parked = parking_.take(number);
                         if (!parked) return;
                         if (const auto *error = std::get_if<HttpError>(result.get())) return fail(parked, *error);
@@ -117,6 +118,9 @@ void MediaService::work(const ExchangePtr &exchange, Work what, Then then) {
                           then(parked, std::get<1>(*result));
                         } catch (const HttpError &error) {
                           fail(parked, error);
+                        } catch (const std::exception &error) {
+                          spdlog::error("{}: {}", parked->request.path, error.what());
+                          fail(parked, HttpError(500, "XX000", "internal error of the bridge"));
                         }
                       });
                     });

@@ -55,7 +55,8 @@ class Exchange {
   Trace trace;
   std::string sqlstate;  ///< of the error that the database raised, for the log
 
-  /// Called once when the client leaves before the answer, or leaves the stream.
+  /// Called once when the client leaves before the answer, or leaves the stream. Whoever sets it late, when the client
+  /// has left already, hears so from read_body() or open_sized().
   std::function<void()> abandoned;
 
   /// Takes the next bytes of the body, with `last` the final ones. False when no more can be taken for now: then
@@ -66,7 +67,9 @@ class Exchange {
   std::function<void()> drained;
 
  private:
+  friend class Session;
   void add_request_id();
+  void tell_abandoned();
 
   std::shared_ptr<Session> session_;
 };

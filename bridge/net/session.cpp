@@ -212,7 +212,8 @@ void Session::dispatch_head() {
 }
 
 void Session::read_body(Exchange &exchange) {
-  if (exchange_.get() != &exchange || state_ != State::kReceiving || flowing_) return;
+  if (exchange_.get() != &exchange) return exchange.tell_abandoned();
+  if (state_ != State::kReceiving || flowing_) return;
   flowing_ = true;
   if (received_ == 0 && in_.empty() && parser_->expects_continue()) send_continue();
   deadline_ = Clock::now() + kPartTimeout;
@@ -523,8 +524,14 @@ void Exchange::open_parts() {
 }
 
 void Exchange::open_sized() {
+  if (session_->exchange_.get() != this) return tell_abandoned();
   add_request_id();
   session_->open_stream(*this, Session::Form::kSized);
+}
+
+// The client may have left before the service asked to be told.
+void Exchange::tell_abandoned() {
+  if (abandoned) std::exchange(abandoned, nullptr)();
 }
 
 void Exchange::read_body() {

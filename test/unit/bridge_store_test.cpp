@@ -157,5 +157,17 @@ TEST_F(DirectoryStoreTest, NamesWhatIsOld) {
   EXPECT_TRUE(store_->stale(std::chrono::seconds(-1), kOther, 10).empty());
 }
 
+TEST_F(DirectoryStoreTest, RemovesWhatACrashLeft) {
+  const std::string object = directory_ + "/objects/01/" + kKey + ".new";
+  const std::string good = directory_ + "/parts/" + kKey + ".good.new";
+  fs::create_directories(fs::path(object).parent_path());
+  std::ofstream(object) << "half of it";
+  std::ofstream(good) << "1";
+  EXPECT_EQ(store_->stale(std::chrono::seconds(-1), "", 10), std::vector<std::string>{kKey});
+  store_->remove(kKey);
+  EXPECT_FALSE(fs::exists(object));
+  EXPECT_FALSE(fs::exists(good));
+}
+
 }  // namespace
 }  // namespace nexus::media
