@@ -72,7 +72,7 @@ done
 running "$RUN/sink.pid" || { tail -n 5 "$RUN/sink.log" >&2; die "the webhook sink does not run: is port $SINK_PORT taken? NEXUS_SINK_PORT names another"; }
 if ! running "$RUN/publisher.pid"; then
   NEXUS_DB_URI="host=$socket user=nexus_bridge dbname=nexus" NEXUS_PUBLISHER_KEY_FILE=$RUN/publisher-keys \
-    NEXUS_PUBLISHER_ALLOW_NETWORK=127.0.0.0/8 NEXUS_PUBLISHER_HOOK_PORT=$HOOK_PORT setsid build/dev/bridge/nexus-publisher >"$RUN/publisher.log" 2>&1 </dev/null &
+    NEXUS_MEDIA_STORE=$RUN/media NEXUS_PUBLISHER_ALLOW_NETWORK=127.0.0.0/8 NEXUS_PUBLISHER_HOOK_PORT=$HOOK_PORT setsid build/dev/bridge/nexus-publisher >"$RUN/publisher.log" 2>&1 </dev/null &
   echo $! >"$RUN/publisher.pid"
 fi
 

@@ -25,6 +25,7 @@ struct Account {
 
 struct Media {
   std::string type, url, mime_type, alt_text, sha256;  ///< sha256 in hex, empty where it is not known
+  std::string storage_key;                             ///< of an uploaded file, whose url is /media/KEY
   int width = 0, height = 0;
   std::string bytes;  ///< filled before sending begins
 };
@@ -78,8 +79,8 @@ struct Seen {
 
 /// What a platform counts of a post.
 struct Counted {
-  bool gone = false;  ///< the platform has it no more
-  Json counters;      ///< by the columns of content_metrics; null: it does not say yet
+  bool gone = false;             ///< the platform has it no more
+  std::optional<Json> counters;  ///< by the columns of content_metrics; nothing: it does not say yet
 };
 
 /// Counters by remote id; an id that is missing was not answered.

@@ -1,11 +1,13 @@
 #include <spdlog/spdlog.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <csignal>
 #include <fstream>
 #include <iostream>
 #include <iterator>
 
+#include "bridge/media/store.hpp"
 #include "bridge/publisher/bluesky.hpp"
 #include "bridge/publisher/hook_server.hpp"
 #include "bridge/publisher/mastodon.hpp"
@@ -18,6 +20,8 @@
 namespace {
 
 using namespace nexus::publisher;
+
+constexpr std::uint64_t kPiece = std::uint64_t{4} << 20;  // that a store is asked for at a time
 
 std::string file_text(const std::string &path) {
   std::ifstream file(path, std::ios::binary);
@@ -46,6 +50,28 @@ int reseal(const Settings &settings, const Sealer &sealer) {
   return done.unopened == 0 ? 0 : 1;
 }
 
+// Reads what users have uploaded; nothing where this publisher was not told of a store.
+Tools::ReadStored stored_media(const Settings &settings) {
+  if (settings.media_store.empty()) return {};
+  nexus::media::StoreSettings place;
+  place.place = settings.media_store;
+  place.endpoint = settings.media_s3_endpoint;
+  place.region = settings.media_s3_region;
+  const std::shared_ptr<nexus::media::Store> store = nexus::media::open_store(nexus::media::with_environment(place));
+  return [store](const std::string &key, std::size_t max_bytes) -> std::optional<std::string> {
+    const auto size = store->size(key);
+    if (!size) return std::nullopt;
+    if (*size > max_bytes) throw std::length_error("it is larger than --max-media-bytes allows for one post");
+    std::string bytes;
+    while (bytes.size() < *size) {
+      std::string piece = store->read(key, bytes.size(), std::min(kPiece, *size - bytes.size()));
+      if (piece.empty()) throw std::runtime_error("it ends early");
+      bytes += piece;
+    }
+    return bytes;
+  };
+}
+
 int run(const Settings &settings) {
   const Sealer sealer(file_text(settings.key_file));
   if (settings.seal) return seal(settings, sealer);
@@ -57,7 +83,7 @@ int run(const Settings &settings) {
   adapters.emplace("mastodon", std::make_unique<Mastodon>());
   adapters.emplace("webhook", std::make_unique<Webhook>());
   Memory memory;
-  const Tools tools{settings, http, sealer, adapters, memory};
+  const Tools tools{settings, http, sealer, adapters, memory, stored_media(settings)};
   Worker worker({"nexus-publisher",
                  settings.db_uri,
                  settings.db_role,

@@ -64,7 +64,7 @@ void Publication::measure() {
     } else if (found->second.gone) {
       one["gone"] = true;
     } else {
-      one["counters"] = found->second.counters;
+      one["counters"] = found->second.counters.value_or(Json());
     }
     measured.push_back(std::move(one));
   }

@@ -25,6 +25,10 @@ std::string hex_sha256(const std::string &bytes) {
   return hex;
 }
 
+bool is_uploaded(const Media &media) {
+  return !media.storage_key.empty() && media.url.rfind("/media/", 0) == 0;
+}
+
 Media media_of(const Json &row) {
   Media media;
   media.type = text_of(row, "media_type");
@@ -32,6 +36,7 @@ Media media_of(const Json &row) {
   media.mime_type = text_of(row, "mime_type");
   media.alt_text = text_of(row, "alt_text");
   media.sha256 = text_of(row, "sha256");
+  media.storage_key = text_of(row, "storage_key");
   const Json dimensions = row.value("dimensions", Json());
   const auto size = [&](const char *name) {
     const Json value = dimensions.is_object() ? dimensions.value(name, Json()) : Json();
@@ -338,26 +343,49 @@ bool Publication::settle_open_attempt(Task &task, const Adapter *adapter, bool a
 std::optional<Failure> Publication::fetch_media(Task &task) const {
   std::size_t left = tools_.settings.max_media_bytes;
   for (Media &media : task.media) {
-    Call call;
-    call.url = media.url;
-    call.timeout = tools_.settings.timeout;
-    call.max_response = left;
-    Exchange exchange = tools_.http.run(call);
-    if (!exchange.ok()) {
-      Failure failure = failed_before(exchange).failure;
-      if (failure.type == "invalid" || failure.type == "auth") failure.type = "media";
-      failure.message = "the media cannot be fetched: " + failure.message;
-      return failure;
-    }
-    if (!media.sha256.empty() && hex_sha256(exchange.body) != media.sha256) {
+    auto failure = is_uploaded(media) ? read_stored(media, left) : download(media, left);
+    if (failure) return failure;
+    if (!media.sha256.empty() && hex_sha256(media.bytes) != media.sha256) {
       return Failure{"media", "changed", "the media is not what it was when it was added: its SHA-256 differs", 0,
                      std::nullopt};
     }
-    left -= exchange.body.size();
-    if (media.mime_type.empty()) media.mime_type = exchange.header("Content-Type");
-    media.bytes = std::move(exchange.body);
+    left -= media.bytes.size();
   }
   return std::nullopt;
+}
+
+std::optional<Failure> Publication::download(Media &media, std::size_t max_bytes) const {
+  Call call;
+  call.url = media.url;
+  call.timeout = tools_.settings.timeout;
+  call.max_response = max_bytes;
+  Exchange exchange = tools_.http.run(call);
+  if (!exchange.ok()) {
+    Failure failure = failed_before(exchange).failure;
+    if (failure.type == "invalid" || failure.type == "auth") failure.type = "media";
+    failure.message = "the media cannot be fetched: " + failure.message;
+    return failure;
+  }
+  if (media.mime_type.empty()) media.mime_type = exchange.header("Content-Type");
+  media.bytes = std::move(exchange.body);
+  return std::nullopt;
+}
+
+std::optional<Failure> Publication::read_stored(Media &media, std::size_t max_bytes) const {
+  const auto failure = [&media](const char *type, const std::string &why) {
+    return Failure{type, "unreadable", "the uploaded file " + media.url + " cannot be read: " + why, 0, std::nullopt};
+  };
+  if (!tools_.read_stored) return failure("transient", "this publisher has no --media-store");
+  try {
+    auto bytes = tools_.read_stored(media.storage_key, max_bytes);
+    if (!bytes) return failure("media", "it is not in the store");
+    media.bytes = std::move(*bytes);
+    return std::nullopt;
+  } catch (const std::length_error &error) {
+    return failure("media", error.what());
+  } catch (const std::runtime_error &error) {
+    return failure("transient", error.what());
+  }
 }
 
 std::optional<int> Publication::begin(const Task &task) {

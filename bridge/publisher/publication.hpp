@@ -28,11 +28,16 @@ class Memory {
 
 /// What all threads share; nothing here changes but the memory.
 struct Tools {
+  /// Reads an uploaded file; nothing where it is gone. Throws std::length_error for more than so many bytes, and
+  /// std::runtime_error when it cannot be read now.
+  using ReadStored = std::function<std::optional<std::string>(const std::string &storage_key, std::size_t max_bytes)>;
+
   const Settings &settings;
   const HttpClient &http;
   const Sealer &sealer;
   const std::map<std::string, std::unique_ptr<Adapter>> &adapters;  ///< by platform
   Memory &memory;
+  ReadStored read_stored{};  ///< empty: there is no store of media
 };
 
 /// Works one job to its end, on one connection. A post: verifies what an earlier worker left open, writes the attempt,
@@ -58,6 +63,8 @@ class Publication {
   /// True when the post may be sent now; otherwise the job has been dealt with.
   bool settle_open_attempt(Task &task, const Adapter *adapter, bool again);
   std::optional<Failure> fetch_media(Task &task) const;
+  std::optional<Failure> download(Media &media, std::size_t max_bytes) const;
+  std::optional<Failure> read_stored(Media &media, std::size_t max_bytes) const;
   /// The attempt's number; nothing when the job has been dealt with.
   std::optional<int> begin(const Task &task);
   void report(const Task &task, int attempt, const Sent &sent);

@@ -56,6 +56,12 @@ Settings read_settings(int argc, char **argv, std::optional<int> &exit_code) {
       ->envname("NEXUS_PUBLISHER_ALLOW_NETWORK");
   app.add_option("--ca-file", settings.ca_file, "certificates to trust besides the system's, in PEM")
       ->envname("NEXUS_PUBLISHER_CA_FILE");
+  app.add_option("--media-store", settings.media_store,
+                 "where uploaded files are, as the bridge has it: a directory, or s3://BUCKET/PREFIX with the "
+                 "credentials of AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY")
+      ->envname("NEXUS_MEDIA_STORE");
+  app.add_option("--media-s3-endpoint", settings.media_s3_endpoint)->envname("NEXUS_MEDIA_S3_ENDPOINT");
+  app.add_option("--media-s3-region", settings.media_s3_region)->envname("NEXUS_MEDIA_S3_REGION");
   app.add_option("--max-media-bytes", settings.max_media_bytes, "of all media of one post")
       ->envname("NEXUS_PUBLISHER_MAX_MEDIA_BYTES");
   app.add_option("--shutdown-timeout", settings.shutdown_timeout,

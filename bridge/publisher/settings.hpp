@@ -22,6 +22,8 @@ struct Settings {
   std::chrono::milliseconds verify_after{5000};  ///< before a platform's "not there" counts
   std::vector<std::string> allow_networks;
   std::string ca_file;
+  std::string media_store;  ///< a directory or s3://BUCKET/PREFIX; empty: uploaded files are not published
+  std::string media_s3_endpoint, media_s3_region;
   std::size_t max_media_bytes = std::size_t{64} << 20;  ///< of one post
   int shutdown_timeout = 60;                            ///< seconds
   std::string worker;

@@ -51,11 +51,25 @@ sub column { my ($id, $column) = @_; return $node->safe_psql('app', "SELECT $col
 sub attempts { my ($id) = @_; return $node->safe_psql('app', "SELECT string_agg(outcome, ' ' ORDER BY attempt) FROM nexus.publish_attempts WHERE platform_post_id = $id") }
 sub times_on { my ($platform, $text) = @_; return scalar grep { $_ eq $text } @{ posts_on($real)->{$platform} // [] } }
 
-my $publisher = NexusPublisher->start($node, $keys);
+# Uploaded files, as the bridge and the worker of media leave them: one in the store, one that is gone from it.
+my $store = PostgreSQL::Test::Utils::tempdir();
+my $dot = 'the bytes of a dot';
+mkdir "$store/$_" or die "$store/$_: $!" for 'objects', 'objects/aa';
+open(my $object, '>', "$store/objects/aa/" . 'a' x 32) or die "object: $!";
+print $object $dot;
+close $object;
+$node->safe_psql('app', join '', map { my ($letter, $key) = @$_;
+	"INSERT INTO nexus.media_files (file_key, user_id, file_name, size, received, sha256, storage_key, state, facts) VALUES ('$key', 'ann', 'dot.png', 18, 18, sha256('$dot'), repeat('$letter', 32), 'ready',
+	'{\"mime_type\": \"image/png\", \"media_type\": \"image\", \"file_size\": 18, \"width\": 10, \"height\": 10}');" }
+	[ a => '00000000-0000-4000-8000-00000000000a' ], [ b => '00000000-0000-4000-8000-00000000000b' ]);
+
+my $publisher = NexusPublisher->start($node, $keys, media_store => $store);
 
 # Each platform
 my $sky = post(1, 'Good morning @two.test, https://example.org #bread', hashtags => '{bread,rye}', media => [ "http://127.0.0.1:$real/media.png" ]);
 my $toot = post(2, 'Hello from here', media => [ "http://127.0.0.1:$real/media.png" ]);
+my $uploaded = post(2, 'an uploaded dot', media => ['/media/00000000-0000-4000-8000-00000000000a']);
+my $vanished = post(2, 'a dot that is gone', media => ['/media/00000000-0000-4000-8000-00000000000b']);
 my $hook = post(3, 'to the hook');
 my $sunk = post(5, 'to the sink');
 is(state($sky, 'published'), 'published', 'Bluesky');
@@ -74,6 +88,9 @@ is($node->safe_psql('app', 'SELECT access_token LIKE $$cn1.k1.%$$ AND refresh_to
 	't', 'the session is kept sealed');
 my (undef, $statuses) = http_json('GET', $real, '/_statuses');
 is_deeply($statuses->[0]{media}, ['1'], 'a status with its media');
+is(state($uploaded, 'published'), 'published', 'an uploaded file is read from the store');
+is(state($vanished, 'failed'), 'failed', 'one that is not there');
+is(column($vanished, 'error_class'), 'media', 'fails as media');
 is(column($toot, 'platform_url'), $statuses->[0]{url}, 'and its address');
 is(column($sunk, 'platform_post_id'), 'sink-1', 'the sink names the post');
 

@@ -188,9 +188,9 @@ hasten();
 is(wait_for($node, "SELECT state || ': ' || (last_error ->> 'message') FROM nexus.jobs WHERE kind = 'media' AND ref_id = $later", 'ready: the probe was killed', 20),
 	'ready: the probe was killed', 'nor is one that was killed');
 # A worker that shall end gives back what takes too long
+is($worker->stop, 0, 'the worker ends well');
 stand_in('exec sleep 60');
 my $asleep = one('asleep');
-is($worker->stop, 0, 'the worker ends well');
 $worker = NexusMediaWorker->start($node, $store, probe => "$folder/probe", probe_timeout => 100, shutdown_timeout => 0, lease => 30);
 my $job = "FROM nexus.jobs WHERE kind = 'media' AND ref_id = $asleep";
 is(wait_for($node, "SELECT state $job", 'leased', 20), 'leased', 'a probe takes its time');

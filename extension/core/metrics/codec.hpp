@@ -39,7 +39,7 @@ constexpr std::uint64_t kHighBits = 0x8080808080808080;  // "more follows" in ea
 /// or kMostVarint64 for up to 70 bits; what lies behind the end, within that room, may be overwritten.
 inline char *put_varint(char *to, std::uint64_t value) {
   if (value >> 56 == 0) {  // without a branch on the size, which varies from number to number
-    const int more = (std::bit_width(value | 1) - 1) / 7;
+    const int more = (static_cast<int>(std::bit_width(value | 1)) - 1) / 7;
     store64(to, spread_sevens(value) | (kHighBits & ((std::uint64_t{1} << (8 * more)) - 1)));
     return to + more + 1;
   }
