@@ -3,7 +3,9 @@
 // costs more than all else that a claim does.
 #include <algorithm>
 #include <map>
+#include <set>
 #include <string>
+#include <string_view>
 
 #include "glue/queue.hpp"
 
@@ -125,10 +127,10 @@ bool is_more_due(const Claim &claim, Scan &scan) {
   return false;
 }
 
-/// Goes round the accounts after `last`, a few jobs of each, and returns the one it ended with. It looks at a bounded
-/// number of accounts, so that many with nothing due cost no more than a few. The index alone tells an entry's account
-/// and time: the row is fetched only to be taken.
-int take_in_turns(Claim &claim, Scan &scan, int last) {
+/// Goes round the accounts after `start` once, a few jobs of each, and returns the one it ended with. It looks at a
+/// bounded number of accounts, so that many with nothing due cost no more than a few. The index alone tells an entry's
+/// account and time: the row is fetched only to be taken.
+int take_in_turns(Claim &claim, Scan &scan, const int start) {
   const int need = claim.need - claim.count;
   const int quantum = std::clamp(need / 16, 1, 8);
   constexpr int kWorthJumping = 200;  // entries: about a page, which a new descent would read as a whole
@@ -137,6 +139,7 @@ int take_in_turns(Claim &claim, Scan &scan, int last) {
     return index_getattr(scan.scan->xs_itup, column, scan.scan->xs_itupdesc, &null);
   };
   scan.scan->xs_want_itup = true;
+  int last = start;
   restart(scan, Int32GetDatum(last));
   bool wrapped = last < 0, is_served = false;
   int taken = 0, passed = 0, looked_at = 0;
@@ -150,6 +153,7 @@ int take_in_turns(Claim &claim, Scan &scan, int last) {
       continue;
     }
     if (int account = DatumGetInt32(entry(3)); account != last) {
+      if (start >= 0 && wrapped && account > start) break;  // once round: those after it have had their turn
       if (++looked_at > need + 64) break;
       last = account;
       taken = passed = 0;
@@ -278,7 +282,9 @@ PickedJobs pick_jobs(Relation jobs, const JobFilter &filter, int need, Timestamp
     claim.chosen = static_cast<ItemPointerData *>(palloc(sizeof(ItemPointerData) * static_cast<std::size_t>(need)));
   });
   if (filter.lanes != nullptr) {
-    for (int i = 0; i < filter.lane_count && claim.count < need; ++i) take_of_lane(claim, filter.lanes[i]);
+    std::set<std::string_view> seen;  // a lane that is named twice must not hand out its jobs twice
+    for (int i = 0; i < filter.lane_count && claim.count < need; ++i)
+      if (seen.insert(text_view(filter.lanes[i])).second) take_of_lane(claim, filter.lanes[i]);
   } else {
     Datum lane = text_datum("");
     for (int i = 0; i < kMaxLanes && claim.count < need && next_lane(claim, lane); ++i) take_of_lane(claim, lane);

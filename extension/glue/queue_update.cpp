@@ -62,6 +62,7 @@ JobUpdate::JobUpdate(Relation jobs, std::initializer_list<AttrNumber> columns) {
   target_ = makeNode(ResultRelInfo);
   InitResultRelInfo(target_, jobs, 1, nullptr, 0);
   ExecOpenIndices(target_, false);
+  state_->es_opened_result_relations = lappend(NIL, target_);  // row triggers that come after look for it there
   EvalPlanQualInit(&recheck_, state_, nullptr, NIL, -1);
   changed_ = table_slot_create(jobs, &state_->es_tupleTable);
   AfterTriggerBeginQuery();
@@ -87,7 +88,7 @@ TupleTableSlot *JobUpdate::store() {
 void JobUpdate::end() {
   AfterTriggerEndQuery(state_);
   EvalPlanQualEnd(&recheck_);
-  ExecCloseIndices(target_);
+  ExecCloseResultRelations(state_);
   ExecResetTupleTable(state_->es_tupleTable, false);
   FreeExecutorState(state_);
   CommandCounterIncrement();
