@@ -141,12 +141,12 @@ INSERT INTO nexus.jobs (kind, lane, account_id, run_at) SELECT 'ai_task', 'one',
 SELECT string_agg(c.account_id::text, ' ' ORDER BY r) AS turns FROM generate_series(1, 6) r, LATERAL nexus.claim_jobs('{one}', 1 + 0 * r) c;
 UPDATE nexus.jobs SET state = 'cancelled', lease_token = NULL, lease_until = NULL WHERE state IN ('ready', 'leased');
 -- a row is taken once: when the round of accounts comes back to where it began, and when a lane is named twice
-BEGIN;
+SAVEPOINT again;
 INSERT INTO nexus.jobs (kind, lane, account_id, run_at) SELECT 'ai_task', 'again', 1 + i % 3, now() - interval '1 hour' FROM generate_series(0, 29) i;
 SELECT account_id FROM nexus.claim_jobs('{again}');
 SELECT count(*) AS claimed, count(DISTINCT id) AS jobs FROM nexus.claim_jobs('{again}', 5);
 SELECT count(*) AS claimed, count(DISTINCT id) AS jobs FROM nexus.claim_jobs('{again,again}', 30);
-ROLLBACK;
+ROLLBACK TO again;
 
 -- Limits: a bucket of 3 for an account and one of 4 for the app; the others move on.
 SELECT nexus.set_rate_limit('account:7', 3, 1), nexus.set_rate_limit('app:x', 4, 0.5);
