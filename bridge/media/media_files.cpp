@@ -191,6 +191,7 @@ void MediaService::send_object(const ExchangePtr &exchange, const std::string &k
 }
 
 // By value: the caller's pointer goes with `drained`.
+// NOLINTNEXTLINE(performance-unnecessary-value-param)
 void MediaService::send_more(std::shared_ptr<Sending> sending) {
   if (sending->left) return;
   if (sending->at == sending->end) {
