@@ -1,5 +1,4 @@
 #include <spdlog/spdlog.h>
-#include <unistd.h>
 
 #include <csignal>
 
@@ -11,9 +10,8 @@ namespace {
 
 using namespace nexus;
 
-// How often it looks whether what it works on is still wanted, and how long it takes to let go of it.
+// How often it looks whether what it works on is still wanted.
 constexpr std::chrono::milliseconds kWatch{250};
-constexpr std::chrono::seconds kGivingBack{5};
 
 int run(const ai::Settings &settings, const sigset_t &signals) {
   const publisher::HttpClient http(publisher::AddressGuard(settings.allow_networks), settings.ca_file);
@@ -31,20 +29,7 @@ int run(const ai::Settings &settings, const sigset_t &signals) {
        settings.lease,
        kWatch},
       [&tools](publisher::Database &database, publisher::Job &job, bool) { ai::TaskRun(database, tools, job).run(); });
-  worker.start();
-  int number = 0;
-  sigwait(&signals, &number);
-  spdlog::info("stopping");
-  worker.drain();
-  if (!worker.wait(std::chrono::seconds(settings.shutdown_timeout))) {
-    giving_back = true;
-    if (!worker.wait(kGivingBack)) {
-      spdlog::warn("tasks are left to the end of their lease");
-      spdlog::shutdown();
-      _exit(1);
-    }
-  }
-  spdlog::info("stopped");
+  publisher::run_until_signal(worker, signals, std::chrono::seconds(settings.shutdown_timeout), giving_back);
   return 0;
 }
 

@@ -1,5 +1,4 @@
 #include <spdlog/spdlog.h>
-#include <unistd.h>
 
 #include <csignal>
 
@@ -12,7 +11,6 @@ namespace {
 using namespace nexus;
 
 constexpr std::chrono::milliseconds kWatch{1000};  // how often it looks whether what it works on is still wanted
-constexpr std::chrono::seconds kGivingBack{5};     // how long it takes to let go of it
 
 int run(const media_worker::Settings &settings, const sigset_t &signals) {
   const auto store = media::open_store(settings.store);
@@ -30,20 +28,7 @@ int run(const media_worker::Settings &settings, const sigset_t &signals) {
                            [&tools](publisher::Database &database, publisher::Job &job, bool) {
                              media_worker::MediaRun(database, tools, job).run();
                            });
-  worker.start();
-  int number = 0;
-  sigwait(&signals, &number);
-  spdlog::info("stopping");
-  worker.drain();
-  if (!worker.wait(std::chrono::seconds(settings.shutdown_timeout))) {
-    giving_back = true;
-    if (!worker.wait(kGivingBack)) {
-      spdlog::warn("files are left to the end of their lease");
-      spdlog::shutdown();
-      _exit(1);
-    }
-  }
-  spdlog::info("stopped");
+  publisher::run_until_signal(worker, signals, std::chrono::seconds(settings.shutdown_timeout), giving_back);
   return 0;
 }
 

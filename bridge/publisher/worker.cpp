@@ -18,6 +18,7 @@ constexpr milliseconds kLongestSleep{10000}, kLongestBackoff{5000};
 // no faster, and ever slower: what becomes due meanwhile waits as long.
 constexpr milliseconds kShortestSleep{20}, kLongestRefused{320};
 constexpr milliseconds kAfterFailure{1000};
+constexpr std::chrono::seconds kGivingBack{5};  // how long what is under way may take to let go of its job
 
 }  // namespace
 
@@ -224,6 +225,24 @@ void Worker::give_back() {
     held_.erase(job);
   }
   changed_.notify_all();
+}
+
+void run_until_signal(Worker &worker, const sigset_t &signals, std::chrono::seconds timeout,
+                      std::atomic<bool> &giving_back) {
+  worker.start();
+  int number = 0;
+  sigwait(&signals, &number);
+  spdlog::info("stopping");
+  worker.drain();
+  if (!worker.wait(timeout)) {
+    giving_back = true;
+    if (!worker.wait(kGivingBack)) {
+      spdlog::warn("what is under way is left to the end of its lease");
+      spdlog::shutdown();
+      _exit(1);
+    }
+  }
+  spdlog::info("stopped");
 }
 
 }  // namespace nexus::publisher

@@ -2,6 +2,7 @@
 
 #include <atomic>
 #include <condition_variable>
+#include <csignal>
 #include <deque>
 #include <functional>
 #include <mutex>
@@ -66,5 +67,11 @@ class Worker {
   int wake_ = -1;  ///< eventfd that ends the dispatcher's sleep
   std::vector<std::thread> threads_;
 };
+
+/// Works until one of `signals` comes, then lets what is under way end within `timeout`. What has not by then is told
+/// by `giving_back` to let go of its job, and has a few seconds to do so; after that the process ends with 1, and such
+/// jobs wait for the end of their lease.
+void run_until_signal(Worker &worker, const sigset_t &signals, std::chrono::seconds timeout,
+                      std::atomic<bool> &giving_back);
 
 }  // namespace nexus::publisher

@@ -36,7 +36,7 @@ struct PickedJobs {
 };
 
 /// Up to `need` jobs that are due, locked for update: lane after lane, the smallest priority first, and accounts in
-/// turns from where this session stopped, while more is due than is needed. Reads with the active snapshot.
+/// turns from where this backend stopped, while more is due than is needed. Reads with the active snapshot.
 PickedJobs pick_jobs(Relation jobs, const JobFilter &filter, int need, TimestampTz due);
 
 /// Changes rows of nexus.jobs that this transaction has locked, as an UPDATE of these columns would: row triggers,

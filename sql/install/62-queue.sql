@@ -107,7 +107,7 @@ It counts as a lapse, not as an attempt. From the fourth lapse in a row on the j
 CREATE FUNCTION nexus.claim_jobs(
   lanes text[] DEFAULT NULL, max_jobs integer DEFAULT 1, lease interval DEFAULT '30 s', worker text DEFAULT NULL,
   kinds text[] DEFAULT NULL)
-  RETURNS SETOF nexus.job LANGUAGE c VOLATILE SECURITY DEFINER ROWS 10 AS 'MODULE_PATHNAME', 'nexus_claim_jobs';
+  RETURNS SETOF nexus.job LANGUAGE c VOLATILE SECURITY DEFINER ROWS 10 SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', 'nexus_claim_jobs';
 COMMENT ON FUNCTION nexus.claim_jobs(text[], integer, interval, text, text[]) IS
 $$Leases up to max_jobs due jobs (1 to 10000) to a worker: of the named lanes in that order, or of all; the smallest priority first; within a priority fairly over accounts while more is due than is asked for, each session going round. kinds leaves other kinds where they are.
 Each job carries a lease_token that completing or failing it must show; it is lost when the lease (1 second to 1 day) ends without a heartbeat. Jobs of an account or app whose rate bucket is empty move on to when it has refilled. READ COMMITTED only.$$;
@@ -195,7 +195,7 @@ COMMENT ON FUNCTION nexus.heartbeat_jobs(bigint[], bigint[], interval) IS
   'Renews leases, from now on. alive is false where the token no longer holds the job: stop working on it. cancel_requested asks the worker to stop and report.';
 
 CREATE FUNCTION nexus.complete_jobs(ids bigint[], lease_tokens bigint[]) RETURNS SETOF bigint
-  LANGUAGE c VOLATILE SECURITY DEFINER ROWS 10 AS 'MODULE_PATHNAME', 'nexus_complete_jobs';
+  LANGUAGE c VOLATILE SECURITY DEFINER ROWS 10 SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', 'nexus_complete_jobs';
 COMMENT ON FUNCTION nexus.complete_jobs(bigint[], bigint[]) IS
   'Completes jobs in one statement and returns those it completed; a job whose lease was lost is left out, and its new owner goes on with it.';
 
