@@ -48,8 +48,7 @@ auto totals_maker(FunctionCallInfo fcinfo) {
 }
 
 Datum stored(const RunningTotals &running) {
-  char bytes[Totals::kMostBytes];
-  return bytes_datum({bytes, running.encode(bytes)});
+  return written_datum(running.most_bytes(), [&running](char *to) { return running.encode(to); });
 }
 
 metrics::Weights weights_arg(FunctionCallInfo fcinfo, int index) {
@@ -110,10 +109,11 @@ metrics::Weights weights_arg(FunctionCallInfo fcinfo, int index) {
 
 NEXUS_FUNCTION(nexus_metrics_agg_step) {
   RunningTotals *totals = running(fcinfo);
+#pragma GCC unroll 8
   for (int i = 0; i < metrics::kMetrics; ++i)
     if (!PG_ARGISNULL(i + 1))
       totals->add(static_cast<metrics::Metric>(i), PG_GETARG_INT64(i + 1), totals_maker(fcinfo));
-  totals->count_sample();
+  totals->count_sample(totals_maker(fcinfo));
   PG_RETURN_POINTER(totals);
 }
 

@@ -30,14 +30,22 @@ inline std::string_view message_arg(FunctionCallInfo fcinfo) {
   });
 }
 
-/// The bytes as a varlena. Once for each group of an aggregate: an allocation that cannot raise needs no call().
-inline Datum bytes_datum(std::string_view bytes) {
-  if (bytes.size() > MaxAllocSize - VARHDRSZ) throw Error("54000", "state is too large to be stored");
-  void *memory = MemoryContextAllocExtended(CurrentMemoryContext, VARHDRSZ + bytes.size(), MCXT_ALLOC_NO_OOM);
+/// A varlena of up to `most` bytes that write(char *to) writes, which gives how many there are. Once for each group of
+/// an aggregate: an allocation that cannot raise needs no call().
+template <class Write>
+Datum written_datum(std::size_t most, Write &&write) {
+  if (most > MaxAllocSize - VARHDRSZ) throw Error("54000", "state is too large to be stored");
+  void *memory = MemoryContextAllocExtended(CurrentMemoryContext, VARHDRSZ + most, MCXT_ALLOC_NO_OOM);
   if (memory == nullptr) throw std::bad_alloc();
-  SET_VARSIZE(memory, VARHDRSZ + bytes.size());
-  std::memcpy(VARDATA(memory), bytes.data(), bytes.size());
+  const std::size_t size = write(VARDATA(memory));
+  SET_VARSIZE(memory, VARHDRSZ + size);
   return PointerGetDatum(memory);
+}
+inline Datum bytes_datum(std::string_view bytes) {
+  return written_datum(bytes.size(), [bytes](char *to) {
+    std::memcpy(to, bytes.data(), bytes.size());
+    return bytes.size();
+  });
 }
 
 inline Datum cstring_datum(const std::string &text) {

@@ -35,7 +35,7 @@ CREATE FUNCTION nexus.metrics_agg_final(internal) RETURNS nexus.metrics_state LA
 
 CREATE AGGREGATE nexus.metrics_agg(views bigint, likes bigint, comments bigint, shares bigint, saves bigint, reach bigint,
   clicks bigint, watch_time_seconds bigint) (
-  SFUNC = nexus.metrics_agg_step, STYPE = internal, SSPACE = 96, FINALFUNC = nexus.metrics_agg_final,
+  SFUNC = nexus.metrics_agg_step, STYPE = internal, SSPACE = 64, FINALFUNC = nexus.metrics_agg_final,
   COMBINEFUNC = nexus.metrics_agg_combine, SERIALFUNC = nexus.metrics_agg_serialize,
   DESERIALFUNC = nexus.metrics_agg_deserialize, PARALLEL = SAFE
 );
@@ -43,7 +43,7 @@ COMMENT ON AGGREGATE nexus.metrics_agg(bigint, bigint, bigint, bigint, bigint, b
   'Exact sums of the eight counters in one pass. NULL counters are left out; a counter that is NULL in all rows has no sum. NULL for no rows. Read it with total() and engagement_rate(), merge stored states with rollup().';
 
 CREATE AGGREGATE nexus.rollup(nexus.metrics_state) (
-  SFUNC = nexus.metrics_state_step, STYPE = internal, SSPACE = 96, FINALFUNC = nexus.metrics_agg_final,
+  SFUNC = nexus.metrics_state_step, STYPE = internal, SSPACE = 64, FINALFUNC = nexus.metrics_agg_final,
   COMBINEFUNC = nexus.metrics_agg_combine, SERIALFUNC = nexus.metrics_agg_serialize,
   DESERIALFUNC = nexus.metrics_agg_deserialize, PARALLEL = SAFE
 );

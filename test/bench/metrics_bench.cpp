@@ -51,7 +51,7 @@ void running_totals_add(benchmark::State &state) {
   Totals wide;
   for (auto _ : state) {
     for (int i = 0; i < kMetrics; ++i) totals.add(static_cast<Metric>(i), i, [&wide] { return &wide; });
-    totals.count_sample();
+    totals.count_sample([&wide] { return &wide; });
     benchmark::DoNotOptimize(totals);
   }
   state.SetItemsProcessed(state.iterations());

@@ -3,11 +3,14 @@
 
     test/bench/metrics_peers.py [ROWS [SESSIONS]]     default 500000 and 5; PGHOST and PGDATABASE say where
 
+PARTS in the environment names those that are to run, of "sums duckdb counter quantiles distinct"; all by default.
+
 Each session runs a statement twice, after a warm-up on a few rows. Figures are CPU milliseconds of the server process
 (getrusage), the best of all sessions: of the first run, and of the repeated one, which finds memory that the first has
 left. `floor` is the same scan and grouping with nothing but count() of the last column that is read: what no aggregate
 can get below. Peers that are missing are named and left out.
 """
+import os
 import pathlib
 import re
 import subprocess
@@ -18,6 +21,7 @@ RUN = HERE.parent.parent / ".run" / "bench-peers"
 ROWS = int(sys.argv[1]) if len(sys.argv) > 1 else 500000
 SESSIONS = int(sys.argv[2]) if len(sys.argv) > 2 else 5
 CONTENTS, DAYS = 5000, 180  # with 500,000 rows each is polled on every other day
+PARTS = os.environ.get("PARTS", "sums duckdb counter quantiles distinct").split()
 BUSY = max(1, ROWS // 1000)  # with so many contents it is five times a day, whatever ROWS is
 DUCKDB = "@duckdb/node-api@1.4.1-r.4"
 SCHEMA = "metrics_bench"
@@ -207,12 +211,16 @@ def main():
     try:
         make_tables()
         print("peer: PostgreSQL " + value("SHOW server_version"))
-        duck, tdigest, hll = duckdb(), has("tdigest"), has("hll")
+        duck = duckdb() if "duckdb" in PARTS else None
+        tdigest = "quantiles" in PARTS and has("tdigest")
+        hll = "distinct" in PARTS and has("hll")
         print(f"{ROWS} rows, best of {SESSIONS} sessions, CPU ms; ratio: theirs / ours")
         print(f"{'':<58}{'first run':^24}   {'repeated':^24}")
         print(f"{'':<58}{'ours':>9}{'theirs':>9} ratio   {'ours':>9}{'theirs':>9} ratio   {'floor':>6}")
-        compare_sums(duck)
-        compare_counter()
+        if "sums" in PARTS:
+            compare_sums(duck)
+        if "counter" in PARTS:
+            compare_counter()
         if tdigest:
             compare_quantiles()
         if hll:

@@ -177,8 +177,8 @@ TEST(MetricsRunningTotals, EqualTotals) {
         parts[part].add(metric, value, into(part));
       }
       whole.count_sample();
-      running.count_sample();
-      parts[part].count_sample();
+      running.count_sample(into(2));
+      parts[part].count_sample(into(part));
       EXPECT_EQ(running.totals(), whole);
     }
     char bytes[Totals::kMostBytes];
@@ -193,6 +193,42 @@ TEST(MetricsRunningTotals, EqualTotals) {
     EXPECT_EQ(stored.totals(), whole);
     EXPECT_EQ(whole.knows(Metric::watch_time_seconds), false);
   }
+}
+
+TEST(MetricsRunningTotals, AroundFortyEightBits) {
+  constexpr std::int64_t kEdge = std::int64_t{1} << 47;
+  const std::int64_t values[] = {0,      1,          -1,        kEdge - 1, kEdge,    kEdge + 1,
+                                 -kEdge, -kEdge - 1, 1LL << 32, INT64_MAX, INT64_MIN};
+  for (std::int64_t first : values)
+    for (std::int64_t second : values) {
+      Totals whole, place;
+      RunningTotals running;
+      for (std::int64_t value : {first, second, first}) {
+        whole.add(Metric::saves, value);
+        running.add(Metric::saves, value, [&place] { return &place; });
+      }
+      EXPECT_EQ(running.totals(), whole) << first << ' ' << second;
+      char bytes[Totals::kMostBytes];
+      ASSERT_LE(running.encode(bytes), running.most_bytes());
+      EXPECT_EQ(std::string(bytes, running.encode(bytes)), whole.encode()) << first << ' ' << second;
+    }
+}
+
+TEST(MetricsRunningTotals, ManySamples) {
+  Totals place;
+  RunningTotals running;
+  auto make_totals = [&place] { return &place; };
+  running.merge(Totals::from_text("v1 samples=72057594037927935 likes=3"), make_totals);  // 2^56 - 1
+  running.count_sample(make_totals);
+  running.count_sample(make_totals);
+  EXPECT_EQ(running.totals().to_text(), "v1 samples=72057594037927937 likes=3");
+  running.merge(Totals::from_text("v1 samples=18374686479671623678"), make_totals);
+  EXPECT_EQ(running.totals().samples(), UINT64_MAX);
+  EXPECT_EQ(sqlstate([&] {
+              running.count_sample(make_totals);
+              running.totals();
+            }),
+            "22003");
 }
 
 TEST(MetricsRunningTotals, NeverWraps) {

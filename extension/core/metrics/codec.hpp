@@ -5,6 +5,7 @@
 
 #include <bit>
 #include <cstdint>
+#include <cstring>
 #include <string>
 #include <string_view>
 
@@ -13,13 +14,15 @@
 
 namespace nexus::metrics {
 
-/// Eight bytes as one number, the first the lowest; one instruction where that is the machine's order.
+/// Eight bytes as one number, the first the lowest.
 inline std::uint64_t load64(const char *from) {
-  auto at = [from](int i) { return static_cast<std::uint64_t>(static_cast<unsigned char>(from[i])) << (8 * i); };
-  return at(0) | at(1) | at(2) | at(3) | at(4) | at(5) | at(6) | at(7);
+  std::uint64_t value;
+  std::memcpy(&value, from, sizeof(value));
+  return std::endian::native == std::endian::little ? value : __builtin_bswap64(value);
 }
 inline void store64(char *to, std::uint64_t value) {
-  for (int i = 0; i < 8; ++i) to[i] = static_cast<char>(value >> (8 * i));
+  if (std::endian::native != std::endian::little) value = __builtin_bswap64(value);
+  std::memcpy(to, &value, sizeof(value));
 }
 
 /// Eight times seven bits, one below the other, to the lower seven bits of eight bytes, and back: halves first.

@@ -59,9 +59,12 @@ Denominator parse_denominator(std::string_view name) {
 
 void Totals::merge(const Totals &other) {
   for (int i = 0; i < kMetrics; ++i) sums_[i] = metrics::add(sums_[i], other.sums_[i]);
-  if (__builtin_add_overflow(samples_, other.samples_, &samples_))
-    throw Error("22003", "number of samples out of range");
+  count_samples(other.samples_);
   known_ |= other.known_;
+}
+
+void Totals::count_samples(std::uint64_t more) {
+  if (__builtin_add_overflow(samples_, more, &samples_)) throw Error("22003", "number of samples out of range");
 }
 
 std::optional<Wide> Totals::total(Metric metric) const {
@@ -135,22 +138,26 @@ std::size_t Totals::encode(char *to) const {
   return write(to, known_, samples_, [this](int i) -> Wide { return sums_[i]; });
 }
 
-void RunningTotals::count_samples(std::uint64_t more) {
-  if (__builtin_add_overflow(samples_, more, &samples_)) throw Error("22003", "number of samples out of range");
+std::int64_t RunningTotals::widen(Metric metric, std::int64_t value) {
+  wide_->add(metric, sum_of(static_cast<unsigned>(metric)));
+  if (is_narrow(value)) return value;
+  wide_->add(metric, value);
+  return 0;
 }
 
 Totals RunningTotals::totals() const {
   Totals totals;
   if (wide_ != nullptr) totals = *wide_;
-  for (int i = 0; i < kMetrics; ++i) totals.sums_[i] = metrics::add(totals.sums_[i], sums_[i]);
-  totals.samples_ = samples_;
-  totals.known_ = known_;
+  for (unsigned i = 0; i < kMetrics; ++i) totals.sums_[i] = metrics::add(totals.sums_[i], sum_of(i));
+  totals.count_samples(samples_and_known_ >> kKnownBits);
+  totals.known_ = known();
   return totals;
 }
 
 std::size_t RunningTotals::encode(char *to) const {
   if (wide_ != nullptr) return totals().encode(to);
-  return write(to, known_, samples_, [this](int i) { return sums_[i]; });
+  return write(to, known(), samples_and_known_ >> kKnownBits,
+               [this](int i) { return sum_of(static_cast<unsigned>(i)); });
 }
 
 Totals Totals::decode(std::string_view bytes) {

@@ -46,6 +46,7 @@ class Totals {
     known_ |= static_cast<std::uint8_t>(1U << index);
   }
   void count_sample() { ++samples_; }
+  void count_samples(std::uint64_t more);
   void merge(const Totals &other);
 
   bool knows(Metric metric) const { return known_ >> static_cast<unsigned>(metric) & 1; }
@@ -87,11 +88,11 @@ class Totals {
   std::uint8_t known_ = 0;
 };
 
-/// Totals while rows are still being added, in half the memory: there may be one for each of a million groups. Sums are
-/// of 64 bits; one that would leave them moves into Totals, which `make_totals` places when that happens first.
+/// Totals while rows are still being added, in one cache line: there may be one for each of a million groups. Sums are
+/// of 48 bits; one that would leave them moves into Totals, which `make_totals` places when that happens first.
 ///
 ///     RunningTotals sums; Totals wide; auto make_totals = [&wide] { return &wide; };
-///     sums.add(Metric::likes, 5, make_totals); sums.count_sample();
+///     sums.add(Metric::likes, 5, make_totals); sums.count_sample(make_totals);
 ///     sums.totals().total(Metric::likes) == 5
 ///
 /// Trivially copyable; what `make_totals` gives must live as long, and belongs to this object alone.
@@ -99,22 +100,25 @@ class RunningTotals {
  public:
   template <class MakeTotals>
   void add(Metric metric, std::int64_t value, MakeTotals &&make_totals) {
-    auto index = static_cast<unsigned>(metric);
-    known_ |= static_cast<std::uint8_t>(1U << index);
+    const auto index = static_cast<unsigned>(metric);
+    samples_and_known_ |= std::uint64_t{1} << index;
     std::int64_t sum;
-    if (__builtin_add_overflow(sums_[index], value, &sum)) {
+    if (__builtin_add_overflow(sum_of(index), value, &sum) || !is_narrow(sum)) [[unlikely]] {
       if (wide_ == nullptr) wide_ = make_totals();
-      wide_->add(metric, sums_[index]);
-      sum = value;
+      sum = widen(metric, value);
     }
-    sums_[index] = sum;
+    low_[index] = static_cast<std::uint32_t>(sum);
+    high_[index] = static_cast<std::int16_t>(sum >> 32);
   }
-  void count_sample() { ++samples_; }
+  template <class MakeTotals>
+  void count_sample(MakeTotals &&make_totals) {
+    count_samples(1, make_totals);
+  }
 
   template <class MakeTotals>
   void merge(const Totals &other, MakeTotals &&make_totals) {
-    count_samples(other.samples_);
-    known_ |= other.known_;
+    count_samples(other.samples_, make_totals);
+    samples_and_known_ |= other.known_;
     for (int i = 0; i < kMetrics; ++i) {
       auto metric = static_cast<Metric>(i);
       Wide sum = other.sums_[i];
@@ -133,16 +137,43 @@ class RunningTotals {
   }
 
   Totals totals() const;
-  /// The stored form of totals(), written at `to`, which has room for Totals::kMostBytes; how many bytes it took.
+  /// The stored form of totals(), written at `to`, which has room for most_bytes(); how many bytes it took.
   std::size_t encode(char *to) const;
+  std::size_t most_bytes() const { return wide_ == nullptr ? kMostNarrowBytes : Totals::kMostBytes; }
 
  private:
-  void count_samples(std::uint64_t more);
+  static constexpr std::size_t kMostNarrowBytes = 2 + kMostVarint64 + kMetrics * kMostVarint64;
+  static constexpr int kKnownBits = kMetrics, kHighBits = 16;
 
-  std::int64_t sums_[kMetrics] = {};
-  Totals *wide_ = nullptr;
-  std::uint64_t samples_ = 0;
-  std::uint8_t known_ = 0;
+  static bool is_narrow(std::int64_t sum) {
+    return static_cast<std::int64_t>(static_cast<std::uint64_t>(sum) << kHighBits) >> kHighBits == sum;
+  }
+  std::int64_t sum_of(unsigned index) const {
+    return static_cast<std::int64_t>(static_cast<std::uint64_t>(high_[index]) << 32 | low_[index]);
+  }
+  /// Moves the sum, and a value that is as wide, into wide_; what is left to be kept here.
+  std::int64_t widen(Metric metric, std::int64_t value);
+  std::uint8_t known() const { return static_cast<std::uint8_t>(samples_and_known_); }
+
+  template <class MakeTotals>
+  void count_samples(std::uint64_t more, MakeTotals &&make_totals) {
+    constexpr std::uint64_t kMostNarrow = UINT64_MAX >> kKnownBits;
+    const std::uint64_t samples = samples_and_known_ >> kKnownBits;
+    if (more <= kMostNarrow - samples) [[likely]] {
+      samples_and_known_ += more << kKnownBits;
+      return;
+    }
+    if (wide_ == nullptr) wide_ = make_totals();
+    wide_->count_samples(samples);
+    wide_->count_samples(more);
+    samples_and_known_ = known();
+  }
+
+  std::uint32_t low_[kMetrics] = {};  // of each sum
+  std::int16_t high_[kMetrics] = {};
+  std::uint64_t samples_and_known_ = 0;  // the number of samples above the mask of the known counters
+  Totals *wide_ = nullptr;               // what else there is
 };
+static_assert(sizeof(RunningTotals) == 64);
 
 }  // namespace nexus::metrics
