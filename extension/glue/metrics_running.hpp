@@ -26,6 +26,15 @@ struct Running {
   }
 };
 
+/// The stored form of a state, without a detour where the state can write into memory that it is given.
+template <class State>
+Datum stored_state(State &state) {
+  if constexpr (requires { state.most_bytes(); })
+    return written_datum(state.most_bytes(), [&state](char *to) { return state.encode(to); });
+  else
+    return bytes_datum(state.encode());
+}
+
 /// Transition of rollup(): takes the stored state in argument 1.
 template <class State>
 Datum rollup_step(FunctionCallInfo fcinfo) {
@@ -44,7 +53,7 @@ Datum combine_states(FunctionCallInfo fcinfo) {
 template <class State>
 Datum serialize_state(FunctionCallInfo fcinfo) {
   aggregate_context(fcinfo);
-  return bytes_datum(reinterpret_cast<Running<State> *>(PG_GETARG_POINTER(0))->state.encode());
+  return stored_state(reinterpret_cast<Running<State> *>(PG_GETARG_POINTER(0))->state);
 }
 
 template <class State>
@@ -57,7 +66,7 @@ Datum deserialize_state(FunctionCallInfo fcinfo) {
 template <class State>
 Datum final_state(FunctionCallInfo fcinfo) {
   if (PG_ARGISNULL(0)) return bytes_datum(State().encode());
-  return bytes_datum(reinterpret_cast<Running<State> *>(PG_GETARG_POINTER(0))->state.encode());
+  return stored_state(reinterpret_cast<Running<State> *>(PG_GETARG_POINTER(0))->state);
 }
 
 /// text_arg() for a hot loop: a value that lies in the row as it is needs no detour through PostgreSQL.

@@ -4,6 +4,8 @@
 #include <bit>
 #include <charconv>
 #include <cmath>
+#include <cstddef>
+#include <limits>
 #include <numbers>
 
 #include "core/metrics/clip.hpp"
@@ -15,9 +17,7 @@ namespace {
 
 constexpr std::uint8_t kVersion = 1, kExactKind = 0, kDigestKind = 1;
 constexpr std::string_view kTextVersion = "v1", kExactWord = "exact", kDigestWord = "digest";
-constexpr std::size_t kBuffered = 2048, kFirstRoom = 32, kRoomGrowth = 4;
-constexpr std::uint64_t kMostValues =
-    INT64_MAX - 2 * kBuffered;  // with those that are not in groups yet, count() is a bigint
+constexpr std::uint64_t kMostValues = INT64_MAX - 4096;  // with those that are in no group yet, count() is a bigint
 // A group spans 1 on a scale that is kScale / 2 long. Where many values are equal, an answer can be one and a half
 // groups off; in the middle a group holds pi / kScale of all values, so 500 keeps that below 0.01.
 constexpr double kScale = 500;
@@ -39,15 +39,15 @@ char *put_double(char *to, double value) {
   store64(to, std::bit_cast<std::uint64_t>(value));
   return to + sizeof(value);
 }
-void put_double(Writer &out, double value) {
-  out.fixed64(std::bit_cast<std::uint64_t>(value));
-}
 
-inline double get_double(Reader &in) {
-  auto value = std::bit_cast<double>(in.fixed64());
+inline double get_double(const Reader &in, const char *from) {
+  auto value = std::bit_cast<double>(load64(from));
   if (!std::isfinite(value)) in.damaged("a value is not finite");
   if (value == 0 && std::signbit(value)) in.damaged("a zero is negative");
   return value;
+}
+inline double get_double(Reader &in) {
+  return get_double(in, in.take(sizeof(double)).data());
 }
 
 std::string to_text(double value) {
@@ -75,12 +75,8 @@ void QuantileState::group_more(std::uint64_t more) {
   grouped_ += more;
 }
 
-void QuantileState::add(double value) {
-  if (!std::isfinite(value)) throw invalid_argument("quantiles are of finite numbers");
-  value += 0.0;  // -0 and 0 are one value, so that equal sets have equal bytes
-  if (singles_.size() == singles_.capacity()) singles_.reserve(std::max(kFirstRoom, kRoomGrowth * singles_.size()));
-  singles_.push_back(value);
-  if (singles_.size() >= kBuffered) compress();
+void QuantileState::refuse() {
+  throw invalid_argument("quantiles are of finite numbers");
 }
 
 void QuantileState::widen(double least, double largest) {
@@ -89,42 +85,52 @@ void QuantileState::widen(double least, double largest) {
 }
 
 void QuantileState::merge(const QuantileState &other) {
-  singles_.insert(singles_.end(), other.singles_.begin(), other.singles_.end());
-  if (!other.groups_.empty()) {
-    widen(other.min_, other.max_);
-    group_more(other.grouped_);
-    auto middle = static_cast<std::ptrdiff_t>(groups_.size());
-    groups_.insert(groups_.end(), other.groups_.begin(), other.groups_.end());
-    std::inplace_merge(groups_.begin(), groups_.begin() + middle, groups_.end(),
-                       [](const Group &a, const Group &b) { return a.mean < b.mean; });
-  }
-  if (singles_.size() >= kBuffered || groups_.size() > kMostGroups) compress();
+  other.singles_.each([this](std::string_view values) {
+    for (std::size_t at = 0; at < values.size(); at += sizeof(double)) {
+      double value;
+      std::memcpy(&value, values.data() + at, sizeof(value));
+      push(value);
+    }
+  });
+  if (other.groups_.empty()) return;
+  widen(other.min_, other.max_);
+  group_more(other.grouped_);
+  auto middle = static_cast<std::ptrdiff_t>(groups_.size());
+  groups_.insert(groups_.end(), other.groups_.begin(), other.groups_.end());
+  std::inplace_merge(groups_.begin(), groups_.begin() + middle, groups_.end(),
+                     [](const Group &a, const Group &b) { return a.mean < b.mean; });
+  if (groups_.size() > kMostGroups) compress();
+}
+
+std::span<double> QuantileState::sorted_singles(double *room) const {
+  double *end = room;
+  singles_.each([&end](std::string_view values) {
+    std::memcpy(end, values.data(), values.size());
+    end += values.size() / sizeof(double);
+  });
+  std::span<double> all(room, end);
+  sort_doubles(all);
+  return all;
 }
 
 std::optional<double> QuantileState::min() {
-  if (count() == 0) return std::nullopt;
-  settle();
-  return groups_.empty() ? singles_.front() : min_;
+  return quantile(0);
 }
 
 std::optional<double> QuantileState::max() {
-  if (count() == 0) return std::nullopt;
-  settle();
-  return groups_.empty() ? singles_.back() : max_;
+  return quantile(1);
 }
 
 void QuantileState::settle() {
-  if (count() <= kMostExact)
-    sort_doubles(singles_);
-  else if (!singles_.empty() || groups_.size() > kMostGroups)
-    compress();
+  if (count() > kMostExact && (num_singles_ > 0 || groups_.size() > kMostGroups)) compress();
 }
 
 void QuantileState::compress() {
-  sort_doubles(singles_);
-  if (!singles_.empty()) {
-    widen(singles_.front(), singles_.back());
-    group_more(singles_.size());
+  double room[kBuffered];
+  const std::span<double> singles = sorted_singles(room);
+  if (!singles.empty()) {
+    widen(singles.front(), singles.back());
+    group_more(singles.size());
   }
   const auto total = static_cast<double>(grouped_);
   // How many values may lie before the end of a group that begins after `before` values: on the scale, the arc whose
@@ -137,39 +143,46 @@ void QuantileState::compress() {
     return total * (sine * kCosine + std::sqrt(1 - sine * sine) * kSine + 1) / 2;
   };
 
-  std::pmr::vector<Group> packed(groups_.get_allocator());
+  alignas(Group) std::byte packed_room[kMostGroups * sizeof(Group)];
+  std::pmr::monotonic_buffer_resource packed_memory(packed_room, sizeof(packed_room));
+  std::pmr::vector<Group> packed(&packed_memory);
   packed.reserve(kMostGroups);
   // The group that is being filled. Its sum has the range of long double, so that it cannot overflow, and one division
   // at the end gives the mean; rounding must not carry that beyond the first and the last value.
   long double sum = 0;
-  double first = 0, latest = 0, before = 0, limit = limit_after(0);
+  double first = 0, latest = 0, before = 0;
   std::uint64_t held = 0;
+  auto most = static_cast<std::uint64_t>(limit_after(0));  // that it may hold; the first may always be more
   auto close = [&] {
     auto mean = static_cast<double>(sum / static_cast<long double>(held));
     packed.push_back({std::clamp(mean, first, latest), held});
   };
-  auto take = [&](const Group &next) {
-    if (held > 0 && before + static_cast<double>(held + next.count) > limit) {
+  auto take = [&](double mean, std::uint64_t count, long double part) {
+    if (held > 0 && held + count > most) {
       close();
       before += static_cast<double>(held);
-      limit = limit_after(before);
+      most = static_cast<std::uint64_t>(std::max(0.0, limit_after(before) - before));
       held = 0;
       sum = 0;
     }
-    if (held == 0) first = next.mean;
-    latest = next.mean;
-    sum += static_cast<long double>(next.mean) * static_cast<long double>(next.count);
-    held += next.count;
+    if (held == 0) first = mean;
+    latest = mean;
+    sum += part;
+    held += count;
+  };
+  auto take_group = [&take](const Group &group) {
+    take(group.mean, group.count, static_cast<long double>(group.mean) * static_cast<long double>(group.count));
   };
   auto group = groups_.begin();
-  for (double single : singles_) {
-    for (; group != groups_.end() && group->mean <= single; ++group) take(*group);
-    take({single, 1});
+  for (double single : singles) {
+    for (; group != groups_.end() && group->mean <= single; ++group) take_group(*group);
+    take(single, 1, single);
   }
-  for (; group != groups_.end(); ++group) take(*group);
+  for (; group != groups_.end(); ++group) take_group(*group);
   close();
-  groups_.swap(packed);
-  singles_.clear();
+  groups_.assign(packed.begin(), packed.end());
+  singles_ = Chunks(singles_.memory());
+  num_singles_ = 0;
 }
 
 std::optional<double> QuantileState::quantile(double q) {
@@ -178,9 +191,11 @@ std::optional<double> QuantileState::quantile(double q) {
   settle();
   const double last = static_cast<double>(count() - 1), rank = q * last;
   if (groups_.empty()) {
+    double room[kMostExact];
+    const std::span<double> singles = sorted_singles(room);
     auto index = static_cast<std::size_t>(rank);
-    if (index + 1 >= singles_.size()) return singles_.back();
-    return between(singles_[index], singles_[index + 1], rank - static_cast<double>(index));
+    if (index + 1 >= singles.size()) return singles.back();
+    return between(singles[index], singles[index + 1], rank - static_cast<double>(index));
   }
   // The ends are known exactly, whatever group they went into. The mean of a group stands for the middle of its ranks.
   if (rank <= 0) return min_;
@@ -197,27 +212,38 @@ std::optional<double> QuantileState::quantile(double q) {
   return between(left, max_, (rank - left_rank) / (last - left_rank));
 }
 
-std::string QuantileState::encode() {
+std::size_t QuantileState::most_bytes() {
   settle();
-  Writer out;
-  out.reserve(32 + sizeof(double) * singles_.size() + sizeof(Group) * groups_.size());
-  out.byte(kVersion);
+  constexpr std::size_t kHead = 2 + kMostVarint64 + 2 * sizeof(double);
+  return kHead + sizeof(double) * num_singles_ + (kMostVarint64 + sizeof(double)) * groups_.size();
+}
+
+std::string QuantileState::encode() {
+  std::string bytes(most_bytes(), '\0');
+  bytes.resize(encode(bytes.data()));
+  return bytes;
+}
+
+std::size_t QuantileState::encode(char *to) const {
+  char *end = to;
+  *end++ = static_cast<char>(kVersion);
   if (groups_.empty()) {
-    out.byte(kExactKind);
-    out.varint(singles_.size());
-    char *to = out.extend(sizeof(double) * singles_.size());
-    for (double single : singles_) to = put_double(to, single);
-    return out.take();
+    *end++ = static_cast<char>(kExactKind);
+    double room[kMostExact];
+    const std::span<double> singles = sorted_singles(room);
+    end = put_varint(end, singles.size());
+    for (double single : singles) end = put_double(end, single);
+  } else {
+    *end++ = static_cast<char>(kDigestKind);
+    end = put_varint(end, groups_.size());
+    end = put_double(end, min_);
+    end = put_double(end, max_);
+    for (const Group &group : groups_) {
+      end = put_varint(end, group.count);
+      end = put_double(end, group.mean);
+    }
   }
-  out.byte(kDigestKind);
-  out.varint(groups_.size());
-  put_double(out, min_);
-  put_double(out, max_);
-  for (const Group &group : groups_) {
-    out.varint(group.count);
-    put_double(out, group.mean);
-  }
-  return out.take();
+  return static_cast<std::size_t>(end - to);
 }
 
 const char *QuantileState::fault_of_groups() const {
@@ -241,12 +267,17 @@ QuantileState QuantileState::decode(std::string_view bytes, std::pmr::memory_res
   if (size > in.left() / sizeof(double)) in.damaged("it ends early");
   if (kind == kExactKind) {
     if (size > kMostExact) in.damaged("it holds too many values");
-    state.singles_.reserve(size);
+    std::string_view values = in.take(size * sizeof(double));
+    char *to = state.singles_.room(values.size());
+    double previous = -std::numeric_limits<double>::infinity();
     for (std::uint64_t i = 0; i < size; ++i) {
-      double value = get_double(in);
-      if (i > 0 && value < state.singles_.back()) in.damaged("values are out of order");
-      state.singles_.push_back(value);
+      double value = get_double(in, values.data() + i * sizeof(double));
+      if (value < previous) in.damaged("values are out of order");
+      previous = value;
+      std::memcpy(to + i * sizeof(value), &value, sizeof(value));
     }
+    state.singles_.taken(to + values.size());
+    state.num_singles_ = size;
   } else if (kind == kDigestKind) {
     state.min_ = get_double(in);
     state.max_ = get_double(in);
@@ -272,7 +303,8 @@ std::string QuantileState::to_text() {
   text += ' ';
   if (groups_.empty()) {
     text += kExactWord;
-    for (double single : singles_) text += ' ' + metrics::to_text(single);
+    double room[kMostExact];
+    for (double single : sorted_singles(room)) text += ' ' + metrics::to_text(single);
     return text;
   }
   text += kDigestWord;

@@ -3,13 +3,17 @@
 #endif
 #pragma once
 
+#include <cmath>
 #include <cstdint>
+#include <cstring>
 #include <memory_resource>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "core/metrics/chunks.hpp"
 #include "core/metrics/codec.hpp"
 
 namespace nexus::metrics {
@@ -31,10 +35,14 @@ class QuantileState {
       : singles_(memory), groups_(memory) {}
 
   /// 22023 for NaN and infinities.
-  void add(double value);
+  void add(double value) {
+    if (!std::isfinite(value)) [[unlikely]]
+      refuse();
+    push(value + 0.0);  // -0 and 0 are one value, so that equal sets have equal bytes
+  }
   void merge(const QuantileState &other);
 
-  std::uint64_t count() const { return grouped_ + singles_.size(); }
+  std::uint64_t count() const { return grouped_ + num_singles_; }
   std::optional<double> min();
   std::optional<double> max();
 
@@ -45,6 +53,9 @@ class QuantileState {
   /// The stored form: version, kind, then sorted values or groups. Equal sets of up to kMostExact values have equal
   /// bytes.
   std::string encode();
+  /// The same, written at `to`, which has room for most_bytes(); how many bytes it took. Only reading lies between.
+  std::size_t encode(char *to) const;
+  std::size_t most_bytes();
   /// Throws XX001 for damaged bytes and 0A000 for a format that is not ours; never reads outside `bytes`.
   static QuantileState decode(std::string_view bytes,
                               std::pmr::memory_resource *memory = std::pmr::get_default_resource());
@@ -60,18 +71,31 @@ class QuantileState {
     double mean;
     std::uint64_t count;
   };
+  static constexpr std::size_t kBuffered = 2048;
 
+  void push(double value) {
+    char *to = singles_.room(sizeof(value));
+    std::memcpy(to, &value, sizeof(value));
+    singles_.taken(to + sizeof(value));
+    if (++num_singles_ == kBuffered) [[unlikely]]
+      compress();
+  }
+  [[noreturn]] static void refuse();
   void group_more(std::uint64_t more);
   void widen(double least, double largest);
   void settle();
   void compress();
+  /// The values that are in no group, in order, in `room`, which has a place for each.
+  std::span<double> sorted_singles(double *room) const;
   /// What is wrong with groups that did not come from compress(); nullptr if nothing is.
   const char *fault_of_groups() const;
 
-  std::pmr::vector<double> singles_;  // all values while exact, those not yet in groups_ after that
-  std::pmr::vector<Group> groups_;    // by mean
-  std::uint64_t grouped_ = 0;         // how many values are in groups_
-  double min_ = 0, max_ = 0;          // of the values in groups_
+  // With one of these for each of many groups, what add() touches lies together, and all of it within 128 bytes.
+  std::size_t num_singles_ = 0;
+  Chunks singles_;                  // all values while exact, those not yet in groups_ after that; 8 bytes each
+  std::pmr::vector<Group> groups_;  // by mean
+  std::uint64_t grouped_ = 0;       // how many values are in groups_
+  double min_ = 0, max_ = 0;        // of the values in groups_
 };
 
 }  // namespace nexus::metrics

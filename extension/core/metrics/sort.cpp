@@ -2,12 +2,15 @@
 
 #include <algorithm>
 #include <bit>
+#include <cmath>
+#include <cstring>
 
 namespace nexus::metrics {
 
 namespace {
 
 constexpr std::size_t kFewestDoubles = 384;  // below that, counting 8 times 256 digits costs more than it saves
+constexpr std::size_t kFewestSpread = 16, kMostSpread = 2048, kPlacesForEach = 4;
 constexpr int kDigits = 8, kDigitBits = 8, kDigitValues = 1 << kDigitBits;
 constexpr std::size_t kFewestHashes = 24, kMostSteps = 8;
 constexpr std::uint64_t kSignBit = std::uint64_t{1} << 63;
@@ -26,12 +29,13 @@ std::size_t digit(std::uint64_t number, int place) {
 }
 
 /// Counts become the place of the first of each kind.
-void places_of(std::size_t *counts, std::size_t size) {
-  std::size_t before = 0;
+template <class Count>
+void places_of(Count *counts, std::size_t size) {
+  Count before = 0;
   for (std::size_t i = 0; i < size; ++i) {
-    std::size_t count = counts[i];
+    const Count count = counts[i];
     counts[i] = before;
-    before += count;
+    before = static_cast<Count>(before + count);
   }
 }
 
@@ -70,7 +74,7 @@ void merge_runs(const std::uint64_t *a, const std::uint64_t *b, std::size_t size
 
 /// Sorts fewer than kFewestDoubles: runs of up to eight, as many as a power of two, then merges of two. std::sort()
 /// takes twice the time, most of it for branches that the processor cannot foresee.
-void merge_sort(std::pmr::vector<double> &values) {
+void merge_sort(std::span<double> values) {
   constexpr std::size_t kMostRun = 8;
   std::uint64_t rooms[2][std::bit_ceil(kFewestDoubles)], *from = rooms[0], *to = rooms[1];
   const std::size_t runs = std::bit_ceil((values.size() + kMostRun - 1) / kMostRun);
@@ -88,6 +92,40 @@ void merge_sort(std::pmr::vector<double> &values) {
     step = size;
   }
   std::transform(from, from + values.size(), values.begin(), unordered);
+}
+
+/// Sorts up to kMostSpread values of which no two have far too much in common, in a third to a half of the time of the
+/// others: by a place in four times as many as there are values, then the few steps that are left. The place is the
+/// logarithm of the distance to the least value, as the bits of a double have it by lines: a difference counts where it
+/// is large and where, as in counters, most values are small. A 4096th of the range is added first, so that the
+/// distances next to 0 do not take all places. False, with the same values in any order, where too many steps are left.
+bool spread_sort(std::span<double> values) {
+  const auto [least, largest] = std::minmax_element(values.begin(), values.end());
+  const double low = *least, range = *largest - low, added = range / 4096;
+  if (!std::isfinite(range)) return false;
+  const auto first = std::bit_cast<std::uint64_t>(added), last = std::bit_cast<std::uint64_t>(range + added) - first;
+  const int shift = std::max(
+      0, static_cast<int>(std::bit_width(last)) - static_cast<int>(std::bit_width(kPlacesForEach * values.size() - 1)));
+  double spread[kMostSpread];
+  std::uint16_t place_of[kMostSpread], places[std::bit_ceil(kPlacesForEach * kMostSpread)];
+  std::fill_n(places, (last >> shift) + 1, std::uint16_t{0});
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    place_of[i] = static_cast<std::uint16_t>((std::bit_cast<std::uint64_t>(values[i] - low + added) - first) >> shift);
+    ++places[place_of[i]];
+  }
+  places_of(places, (last >> shift) + 1);
+  for (std::size_t i = 0; i < values.size(); ++i) spread[places[place_of[i]]++] = values[i];
+
+  std::size_t steps = 0;
+  for (std::size_t i = 1; i < values.size() && steps <= kMostSteps * values.size(); ++i) {
+    const double value = spread[i];
+    std::size_t place = i;
+    for (; place > 0 && value < spread[place - 1]; --place) spread[place] = spread[place - 1];
+    spread[place] = value;
+    steps += i - place;
+  }
+  std::memcpy(values.data(), spread, values.size_bytes());
+  return steps <= kMostSteps * values.size();
 }
 
 bool before(std::uint64_t a, std::uint64_t b) {
@@ -110,14 +148,14 @@ bool insertion_sort(std::pmr::vector<std::uint64_t> &hashes) {
 
 }  // namespace
 
-void sort_doubles(std::pmr::vector<double> &values) {
+void sort_doubles(std::span<double> values) {
   if (std::is_sorted(values.begin(), values.end())) return;
+  if (values.size() >= kFewestSpread && values.size() <= kMostSpread && spread_sort(values)) return;
   if (values.size() < kFewestDoubles) {
     merge_sort(values);
     return;
   }
-  std::pmr::vector<std::uint64_t> from(values.size(), values.get_allocator().resource());
-  std::pmr::vector<std::uint64_t> to(values.size(), values.get_allocator().resource());
+  std::vector<std::uint64_t> from(values.size()), to(values.size());
   std::size_t counts[kDigits][kDigitValues] = {};
   for (std::size_t i = 0; i < values.size(); ++i) {
     from[i] = ordered(values[i]);

@@ -5,14 +5,15 @@
 
 #include <cstdint>
 #include <memory_resource>
+#include <span>
 #include <vector>
 
 namespace nexus::metrics {
 
-/// Sorts finite numbers without negative zeros: by digits where there are many, several times as fast as by comparison.
+/// Sorts finite numbers without negative zeros, several times as fast as by comparison. Takes some 50 kB of stack.
 ///
-///     std::pmr::vector<double> values = {2, -1, 0.5}; sort_doubles(values);   // -1, 0.5, 2
-void sort_doubles(std::pmr::vector<double> &values);
+///     std::vector<double> values = {2, -1, 0.5}; sort_doubles(values);   // -1, 0.5, 2
+void sort_doubles(std::span<double> values);
 
 /// Sorts hashes as signed numbers and keeps one of each. Fast because the leading bits of hashes are spread evenly; for
 /// others it is an ordinary sort.
