@@ -48,6 +48,12 @@ class Chunks {
     if (static_cast<std::size_t>(limit_ - end_) < most) grow(most);
     return end_;
   }
+  /// The same in fewer pieces, which are read faster and at most half empty: each as large as all before it.
+  char *wide_room(std::size_t most) {
+    if (static_cast<std::size_t>(limit_ - end_) < most) [[unlikely]]
+      grow(std::max(most, std::clamp(size_, 2 * kLeast, kMost) - sizeof(Chunk)));
+    return end_;
+  }
   void taken(char *end) { end_ = end; }
   void append(std::string_view records) { taken(std::copy(records.begin(), records.end(), room(records.size()))); }
 

@@ -74,7 +74,7 @@ class QuantileState {
   static constexpr std::size_t kBuffered = 2048;
 
   void push(double value) {
-    char *to = singles_.room(sizeof(value));
+    char *to = singles_.wide_room(sizeof(value));
     std::memcpy(to, &value, sizeof(value));
     singles_.taken(to + sizeof(value));
     if (++num_singles_ == kBuffered) [[unlikely]]
