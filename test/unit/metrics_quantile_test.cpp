@@ -93,6 +93,30 @@ TEST(MetricsQuantile, ExactWhileFew) {
   EXPECT_EQ(*state_of({-kLargest, kLargest}).quantile(0.5), 0);
 }
 
+TEST(MetricsQuantile, KeepsEachBitOfAValue) {
+  // Values that are floats, then one that is none, at any place.
+  for (double odd : {0.1, 1e300, -1e-300, 16777217.0, static_cast<double>(std::numeric_limits<float>::max()) * 2})
+    for (std::size_t place : {0U, 1U, 57U, 58U, 59U, 199U}) {
+      std::vector<double> values;
+      for (std::size_t i = 0; i < 200; ++i) values.push_back(i == place ? odd : static_cast<double>(i * 7919 % 211));
+      QuantileState state = state_of(values), merged;
+      merged.merge(state_of({values.begin(), values.begin() + 58}));
+      merged.merge(QuantileState::decode(state_of({values.begin() + 58, values.end()}).encode()));
+      std::sort(values.begin(), values.end());
+      for (std::size_t i = 0; i < values.size(); ++i)
+        EXPECT_EQ(*state.quantile(static_cast<double>(i) / 199),
+                  *state_of(values).quantile(static_cast<double>(i) / 199));
+      EXPECT_EQ(*state.min(), values.front());
+      EXPECT_EQ(*state.max(), values.back());
+      EXPECT_EQ(state.encode(), state_of(values).encode());
+      EXPECT_EQ(merged.encode(), state.encode());
+      std::string tail = state.encode();
+      for (std::size_t i = 0; i < values.size(); ++i)
+        EXPECT_EQ(nexus::metrics::load64(tail.data() + tail.size() - 8 * (values.size() - i)),
+                  std::bit_cast<std::uint64_t>(values[i]));
+    }
+}
+
 TEST(MetricsQuantile, RefusesWhatHasNoOrder) {
   QuantileState state;
   EXPECT_EQ(sqlstate([&] { state.add(std::nan("")); }), "22023");

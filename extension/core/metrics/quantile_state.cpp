@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <limits>
 #include <numbers>
+#include <utility>
 
 #include "core/metrics/clip.hpp"
 #include "core/metrics/sort.hpp"
@@ -84,14 +85,15 @@ void QuantileState::widen(double least, double largest) {
   max_ = grouped_ == 0 ? largest : std::max(max_, largest);
 }
 
+void QuantileState::widen_singles() {
+  Chunks wide(singles_.memory());
+  each_single([&wide](double value) { append(wide, value); });
+  singles_ = std::move(wide);
+  wide_ = true;
+}
+
 void QuantileState::merge(const QuantileState &other) {
-  other.singles_.each([this](std::string_view values) {
-    for (std::size_t at = 0; at < values.size(); at += sizeof(double)) {
-      double value;
-      std::memcpy(&value, values.data() + at, sizeof(value));
-      push(value);
-    }
-  });
+  other.each_single([this](double value) { push(value); });
   if (other.groups_.empty()) return;
   widen(other.min_, other.max_);
   group_more(other.grouped_);
@@ -104,10 +106,7 @@ void QuantileState::merge(const QuantileState &other) {
 
 std::span<double> QuantileState::sorted_singles(double *room) const {
   double *end = room;
-  singles_.each([&end](std::string_view values) {
-    std::memcpy(end, values.data(), values.size());
-    end += values.size() / sizeof(double);
-  });
+  each_single([&end](double value) { *end++ = value; });
   std::span<double> all(room, end);
   sort_doubles(all);
   return all;
@@ -277,7 +276,8 @@ QuantileState QuantileState::decode(std::string_view bytes, std::pmr::memory_res
       std::memcpy(to + i * sizeof(value), &value, sizeof(value));
     }
     state.singles_.taken(to + values.size());
-    state.num_singles_ = size;
+    state.num_singles_ = static_cast<std::uint32_t>(size);
+    state.wide_ = true;
   } else if (kind == kDigestKind) {
     state.min_ = get_double(in);
     state.max_ = get_double(in);
