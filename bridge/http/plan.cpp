@@ -272,6 +272,7 @@ Statement context_of(const Settings &settings, const Catalogue &catalogue, const
     call.append(context.bind(std::move(value), kText)).append(", true)");
     calls.push_back(std::move(call));
   };
+  if (plan.implicit_transaction) set("transaction_read_only", "on");
   std::vector<std::string> path{quote_name(plan.schema)};
   for (const auto &schema : settings.db_extra_search_path) path.push_back(quote_name(schema));
   set("search_path", joined(path, ", "));
@@ -379,6 +380,7 @@ std::string choose_schema(const Settings &settings, const httplib::Request &requ
 void add_context(const Settings &settings, const httplib::Request &request, Plan &plan) {
   plan.rollback = ends_in_rollback(settings.db_tx_end, plan.preferences);
   plan.tx_chosen_by_client = settings.db_tx_end.client_chooses;
+  plan.implicit_transaction = plan.read_only && !plan.rollback;
   plan.context = context_of(settings, *plan.catalogue, request, plan);
   if (!plan.preferences.timezone.empty()) {
     Statement timezone;
@@ -393,6 +395,7 @@ Plan plan_replay(const Settings &settings, const httplib::Request &request, cons
   Plan plan = answered;
   plan.replayed = true;
   plan.read_only = true;
+  plan.implicit_transaction = false;  // the context is that of the call, which wrote
   plan.idempotency_key.clear();
   plan.identity.role = settings.session_worker_role;
   plan.timezone.reset();
