@@ -43,9 +43,9 @@ struct Outcome {
   std::optional<HttpError> unavailable;  ///< it may not have reached the server
 };
 
-/// The transaction of a plan: BEGIN, context, [time zone], [pre-request], call, [check], COMMIT or ROLLBACK, where it is
-/// no implicit one; of a batch all its calls, each with its check. A check fails where write_answer() would refuse the result, so that what is
-/// refused is not committed.
+/// The transaction of a plan: BEGIN, context, [time zone], [pre-request], call, [check], COMMIT or ROLLBACK, where it
+/// is no implicit one; of a batch all its calls, each with its check. A check fails where write_answer() would refuse
+/// the result, so that what is refused is not committed.
 Script script_of(Plan &plan);
 
 /// The results of the calls of script_of(), as far as they ran. Throws HttpError.
