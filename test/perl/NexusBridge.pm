@@ -150,7 +150,7 @@ sub is_sanitized { return scalar(`ldd $ENV{NEXUS_BRIDGE}` =~ /lib[at]san/) }
 sub sanitizer_text
 {
 	my ($self) = @_;
-	my $text = $self->log_text;
+	my $text = log_text($self);
 	return $text =~ /Sanitizer: |runtime error: /g ? substr($text, rindex($text, "\n", pos $text) + 1) : '';
 }
 
