@@ -237,7 +237,7 @@ bool Executor::wants_another_try(Line &line, const JobPtr &job) {
     return true;
   }
   // A cancel request that came too late for the script it was meant for.
-  if (error.sqlstate == "57014" && line.cancelling) return true;
+  if (error.sqlstate == "57014" && job->exposed) return true;
   if (options_.replica) return false;
   return error.sqlstate == "40001" || error.sqlstate == "40P01";
 }
@@ -310,6 +310,8 @@ void Executor::resume(const JobPtr &job) {
 void Executor::cancel(Line &line) {
   if (line.cancelling) return;
   line.cancelling = true;
+  // Nothing is sent on it until the request is through; what was sent already may hear of it long after.
+  for (std::size_t i = 1; i < line.jobs().size(); ++i) line.jobs()[i]->exposed = true;
   ++workers_.cancels;
   boost::asio::post(workers_.cancelling, [self = weak_from_this(), &workers = workers_, &context = context_,
                                           handle = line.cancel_handle(), line = line.weak_from_this()] {

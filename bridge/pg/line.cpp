@@ -103,7 +103,7 @@ void Line::send(const JobPtr &job) {
   last_used_ = Clock::now();
   job->begun = last_used_;
   job->outcome = {};
-  job->answered = job->cold = false;
+  job->answered = job->cold = job->exposed = false;
   jobs_.push_back(job);
   const auto &stages = job->script.stages;
   for (std::size_t i = 0; i < stages.size(); ++i) send_statement(stages[i].statement, job, i);
