@@ -5,15 +5,18 @@
 #include <tuple>
 
 #include "glue/datum.hpp"
+#include "glue/index_scan.hpp"
 #include "glue/metrics_rollup.hpp"
 #include "glue/metrics_zone.hpp"
 
 extern "C" {
+#include "access/stratnum.h"
 #include "access/xact.h"
 #include "catalog/namespace.h"
 #include "common/hashfn.h"
 #include "miscadmin.h"
 #include "storage/lock.h"
+#include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
 #include "utils/snapmgr.h"
 }
@@ -271,7 +274,7 @@ void Rollup::apply(std::vector<SampleChange> &changes, const Names &names) {
   };
 
   // Heads come in the same order. Content that is gone has no owner: the trigger on content takes its series away.
-  Column series(INT4OID), last_days(DATEOID);
+  std::vector<std::pair<int32, int32>> last_days;  // that samples are appended to
   for (size_t g = 0, h = 0; g < groups.size(); ++g) {
     while (h < heads.size() && heads[h].key < keys[g]) ++h;
     Group &group = groups[g];
@@ -289,21 +292,23 @@ void Rollup::apply(std::vector<SampleChange> &changes, const Names &names) {
     LocalDays &days = days_of(group.head->zone);
     int32 day = days.at(group.head->last_at).day;
     if (days.at(group.changes.front().at).day != day) continue;
-    series.add(Int32GetDatum(group.head->series));
-    last_days.add(DateADTGetDatum(day));
+    last_days.emplace_back(group.head->series, day);
   }
   std::unordered_map<int32, DayState> stored;
-  if (!series.empty()) {
-    constexpr Oid kTypes[] = {INT4ARRAYOID, DATEARRAYOID};
-    Datum parameters[] = {series.array(), last_days.array()};
-    for_rows(store_.plan("SELECT d.series, d.state FROM unnest($1, $2) k(series, day)"
-                         " JOIN nexus.metric_days d ON d.series = k.series AND d.day = k.day",
-                         kTypes),
-             parameters, false, true, [&stored](HeapTuple row, TupleDesc descriptor) {
-               stored.emplace(DatumGetInt32(column(row, descriptor, 1)),
-                              DayState::decode(stored_bytes(column(row, descriptor, 2))));
-             });
-  }
+  if (!last_days.empty())
+    with_one_snapshot([&] {
+      IndexScan scan("metric_days", "metric_days_pkey", 2);
+      for (auto [series, day] : last_days) {
+        check_interrupts();
+        ScanKeyData keys[2];
+        ScanKeyInit(&keys[0], 1, BTEqualStrategyNumber, F_INT4EQ, Int32GetDatum(series));
+        ScanKeyInit(&keys[1], 2, BTEqualStrategyNumber, F_DATE_EQ, DateADTGetDatum(day));
+        scan.find(keys);
+        if (TupleTableSlot *row = scan.next(); row != nullptr)
+          stored.emplace(series, DayState::decode(stored_bytes(row->tts_values[2])));
+      }
+      scan.close();
+    });
 
   Interrupt interrupt = pg::interrupt();
   for (Group &group : groups) {

@@ -16,6 +16,8 @@
 
 namespace nexus::pg {
 
+class TableWriter;
+
 /// Collects what changes in the rollups and writes it. All rows of an author belong to the transaction that holds the
 /// author's lock. A writer never waits for one: what it finds locked it appends to metric_delta, as hot mode does, and
 /// the next fold brings it in. So two writers cannot wait for each other, and readers, who look at metric_delta, are
@@ -77,7 +79,7 @@ class Rollup {
   void write_days();
   void write_heads();
   void write_cells();
-  void write_cells(const std::vector<const Author *> &authors, bool hours, bool is_new);
+  void write_cells(TableWriter &table, const std::set<const Author *> &known, bool hours);
 
   Store store_;
   MemoryContext scratch_;
