@@ -72,8 +72,10 @@ class Rollup {
   void append(SeriesHead &head, std::span<const SampleChange> samples, const metrics::DayState *stored);
   void patch(SeriesHead &head, std::vector<metrics::DaySpan> spans);
   void rebuild(SeriesHead &head, const std::string &user, const std::string &zone, bool counted);
-  void count(const SeriesHead &head, int32 day, const metrics::DayState &state, int sign);
-  void put_day(const SeriesHead &head, int32 day, const metrics::DayState &state, bool is_new);
+  /// `gained` is the state's cell().
+  void count(const SeriesHead &head, int32 day, const metrics::DayState &state, const metrics::Cell &gained, int sign);
+  void put_day(const SeriesHead &head, int32 day, const metrics::DayState &state, const metrics::Cell &gained,
+               bool is_new);
   void change_day(const SeriesHead &head, const metrics::DayChange &change);
   void flush();
   void write_days();
