@@ -227,7 +227,8 @@ bool Executor::wants_another_try(Line &line, const JobPtr &job) {
   const DatabaseError &error = *job->outcome.error;
   if (job->abandoned || job->flowing || job->tries >= kRetries) return false;
   // The script before it failed, and its end had not come yet when this one began.
-  if (error.step == Step::kBegin && error.sqlstate == "25P02") {
+  const bool first = error.step == Step::kBegin || (error.step == Step::kContext && job->script.implicit_transaction);
+  if (first && error.sqlstate == "25P02") {
     --job->tries;
     return true;
   }
@@ -236,7 +237,7 @@ bool Executor::wants_another_try(Line &line, const JobPtr &job) {
     return true;
   }
   // A cancel request that came too late for the script it was meant for.
-  if (error.sqlstate == "57014" && line.cancelling) return true;
+  if (error.sqlstate == "57014" && job->exposed) return true;
   if (options_.replica) return false;
   return error.sqlstate == "40001" || error.sqlstate == "40P01";
 }
@@ -309,6 +310,8 @@ void Executor::resume(const JobPtr &job) {
 void Executor::cancel(Line &line) {
   if (line.cancelling) return;
   line.cancelling = true;
+  // Nothing is sent on it until the request is through; what was sent already may hear of it long after.
+  for (std::size_t i = 1; i < line.jobs().size(); ++i) line.jobs()[i]->exposed = true;
   ++workers_.cancels;
   boost::asio::post(workers_.cancelling, [self = weak_from_this(), &workers = workers_, &context = context_,
                                           handle = line.cancel_handle(), line = line.weak_from_this()] {

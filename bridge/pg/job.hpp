@@ -28,6 +28,7 @@ struct Job {
   bool answered = false;   ///< the server has said something about it
   bool flowing = false;    ///< rows of it have been handed on: it cannot be run again
   bool cold = false;       ///< the connection had to prepare a statement of it first
+  bool exposed = false;    ///< it stood behind one that was cancelled, and may be hit instead
   bool slow = false;       ///< counts against the lane of the slow
   bool trial = false;      ///< the one call of unknown pace beyond that lane
 };

@@ -15,6 +15,7 @@ $node->safe_psql('postgres', q{
 	CREATE TABLE log (n int);
 	GRANT ALL ON log TO visitor;
 	CREATE FUNCTION double(n int) RETURNS int LANGUAGE sql IMMUTABLE RETURN 2 * n;
+	CREATE FUNCTION brief(n int) RETURNS int LANGUAGE sql STABLE AS 'SELECT n + 0 * count(*)::int FROM generate_series(1, 15000)';
 	CREATE FUNCTION slow(seconds double precision, n int = 0) RETURNS int LANGUAGE plpgsql AS $$ BEGIN INSERT INTO log VALUES (n); PERFORM pg_sleep(seconds); RETURN n; END $$;
 });
 my %settings = (db_schemas => 'public', db_anon_role => 'visitor', server_threads => 2, admin_server_port => PostgreSQL::Test::Cluster::get_free_port());
@@ -60,6 +61,53 @@ is($node->safe_psql('postgres', 'SELECT count(*) FROM log'), '0', 'and undone');
 is($bridge->get('/rpc/double?n=4')->{content}, '8', 'the connections are as good as before');
 like($bridge->log_text, qr/"status":499/, 'the log knows of it');
 like(HTTP::Tiny->new->get("http://127.0.0.1:$settings{admin_server_port}/metrics")->{content}, qr/^nexus_bridge_transactions_cancelled_total 2$/m, 'and so do the metrics');
+
+# Calls of those that stay stand behind calls of those that leave, on one connection: what is cancelled is the latter.
+{
+	my $narrow = NexusBridge->start($node, 'postgres', 'gate', %settings, server_threads => 1, db_pool => 1, admin_server_port => 0, log_level => 'error');
+	ok($narrow->wait_ready, 'ready with one connection');
+	$narrow->get('/rpc/brief?n=1') for 1 .. 20;
+	my $until = time + 4;
+	my $leaving = fork() // die "fork: $!";
+	if (!$leaving)
+	{
+		while (time < $until)
+		{
+			my $socket = $narrow->connect;
+			syswrite($socket, "GET /rpc/brief?n=2 HTTP/1.1\r\nHost: x\r\n\r\n");
+			sleep rand 0.004;
+			setsockopt($socket, Socket::SOL_SOCKET(), Socket::SO_LINGER(), pack('ii', 1, 0));
+			close $socket;
+		}
+		POSIX::_exit(0);
+	}
+	my @staying = map {
+		pipe(my $read, my $write) or die "pipe: $!";
+		my $pid = fork() // die "fork: $!";
+		if (!$pid)
+		{
+			my ($good, %other) = (0);
+			while (time < $until) { my $answer = $narrow->get('/rpc/brief?n=3'); $answer->{content} eq '3' ? ++$good : ++$other{"$answer->{status} $answer->{content}"} }
+			print {$write} join(' ', $good, %other);
+			close $write;
+			POSIX::_exit(0);
+		}
+		close $write;
+		[ $pid, $read ]
+	} 1 .. 4;
+	my ($good, $other) = (0, '');
+	for my $client (@staying)
+	{
+		my ($n, $rest) = split / /, readline($client->[1]), 2;
+		$good += $n;
+		$other .= $rest // '';
+		waitpid $client->[0], 0;
+	}
+	waitpid $leaving, 0;
+	cmp_ok($good, '>', 100, "those that stay are served ($good)");
+	is($other, '', 'and none of them is cancelled for others that leave');
+	$narrow->stop;
+}
 
 # half closed
 my $socket = $bridge->connect;

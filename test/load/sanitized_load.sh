@@ -1,13 +1,14 @@
 #!/usr/bin/env bash
 # Five minutes of mixed load on a bridge that is built with sanitizers: calls of every kind, errors, clients that leave in the
 # middle, streams, backends that are cut off. Then SIGTERM: an exit other than 0, or a word of a sanitizer (the one for leaks
-# speaks at the end), is a fault. PRESET=asan (or tsan) says which build, NEXUS_BRIDGE
-# another program, SECONDS_LOAD=300 how long.
+# speaks at the end), is a fault; so is a bridge that does not answer as at first once the load is over. PRESET=asan (or tsan)
+# says which build, NEXUS_BRIDGE another program, SECONDS_LOAD=300 how long.
 source "$(dirname "$0")/../../scripts/lib.sh"
 
 preset=${PRESET:-asan}
 seconds=${SECONDS_LOAD:-300}
 port=$((20000 + RANDOM % 10000))
+admin=$((30001 + RANDOM % 2000))
 bridge=$(realpath -m "${NEXUS_BRIDGE:-build/$preset/bridge/creatornexus-bridge}")
 command -v wrk >/dev/null || die "wrk is not installed (apt-get install wrk)"
 [ -x "$bridge" ] || die "no bridge at $bridge (cmake --preset $preset && cmake --build --preset $preset --target creatornexus-bridge)"
@@ -43,6 +44,17 @@ CREATE FUNCTION api.fail(state text) RETURNS int LANGUAGE plpgsql AS $$BEGIN RAI
 CREATE FUNCTION api.slow(seconds float) RETURNS text LANGUAGE sql AS 'SELECT pg_sleep(seconds)::text';
 CREATE FUNCTION api.greet(text) RETURNS text LANGUAGE sql IMMUTABLE AS $$SELECT 'hello ' || $1$$;
 SQL
+
+# What the bridge says of itself, and the server of its connections.
+state_of_the_bridge() {
+  curl -s -m 5 -w ' %{http_code}\n' "http://127.0.0.1:$admin/ready" || echo "/ready does not answer"
+  curl -s -m 5 "http://127.0.0.1:$admin/metrics" | grep -v '^#' || echo "/metrics does not answer"
+  psql -Xqt -d load -c "SELECT pid, state, wait_event, now() - query_start, left(query, 100) FROM pg_stat_activity WHERE usename = 'load_gate'"
+  grep -E '^(VmRSS|Threads|State)' "/proc/$pid/status"
+  printf '%s descriptors, sockets: ' "$(find "/proc/$pid/fd" -mindepth 1 | wc -l)"
+  ss -tan "sport = :$port" | awk 'NR > 1 {n[$1]++} END {for (s in n) printf "%s %d  ", s, n[s]; print ""}'
+  tail -n 40 "$work/bridge.log"
+}
 
 cat >"$work/mixed.lua" <<'LUA'
 local n, json = 0, { ['Content-Type'] = 'application/json' }
@@ -91,7 +103,7 @@ print(f"{left} clients have left")
 PY
 
 env -i PATH="$PATH" ASAN_OPTIONS=detect_leaks=1 NEXUS_DB_URI="host=$PGHOST user=load_gate dbname=load" NEXUS_DB_SCHEMAS=api NEXUS_DB_ANON_ROLE=load_web \
-  NEXUS_JWT_SECRET=a-secret-that-is-for-tests-alone-0123456789 NEXUS_SERVER_PORT=$port NEXUS_SERVER_THREADS=2 NEXUS_LOG_LEVEL=error "$bridge" 2>"$work/bridge.log" &
+  NEXUS_JWT_SECRET=a-secret-that-is-for-tests-alone-0123456789 NEXUS_SERVER_PORT=$port NEXUS_ADMIN_SERVER_PORT=$admin NEXUS_SERVER_THREADS=2 NEXUS_LOG_LEVEL=error "$bridge" 2>"$work/bridge.log" &
 pid=$!
 pids=("$pid")
 for _ in $(seq 300); do curl -sf "http://127.0.0.1:$port/ready" >/dev/null && break || sleep 0.1; done
@@ -113,7 +125,16 @@ for _ in $(seq 300); do
   if [[ $said == *'"id": 7'* ]]; then break; fi
   sleep 0.1
 done
-[[ $said == *'"id": 7'* ]] || die "the bridge does not answer any more: $said $(tail -n 40 "$work/bridge.log")"
+# Nor has any of its connections gone astray: calls that are slow are served beside each other.
+served=0
+if [[ $said == *'"id": 7'* ]]; then
+  mapfile -t slow < <(yes "http://127.0.0.1:$port/rpc/slow?seconds=0.2" | head -n 40)
+  served=$(curl -sZ --no-progress-meter --parallel-max 40 -m 20 -w '%{http_code}\n' "${slow[@]}" | grep -c '200$' || true)
+fi
+if [ "$served" != 40 ]; then
+  state_of_the_bridge >&2
+  die "the bridge does not serve as at first: $served of 40 slow calls; to the last fast one it says: ${said:-nothing within 20 s}"
+fi
 kill -TERM "$pid"
 code=0
 wait "$pid" || code=$?
@@ -122,4 +143,4 @@ if [ "$code" != 0 ] || grep -qE 'Sanitizer|runtime error' "$work/bridge.log"; th
   cat "$work/bridge.log"
   die "the bridge ended with $code"
 fi
-echo "$preset: ended with 0 after $seconds s, no fault and no leak"
+echo "$bridge: ended with 0 after $seconds s, no fault and no leak"

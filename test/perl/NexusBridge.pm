@@ -110,11 +110,16 @@ sub raw
 	return $answer // '';
 }
 
-# The status of a raw request, 0 without an answer.
+# The status of a raw request, 0 without an answer. It closes its sending side, and who does so is not waited for long: on a
+# busy machine it may have to ask again.
 sub raw_status
 {
 	my ($self, $bytes) = @_;
-	return $self->raw($bytes) =~ m{^HTTP/1\.1 (\d+) } ? $1 : 0;
+	for (1 .. 3)
+	{
+		return $1 if $self->raw($bytes) =~ m{^HTTP/1\.1 (\d+) };
+	}
+	return 0;
 }
 
 sub signal { my ($self, $name) = @_; kill $name => $self->{pid}; return }
@@ -150,7 +155,7 @@ sub is_sanitized { return scalar(`ldd $ENV{NEXUS_BRIDGE}` =~ /lib[at]san/) }
 sub sanitizer_text
 {
 	my ($self) = @_;
-	my $text = $self->log_text;
+	my $text = log_text($self);
 	return $text =~ /Sanitizer: |runtime error: /g ? substr($text, rindex($text, "\n", pos $text) + 1) : '';
 }
 

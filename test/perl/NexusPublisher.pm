@@ -9,6 +9,7 @@ use File::Basename qw(dirname);
 use HTTP::Tiny;
 use IPC::Run ();
 use JSON::PP;
+use NexusBridge ();
 use POSIX qw(:sys_wait_h);
 use PostgreSQL::Test::Cluster;
 use Test::More;
@@ -18,7 +19,7 @@ our @EXPORT_OK = qw(platforms fault_proxy sink http_json fault faults_done key_f
 
 my $json = JSON::PP->new->utf8->canonical->allow_nonref;
 my $http = HTTP::Tiny->new(timeout => 30, keep_alive => 0);
-my @children;
+my (@children, %logs);
 our %environment;    # more variables for what is started
 
 sub program { return dirname($ENV{NEXUS_BRIDGE}) . "/$_[0]" }
@@ -36,6 +37,7 @@ sub spawn
 		exec(@command) or POSIX::_exit(127);
 	}
 	push @children, $pid;
+	$logs{$log} = 1;
 	return $pid;
 }
 
@@ -45,6 +47,11 @@ END
 	kill KILL => @children if @children;
 	waitpid($_, 0) for @children;
 	$? = $status;
+	for my $fault (grep { length } map { NexusBridge::sanitizer_text({ log => $_ }) } sort keys %logs)
+	{
+		diag("a sanitizer found a fault:\n" . substr($fault, 0, 8000));
+		$? = 1;
+	}
 }
 
 # One JSON request on loopback: (status, body).
