@@ -5,15 +5,18 @@
 #include <tuple>
 
 #include "glue/datum.hpp"
+#include "glue/index_scan.hpp"
 #include "glue/metrics_rollup.hpp"
 #include "glue/metrics_zone.hpp"
 
 extern "C" {
+#include "access/stratnum.h"
 #include "access/xact.h"
 #include "catalog/namespace.h"
 #include "common/hashfn.h"
 #include "miscadmin.h"
 #include "storage/lock.h"
+#include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
 #include "utils/snapmgr.h"
 }
@@ -32,6 +35,8 @@ namespace {
 
 /// A few locks for all authors: a statement over very many must not fill the server's table of locks.
 constexpr uint32 kLocks = 1024;
+/// A change within days of more samples is left to the fold, which reads them again once for many changes.
+constexpr std::size_t kManySamples = 500;
 
 uint32 lock_number(const std::string &user) {
   const char *text = user.data();
@@ -131,19 +136,20 @@ LocalDays &Rollup::days_of(const std::string &zone) {
   return found->second;
 }
 
-void Rollup::count(const SeriesHead &head, int32 day, const DayState &state, int sign) {
+void Rollup::count(const SeriesHead &head, int32 day, const DayState &state, const Cell &gained, int sign) {
   if (state.empty()) return;
   if (author_of_ != &head) {
     author_ = &authors_[{head.user, head.key.platform}];
     author_of_ = &head;
   }
-  author_->days[day].add(state.cell(), sign);
+  author_->days[day].add(gained, sign);
   int dow = LocalDays::day_of_week(day);
-  for (size_t i = 0; i < state.hours().size(); ++i)
-    author_->hours[dow * 24 + state.hours()[i].hour].add(state.hour_cell(i), sign);
+  const auto &hours = state.hours();
+  for (size_t i = 0; i < hours.size(); ++i)
+    author_->hours[dow * 24 + hours[i].hour].add(hours.size() == 1 ? gained : state.hour_cell(i), sign);
 }
 
-void Rollup::put_day(const SeriesHead &head, int32 day, const DayState &state, bool is_new) {
+void Rollup::put_day(const SeriesHead &head, int32 day, const DayState &state, const Cell &gained, bool is_new) {
   if (state.empty()) {
     removed_days_.emplace_back(head.series, day);
     return;
@@ -152,14 +158,15 @@ void Rollup::put_day(const SeriesHead &head, int32 day, const DayState &state, b
   columns.series.add(Int32GetDatum(head.series));
   columns.days.add(DateADTGetDatum(day));
   columns.states.add_text(state.encode());
-  columns.resets.add(BoolGetDatum(state.resets()));
+  columns.resets.add(BoolGetDatum(state.resets(gained)));
   columns.authors.add(Int32GetDatum(author_number(head.user)));
 }
 
 void Rollup::change_day(const SeriesHead &head, const DayChange &change) {
-  count(head, change.day, change.before, -1);
-  count(head, change.day, change.after, 1);
-  put_day(head, change.day, change.after, change.before.empty());
+  if (!change.before.empty()) count(head, change.day, change.before, change.before.cell(), -1);
+  const Cell gained = change.after.cell();
+  count(head, change.day, change.after, gained, 1);
+  put_day(head, change.day, change.after, gained, change.before.empty());
 }
 
 void Rollup::append(SeriesHead &head, std::span<const SampleChange> samples, const DayState *stored) {
@@ -242,13 +249,15 @@ void Rollup::apply(std::vector<SampleChange> &changes, const Names &names) {
     std::span<const SampleChange> changes;
     SeriesHead *head = nullptr;
     bool appends = false;
+    std::optional<DayState> last_day;  // as stored, where samples are appended to it
+    std::size_t samples = 0;           // of the stored days that others fall into
   };
   std::vector<Group> groups;
   std::vector<SeriesKey> keys;
   for (size_t from = 0; from < changes.size();) {
     size_t to = from + 1;
     while (to < changes.size() && key_order(changes[from], changes[to]) == 0) ++to;
-    groups.push_back({std::span(changes).subspan(from, to - from)});
+    groups.emplace_back().changes = std::span(changes).subspan(from, to - from);
     keys.push_back({changes[from].content_id, names.name(changes[from].platform)});
     from = to;
   }
@@ -271,7 +280,7 @@ void Rollup::apply(std::vector<SampleChange> &changes, const Names &names) {
   };
 
   // Heads come in the same order. Content that is gone has no owner: the trigger on content takes its series away.
-  Column series(INT4OID), last_days(DATEOID);
+  std::vector<std::pair<Group *, int32>> wanted;  // days that must be looked at
   for (size_t g = 0, h = 0; g < groups.size(); ++g) {
     while (h < heads.size() && heads[h].key < keys[g]) ++h;
     Group &group = groups[g];
@@ -285,25 +294,34 @@ void Rollup::apply(std::vector<SampleChange> &changes, const Names &names) {
     group.appends =
         std::all_of(group.changes.begin(), group.changes.end(), [](const SampleChange &c) { return c.added; }) &&
         group.changes.front().at > group.head->last_at;
-    if (!group.appends || group.head->last_at == DT_NOBEGIN) continue;
+    if (group.head->last_at == DT_NOBEGIN) continue;
     LocalDays &days = days_of(group.head->zone);
-    int32 day = days.at(group.head->last_at).day;
-    if (days.at(group.changes.front().at).day != day) continue;
-    series.add(Int32GetDatum(group.head->series));
-    last_days.add(DateADTGetDatum(day));
+    int32 first = days.at(group.changes.front().at).day, last = days.at(group.changes.back().at).day;
+    if (!group.appends) {
+      if (last - first > 1) continue;
+      wanted.emplace_back(&group, first);
+      if (last != first) wanted.emplace_back(&group, last);
+    } else if (int32 day = days.at(group.head->last_at).day; day == first) {
+      wanted.emplace_back(&group, day);
+    }
   }
-  std::unordered_map<int32, DayState> stored;
-  if (!series.empty()) {
-    constexpr Oid kTypes[] = {INT4ARRAYOID, DATEARRAYOID};
-    Datum parameters[] = {series.array(), last_days.array()};
-    for_rows(store_.plan("SELECT d.series, d.state FROM unnest($1, $2) k(series, day)"
-                         " JOIN nexus.metric_days d ON d.series = k.series AND d.day = k.day",
-                         kTypes),
-             parameters, false, true, [&stored](HeapTuple row, TupleDesc descriptor) {
-               stored.emplace(DatumGetInt32(column(row, descriptor, 1)),
-                              DayState::decode(stored_bytes(column(row, descriptor, 2))));
-             });
-  }
+  if (!wanted.empty())
+    with_one_snapshot([&] {
+      IndexScan scan("metric_days", "metric_days_pkey", 2);
+      for (auto [group, day] : wanted) {
+        check_interrupts();
+        ScanKeyData conditions[2];
+        ScanKeyInit(&conditions[0], 1, BTEqualStrategyNumber, F_INT4EQ, Int32GetDatum(group->head->series));
+        ScanKeyInit(&conditions[1], 2, BTEqualStrategyNumber, F_DATE_EQ, DateADTGetDatum(day));
+        scan.find(conditions);
+        TupleTableSlot *row = scan.next();
+        if (row == nullptr) continue;
+        DayState state = DayState::decode(stored_bytes(row->tts_values[2]));
+        for (const DayState::Hour &hour : state.hours()) group->samples += hour.samples;
+        if (group->appends) group->last_day = std::move(state);
+      }
+      scan.close();
+    });
 
   Interrupt interrupt = pg::interrupt();
   for (Group &group : groups) {
@@ -323,12 +341,14 @@ void Rollup::apply(std::vector<SampleChange> &changes, const Names &names) {
       }
       if (!group.appends) ranges.emplace_back(change.at, change.at);
     }
-    if (group.appends) {
-      auto found = stored.find(group.head->series);
-      append(*group.head, group.changes, found == stored.end() ? nullptr : &found->second);
-    } else if (!ranges.empty()) {
+    if (group.appends)
+      append(*group.head, group.changes, group.last_day ? &*group.last_day : nullptr);
+    else if (ranges.empty())
+      continue;
+    else if (group.samples > kManySamples)
+      put_off(group.head->key, group.changes);
+    else
       patch(*group.head, spans_of(ranges, days));
-    }
   }
   append_delta(later);
   flush();

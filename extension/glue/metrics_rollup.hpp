@@ -16,6 +16,8 @@
 
 namespace nexus::pg {
 
+class TableWriter;
+
 /// Collects what changes in the rollups and writes it. All rows of an author belong to the transaction that holds the
 /// author's lock. A writer never waits for one: what it finds locked it appends to metric_delta, as hot mode does, and
 /// the next fold brings it in. So two writers cannot wait for each other, and readers, who look at metric_delta, are
@@ -70,14 +72,16 @@ class Rollup {
   void append(SeriesHead &head, std::span<const SampleChange> samples, const metrics::DayState *stored);
   void patch(SeriesHead &head, std::vector<metrics::DaySpan> spans);
   void rebuild(SeriesHead &head, const std::string &user, const std::string &zone, bool counted);
-  void count(const SeriesHead &head, int32 day, const metrics::DayState &state, int sign);
-  void put_day(const SeriesHead &head, int32 day, const metrics::DayState &state, bool is_new);
+  /// `gained` is the state's cell().
+  void count(const SeriesHead &head, int32 day, const metrics::DayState &state, const metrics::Cell &gained, int sign);
+  void put_day(const SeriesHead &head, int32 day, const metrics::DayState &state, const metrics::Cell &gained,
+               bool is_new);
   void change_day(const SeriesHead &head, const metrics::DayChange &change);
   void flush();
   void write_days();
   void write_heads();
   void write_cells();
-  void write_cells(const std::vector<const Author *> &authors, bool hours, bool is_new);
+  void write_cells(TableWriter &table, const std::set<const Author *> &known, bool hours);
 
   Store store_;
   MemoryContext scratch_;

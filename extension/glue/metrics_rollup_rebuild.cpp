@@ -48,7 +48,7 @@ void Rollup::rebuild(SeriesHead &head, const std::string &user, const std::strin
     last = source.last_at();
   });
   if (counted)
-    for (const DayRow &row : stored) count(head, row.day, row.state, -1);
+    for (const DayRow &row : stored) count(head, row.day, row.state, row.state.cell(), -1);
   author_of_ = nullptr;
   if (head.user != user && !stored.empty()) {
     constexpr Oid kTypes[] = {INT4OID, INT4OID};
@@ -65,7 +65,7 @@ void Rollup::rebuild(SeriesHead &head, const std::string &user, const std::strin
       old_days.push_back(row.day);
       continue;
     }
-    count(head, row.day, row.state, 1);
+    count(head, row.day, row.state, row.state.cell(), 1);
     latest.update(row.state.last());
     any = true;
   }
@@ -78,9 +78,10 @@ void Rollup::rebuild(SeriesHead &head, const std::string &user, const std::strin
     for (DayRow &row : fresh) {
       row.state.rebase(latest);
       latest.update(row.state.last());
-      count(head, row.day, row.state, 1);
+      const metrics::Cell gained = row.state.cell();
+      count(head, row.day, row.state, gained, 1);
       remove_before(row.day);
-      put_day(head, row.day, row.state, false);
+      put_day(head, row.day, row.state, gained, false);
       any = true;
     }
     remove_before(INT32_MAX);

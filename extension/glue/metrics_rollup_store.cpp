@@ -3,6 +3,7 @@
 #include "core/metrics/series_patch.hpp"
 
 #include <algorithm>
+#include <numeric>
 
 #include "glue/index_scan.hpp"
 #include "glue/metrics_rollup_store.hpp"
@@ -158,6 +159,44 @@ std::vector<SeriesHead> Store::heads(const std::string &condition, std::span<con
   return found;
 }
 
+namespace {
+
+SeriesHead head_of(const TupleTableSlot *row) {
+  const Datum *values = row->tts_values;  // in the order of the table's columns; only last_at may be NULL
+  SeriesHead head;
+  head.series = DatumGetInt32(values[0]);
+  head.key = {DatumGetInt32(values[1]), std::string(stored_bytes(values[2]))};
+  head.user = stored_bytes(values[3]);
+  head.zone = stored_bytes(values[4]);
+  if (!row->tts_isnull[5]) head.last_at = DatumGetTimestamp(values[5]);
+  head.latest = metrics::Values::decode(stored_bytes(values[6]));
+  return head;
+}
+
+/// Appends the heads of keys that have one; returns the numbers of the others.
+std::vector<size_t> find_heads(const std::vector<SeriesKey> &keys, const std::vector<size_t> &wanted,
+                               std::vector<SeriesHead> &heads) {
+  std::vector<size_t> missing;
+  with_one_snapshot([&] {
+    IndexScan scan("metric_series", "metric_series_content_id_platform_key", 2);
+    for (size_t number : wanted) {
+      check_interrupts();
+      ScanKeyData conditions[2];
+      ScanKeyInit(&conditions[0], 1, BTEqualStrategyNumber, F_INT4EQ, Int32GetDatum(keys[number].content_id));
+      ScanKeyInit(&conditions[1], 2, BTEqualStrategyNumber, F_TEXTEQ, text_of(keys[number].platform));
+      scan.find(conditions);
+      if (TupleTableSlot *row = scan.next(); row != nullptr)
+        heads.push_back(head_of(row));
+      else
+        missing.push_back(number);
+    }
+    scan.close();
+  });
+  return missing;
+}
+
+}  // namespace
+
 void Store::heads_of_user(Datum user, const std::function<void(SeriesHead &&)> &on_head) {
   ScanKeyData key;
   ScanKeyInit(&key, 1, BTEqualStrategyNumber, F_TEXTEQ, user);
@@ -165,27 +204,25 @@ void Store::heads_of_user(Datum user, const std::function<void(SeriesHead &&)> &
   scan.find(&key);
   while (TupleTableSlot *row = scan.next()) {
     check_interrupts();
-    const Datum *values = row->tts_values;  // in the order of the table's columns; only last_at may be NULL
-    SeriesHead head;
-    head.series = DatumGetInt32(values[0]);
-    head.key = {DatumGetInt32(values[1]), std::string(stored_bytes(values[2]))};
-    head.user = stored_bytes(values[3]);
-    head.zone = stored_bytes(values[4]);
-    if (!row->tts_isnull[5]) head.last_at = DatumGetTimestamp(values[5]);
-    head.latest = metrics::Values::decode(stored_bytes(values[6]));
-    on_head(std::move(head));
+    on_head(head_of(row));
   }
   scan.close();
 }
 
 std::vector<SeriesHead> Store::make_heads(const std::vector<SeriesKey> &keys,
                                           const std::vector<std::string> &owners) const {
+  std::vector<SeriesHead> heads;
+  heads.reserve(keys.size());
+  std::vector<size_t> wanted(keys.size());
+  std::iota(wanted.begin(), wanted.end(), size_t{0});
+  std::vector<size_t> missing = find_heads(keys, wanted, heads);
+  if (missing.empty()) return heads;
   Column contents(INT4OID), platforms(TEXTOID), users(TEXTOID);
-  for (const SeriesKey &key : keys) {
-    contents.add(Int32GetDatum(key.content_id));
-    platforms.add_text(key.platform);
+  for (size_t number : missing) {
+    contents.add(Int32GetDatum(keys[number].content_id));
+    platforms.add_text(keys[number].platform);
+    users.add_text(owners[number]);
   }
-  for (const std::string &owner : owners) users.add_text(owner);
   constexpr Oid kTypes[] = {INT4ARRAYOID, TEXTARRAYOID, TEXTARRAYOID};
   Datum parameters[] = {contents.array(), platforms.array(), users.array()};
   run("INSERT INTO nexus.metric_series (content_id, platform, user_id, tz, latest)"
@@ -194,12 +231,11 @@ std::vector<SeriesHead> Store::make_heads(const std::vector<SeriesKey> &keys,
       " FROM unnest($1, $2, $3) k(id, platform, owner) JOIN " +
           schema_ +
           ".content c ON c.id = k.id AND coalesce(c.user_id, '') = k.owner"
-          " WHERE NOT EXISTS (SELECT FROM nexus.metric_series s WHERE s.content_id = k.id"
-          " AND s.platform = k.platform COLLATE \"C\") ORDER BY k.id, k.platform COLLATE \"C\""
-          " ON CONFLICT DO NOTHING",
+          " ORDER BY k.id, k.platform COLLATE \"C\" ON CONFLICT DO NOTHING",
       kTypes, parameters);
-  return heads(" JOIN unnest($1, $2) k(id, platform) ON s.content_id = k.id AND s.platform = k.platform COLLATE \"C\"",
-               std::span(kTypes).first(2), parameters);
+  find_heads(keys, missing, heads);
+  std::sort(heads.begin(), heads.end(), [](const SeriesHead &a, const SeriesHead &b) { return a.key < b.key; });
+  return heads;
 }
 
 TableSource::TableSource(const Store &store, const SeriesHead &head, bool one_snapshot)

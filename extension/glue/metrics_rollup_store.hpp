@@ -58,6 +58,8 @@ class Column {
   void add_text(std::string_view text);  ///< also for bytea: both are bytes after a length
   bool empty() const { return values_.empty(); }
   size_t size() const { return values_.size(); }
+  Datum operator[](size_t row) const { return values_[row]; }
+  const Datum *data() const { return values_.data(); }
   void clear() { values_.clear(); }
   Datum array() const { return array(0, values_.size()); }
   Datum array(size_t from, size_t count) const;

@@ -322,12 +322,6 @@ NEXUS_FUNCTION(nexus_set_metrics_zone) {
   PG_RETURN_INT64(series);
 }
 
-NEXUS_FUNCTION(nexus_add_metric_cells) {
-  metrics::Cell cell = metrics::Cell::decode(bytes_arg(fcinfo, 0));
-  cell.add(metrics::Cell::decode(bytes_arg(fcinfo, 1)));
-  return bytes_datum(cell.encode());
-}
-
 NEXUS_FUNCTION(nexus_metric_values) {
   metrics::Values values = metrics::Values::decode(bytes_arg(fcinfo, 0));
   return call([&values] {

@@ -6,17 +6,11 @@
 
 #include "glue/datum.hpp"
 #include "glue/metrics_rollup.hpp"
+#include "glue/table_writer.hpp"
 
 namespace nexus::pg {
 
 using metrics::Cell;
-
-namespace {
-
-/// So many rows are written by one statement: unnest() of more would go through a file.
-constexpr size_t kSlice = 4096;
-
-}  // namespace
 
 void Rollup::flush() {
   write_days();
@@ -27,27 +21,32 @@ void Rollup::flush() {
 }
 
 void Rollup::write_days() {
-  for (bool is_new : {true, false}) {
-    DayColumns &columns = is_new ? new_days_ : changed_days_;
-    if (columns.series.empty()) continue;
-    constexpr Oid kTypes[] = {INT4ARRAYOID, DATEARRAYOID, BYTEAARRAYOID, BOOLARRAYOID, INT4ARRAYOID};
-    for (size_t from = 0; from < columns.series.size(); from += kSlice) {
-      size_t count = std::min(kSlice, columns.series.size() - from);
-      Datum parameters[] = {columns.series.array(from, count), columns.days.array(from, count),
-                            columns.states.array(from, count), columns.resets.array(from, count),
-                            columns.authors.array(from, count)};
-      store_.run(std::string("INSERT INTO nexus.metric_days (series, day, state, resets, author)"
-                             " SELECT * FROM unnest($1, $2, $3, $4, $5)") +
-                     (is_new ? ""
-                             : " ON CONFLICT (series, day) DO UPDATE SET state = excluded.state,"
-                               " resets = excluded.resets, author = excluded.author"),
-                 kTypes, parameters);
+  if (!new_days_.series.empty() || !changed_days_.series.empty()) {
+    TableWriter days("metric_days", "metric_days_pkey");
+    for (size_t i = 0; i < changed_days_.series.size(); ++i) {
+      check_interrupts();
+      const DayColumns &changed = changed_days_;
+      if (days.find({changed.series[i], changed.days[i]}) != nullptr) {
+        days.update({{3, changed.states[i]}, {4, changed.resets[i]}, {5, changed.authors[i]}});
+        continue;
+      }
+      new_days_.series.add(changed.series[i]);
+      new_days_.days.add(changed.days[i]);
+      new_days_.states.add(changed.states[i]);
+      new_days_.resets.add(changed.resets[i]);
+      new_days_.authors.add(changed.authors[i]);
     }
-    columns.series.clear();
-    columns.days.clear();
-    columns.states.clear();
-    columns.resets.clear();
-    columns.authors.clear();
+    const Datum *columns[] = {new_days_.series.data(), new_days_.days.data(), new_days_.states.data(),
+                              new_days_.resets.data(), new_days_.authors.data()};
+    days.insert(columns, new_days_.series.size());
+    days.close();
+    for (DayColumns *columns : {&new_days_, &changed_days_}) {
+      columns->series.clear();
+      columns->days.clear();
+      columns->states.clear();
+      columns->resets.clear();
+      columns->authors.clear();
+    }
   }
   for (auto [series, day] : removed_days_) {
     constexpr Oid kTypes[] = {INT4OID, DATEOID};
@@ -59,20 +58,16 @@ void Rollup::write_days() {
 
 void Rollup::write_heads() {
   if (!changed_heads_.empty()) {
-    Column series(INT4OID), users(TEXTOID), zones(TEXTOID), times(TIMESTAMPOID), latest(BYTEAOID);
+    TableWriter heads("metric_series", "metric_series_pkey");
     for (const SeriesHead &head : changed_heads_) {
-      series.add(Int32GetDatum(head.series));
-      users.add_text(head.user);
-      zones.add_text(head.zone);
-      times.add(TimestampGetDatum(head.last_at));
-      latest.add_text(head.latest.encode());
+      check_interrupts();
+      if (heads.find({Int32GetDatum(head.series)}) != nullptr)
+        heads.update({{4, text_of(head.user)},
+                      {5, text_of(head.zone)},
+                      {6, TimestampGetDatum(head.last_at)},
+                      {7, text_of(head.latest.encode())}});
     }
-    constexpr Oid kTypes[] = {INT4ARRAYOID, TEXTARRAYOID, TEXTARRAYOID, TIMESTAMPARRAYOID, BYTEAARRAYOID};
-    Datum parameters[] = {series.array(), users.array(), zones.array(), times.array(), latest.array()};
-    store_.run(
-        "UPDATE nexus.metric_series s SET user_id = k.user_id, tz = k.tz, last_at = k.last_at, latest = k.latest"
-        " FROM unnest($1, $2, $3, $4, $5) k(series, user_id, tz, last_at, latest) WHERE s.series = k.series",
-        kTypes, parameters);
+    heads.close();
     changed_heads_.clear();
   }
   if (!removed_series_.empty()) {
@@ -86,64 +81,58 @@ void Rollup::write_heads() {
 }
 
 void Rollup::write_cells() {
+  if (authors_.empty()) return;
   // Authors with many new days, as a bulk load brings them, are mostly new themselves: then nothing can be there to be
   // added to.
   constexpr size_t kMany = 16;
-  std::vector<const Author *> known, fresh;
-  for (const auto &[author, cells] : authors_) {
-    bool is_new = cells.days.size() >= kMany;
-    if (is_new) {
-      constexpr Oid kTypes[] = {TEXTOID, TEXTOID};
-      Datum parameters[] = {text_of(author.user), text_of(author.platform)};
-      for_rows(store_.plan("SELECT FROM nexus.metric_user_days WHERE user_id = $1 AND platform = $2 LIMIT 1", kTypes),
-               parameters, false, false, [&is_new](HeapTuple, TupleDesc) { is_new = false; });
-    }
-    (is_new ? fresh : known).push_back(&author);
-  }
-  for (bool is_new : {false, true})
-    for (bool hours : {false, true}) write_cells(is_new ? fresh : known, hours, is_new && !hours);
+  std::set<const Author *> known;
+  TableWriter days("metric_user_days", "metric_user_days_pkey");
+  for (const auto &[author, cells] : authors_)
+    if (cells.days.size() < kMany || days.find({text_of(author.user), text_of(author.platform)}) != nullptr)
+      known.insert(&author);
+  write_cells(days, known, false);
+  days.close();
+  TableWriter hours("metric_user_hours", "metric_user_hours_pkey");
+  write_cells(hours, known, true);
+  hours.close();
   authors_.clear();
 }
 
-void Rollup::write_cells(const std::vector<const Author *> &authors, bool hours, bool is_new) {
-  const std::string table = hours ? "metric_user_hours" : "metric_user_days";
-  const std::string key = hours ? "user_id, platform, dow, hour" : "user_id, platform, day";
-  const std::string arrays = hours ? "unnest($1, $2, $3, $4, $5)" : "unnest($1, $2, $3, $4)";
-  std::vector<Oid> types = {TEXTARRAYOID, TEXTARRAYOID};
-  types.push_back(hours ? INT4ARRAYOID : DATEARRAYOID);
-  if (hours) types.push_back(INT4ARRAYOID);
-  types.push_back(BYTEAARRAYOID);
-  Column users(TEXTOID), platforms(TEXTOID), first(hours ? INT4OID : DATEOID), second(INT4OID), states(BYTEAOID);
-  bool shrinks = false;
+void Rollup::write_cells(TableWriter &table, const std::set<const Author *> &known, bool hours) {
+  std::vector<Datum> users, platforms, first, second, states;
   const Cell none;
-  for (const Author *author : authors) {
-    const AuthorCells &cells = authors_.at(*author);
+  for (const auto &[author, cells] : authors_) {
+    check_interrupts();
+    const Datum user = text_of(author.user), platform = text_of(author.platform);
+    const bool is_known = known.contains(&author);
     for (const auto &[at, cell] : hours ? cells.hours : cells.days) {
       if (cell == none) continue;
-      shrinks = shrinks || cell.samples < 0;
-      users.add_text(author->user);
-      platforms.add_text(author->platform);
-      first.add(hours ? Int32GetDatum(at / 24) : DateADTGetDatum(at));
-      if (hours) second.add(Int32GetDatum(at % 24));
-      states.add_text(cell.encode());
+      const Datum place = hours ? Int16GetDatum(at / 24) : DateADTGetDatum(at), hour = Int16GetDatum(at % 24);
+      TupleTableSlot *stored = nullptr;
+      if (is_known) stored = hours ? table.find({user, platform, place, hour}) : table.find({user, platform, place});
+      if (stored != nullptr) {
+        const int state = hours ? 5 : 4;
+        Cell sum = Cell::decode(stored_bytes(stored->tts_values[state - 1]));
+        sum.add(cell);
+        if (sum == none)
+          table.remove();
+        else
+          table.update({{state, text_of(sum.encode())}});
+        continue;
+      }
+      users.push_back(user);
+      platforms.push_back(platform);
+      first.push_back(place);
+      second.push_back(hour);
+      states.push_back(text_of(cell.encode()));
     }
   }
-  for (size_t from = 0; from < users.size(); from += kSlice) {
-    size_t count = std::min(kSlice, users.size() - from);
-    std::vector<Datum> parameters = {users.array(from, count), platforms.array(from, count), first.array(from, count)};
-    if (hours) parameters.push_back(second.array(from, count));
-    parameters.push_back(states.array(from, count));
-    store_.run("INSERT INTO nexus." + table + " AS t (" + key + ", state) SELECT * FROM " + arrays +
-                   (is_new ? std::string()
-                           : " ON CONFLICT (" + key +
-                                 ") DO UPDATE SET state = nexus.add_metric_cells(t.state, excluded.state)"),
-               types, parameters.data());
-    if (!shrinks) continue;
-    store_.run("DELETE FROM nexus." + table + " t USING " + arrays + " k(" + key +
-                   ", state) WHERE (t.user_id, t.platform) = (k.user_id COLLATE \"C\", k.platform COLLATE \"C\") AND " +
-                   (hours ? "t.dow = k.dow AND t.hour = k.hour" : "t.day = k.day") + " AND t.state = '\\x010000000000'",
-               types, parameters.data());
-  }
+  const Datum *days_columns[] = {users.data(), platforms.data(), first.data(), states.data()};
+  const Datum *hours_columns[] = {users.data(), platforms.data(), first.data(), second.data(), states.data()};
+  if (hours)
+    table.insert(hours_columns, users.size());
+  else
+    table.insert(days_columns, users.size());
 }
 
 }  // namespace nexus::pg

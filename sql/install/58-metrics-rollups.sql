@@ -84,11 +84,8 @@ SELECT pg_catalog.pg_extension_config_dump('nexus.metric_user_hours', '');
 SELECT pg_catalog.pg_extension_config_dump('nexus.metric_delta', '');
 SELECT pg_catalog.pg_extension_config_dump(pg_get_serial_sequence('nexus.metric_delta', 'id')::regclass, '');
 
-CREATE FUNCTION nexus.add_metric_cells(bytea, bytea) RETURNS bytea LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE
-  AS 'MODULE_PATHNAME', 'nexus_add_metric_cells';
 CREATE FUNCTION nexus.metric_values(bytea) RETURNS bigint[] LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE
   AS 'MODULE_PATHNAME', 'nexus_metric_values';
-COMMENT ON FUNCTION nexus.add_metric_cells(bytea, bytea) IS 'The sum of two states of metric_user_days or metric_user_hours.';
 COMMENT ON FUNCTION nexus.metric_values(bytea) IS
   'metric_series.latest as an array: views, likes, comments, shares, saves, reach, clicks, watch_time_seconds; NULL for a counter that was never known.';
 

@@ -67,6 +67,21 @@ SELECT count(*) AS hours, sum(samples) AS samples, sum(views) = (SELECT sum(view
 FROM nexus.account_heatmap('r1');
 SELECT * FROM nexus.metrics_latest(9602);
 
+-- A day of very many samples is not read again for each that comes late: the fold does it, and readers know meanwhile.
+INSERT INTO content_metrics (content_id, platform, captured_at, source, views)
+SELECT 9605, 'threads', '2025-03-10'::timestamp + g * interval '2 minutes', 'api', g FROM generate_series(1, 510) g;
+SELECT count(*) AS waiting FROM nexus.metric_delta;
+INSERT INTO content_metrics (content_id, platform, captured_at, source, views) VALUES (9605, 'threads', '2025-03-10 12:00:30', 'api', 5000);
+DELETE FROM content_metrics WHERE content_id = 9605 AND platform = 'threads' AND captured_at = '2025-03-10 17:00';
+SELECT count(*) AS waiting FROM nexus.metric_delta;
+CREATE TEMP TABLE late AS SELECT m::text FROM nexus.metrics_series(9605, unit => 'hour') m UNION ALL SELECT m::text FROM nexus.account_heatmap('r2') m;
+SELECT nexus.fold_metrics(), nexus.fold_metrics() AS nothing_left;
+SELECT count(*) AS changed_by_fold FROM (TABLE late EXCEPT
+  (SELECT m::text FROM nexus.metrics_series(9605, unit => 'hour') m UNION ALL SELECT m::text FROM nexus.account_heatmap('r2') m)) d;
+SELECT * FROM pg_temp.differences();
+DELETE FROM content_metrics WHERE content_id = 9605 AND platform = 'threads';
+SELECT nexus.fold_metrics();
+
 -- Hot mode: writers only append, readers know.
 SELECT nexus.set_metrics_rollup('hot');
 DELETE FROM content_metrics WHERE content_id = 9602 AND captured_at = '2025-03-09 05:00';

@@ -38,7 +38,7 @@ BEGIN
 END $$});
 
 # What is known of the series of a content and platform, or of all series of an author on a platform. Entries of metric_delta
-# are written past triggers, so they show when a fold takes them.
+# are written past triggers, so they show when a fold takes them; of series and days, what is made by a statement or goes shows.
 my $history = q{
 WITH contents AS (
   SELECT id FROM content WHERE user_id = :'a' UNION SELECT id FROM content WHERE id::text = :'a'),

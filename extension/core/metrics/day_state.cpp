@@ -253,8 +253,7 @@ std::optional<DayState::Ends> DayState::decode_ends(std::string_view bytes, Metr
   return ends;
 }
 
-bool DayState::resets() const {
-  Cell gained = cell();
+bool DayState::resets(const Cell &gained) const {
   for (std::size_t i = 0; i < kMetrics; ++i) {
     if (!knows(i)) continue;
     std::int64_t before = base_.knows(i) ? base_.value[i] : first_.value[i];

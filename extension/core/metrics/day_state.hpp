@@ -117,7 +117,9 @@ class DayState {
   static std::optional<Ends> decode_ends(std::string_view bytes, Metric metric);
   /// True if a counter was reset in the day. Over days without, it has gained what it stood at after the last one less
   /// what it stood at before the first.
-  bool resets() const;
+  bool resets() const { return resets(cell()); }
+  /// The same; `gained` is cell().
+  bool resets(const Cell &gained) const;
 
  private:
   void add_hour(Cell &cell, std::size_t index) const;
