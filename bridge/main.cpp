@@ -76,7 +76,7 @@ std::size_t connection_limit(const Settings &settings) {
 
 std::size_t loops_of(const Settings &settings) {
   std::size_t loops = static_cast<std::size_t>(settings.server_threads);
-  if (loops == 0) loops = std::clamp<std::size_t>(std::thread::hardware_concurrency() / 2, 1, 4);
+  if (loops == 0) loops = std::clamp<std::size_t>(std::thread::hardware_concurrency(), 1, 4);
   return std::min(loops, static_cast<std::size_t>(settings.db_pool));
 }
 

@@ -250,7 +250,7 @@ std::vector<Setting> server_settings() {
       reloading(text("server-tls-certificate", &S::server_tls_certificate,
                      "file of the certificate chain (PEM); empty: plain HTTP")),
       reloading(text("server-tls-key", &S::server_tls_key, "file of the private key (PEM)")),
-      number("server-threads", &S::server_threads, 0, 64, "event loops; 0: one for every two processors, at most four"),
+      number("server-threads", &S::server_threads, 0, 64, "event loops; 0: one for each processor, at most four"),
       reloading(boolean("server-timing-enabled", &S::server_timing_enabled, "send Server-Timing")),
       reloading(text("server-trace-header", &S::server_trace_header, "a further request header that is sent back")),
       reloading(list("server-cors-allowed-origins", &S::server_cors_allowed_origins, "empty: every origin")),

@@ -73,7 +73,7 @@ struct Settings {
   bool reuse_port = false;             ///< another bridge may have the port as well
   std::string server_tls_certificate;  ///< file with the chain in PEM; empty: plain HTTP
   std::string server_tls_key;          ///< file with the private key in PEM
-  int server_threads = 0;              ///< event loops; 0: one for every two processors, at most four
+  int server_threads = 0;              ///< event loops; 0: one for each processor, at most four
   bool server_timing_enabled = false;
   std::string server_trace_header;
   std::vector<std::string> server_cors_allowed_origins;

@@ -13,7 +13,10 @@ namespace nexus::bridge {
 namespace {
 
 constexpr std::uint32_t kPgLsn = 3220;
-constexpr std::ptrdiff_t kBehindBegin = 1;
+
+std::ptrdiff_t behind_begin(const Script &script) {
+  return script.implicit_transaction ? 0 : 1;
+}
 constexpr std::size_t kDigits = 8;  // of one half at most
 
 std::optional<std::uint64_t> half_of(std::string_view digits) {
@@ -89,11 +92,11 @@ void guard_position(Script &script) {
   const std::string place = guard.statement.bind(position_text(*script.since), kPgLsn);
   guard.statement.sql = "SELECT 1 / (CASE WHEN pg_catalog.pg_last_wal_replay_lsn() >= " + place + " THEN 1 ELSE 0 END)";
   guard.step = Step::kBegin;
-  script.stages.insert(script.stages.begin() + kBehindBegin, std::move(guard));
+  script.stages.insert(script.stages.begin() + behind_begin(script), std::move(guard));
 }
 
 void unguard_position(Script &script) {
-  if (script.since) script.stages.erase(script.stages.begin() + kBehindBegin);
+  if (script.since) script.stages.erase(script.stages.begin() + behind_begin(script));
 }
 
 }  // namespace nexus::bridge

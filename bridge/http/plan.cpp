@@ -258,20 +258,24 @@ std::string idempotency_key(const httplib::Request &request, const Plan &plan) {
   return std::string(key);
 }
 
-// All settings of the transaction in one statement; names and values are parameters.
+// All settings of the transaction in one statement. Values are parameters, and so are names that are not ours.
 Statement context_of(const Settings &settings, const Catalogue &catalogue, const httplib::Request &request,
                      Plan &plan) {
   Statement context;
   std::vector<std::string> calls;
   constexpr std::size_t kUsual = 12;  // settings
   calls.reserve(kUsual);
-  context.parameters.reserve(2 * kUsual);
-  auto set = [&](std::string name, std::string value) {
+  context.parameters.reserve(kUsual);
+  auto set_at = [&](const std::string &name, std::string value) {
     std::string call = "pg_catalog.set_config(";
-    call.append(context.bind(std::move(name), kText)).append(", ");
-    call.append(context.bind(std::move(value), kText)).append(", true)");
+    call.append(name).append(", ").append(context.bind(std::move(value), kText)).append(", true)");
     calls.push_back(std::move(call));
   };
+  auto set = [&](const char *name, std::string value) { set_at("'" + std::string(name) + "'", std::move(value)); };
+  auto set_named = [&](std::string name, std::string value) {
+    set_at(context.bind(std::move(name), kText), std::move(value));
+  };
+  if (plan.implicit_transaction) calls.emplace_back("pg_catalog.set_config('transaction_read_only', 'on', true)");
   std::vector<std::string> path{quote_name(plan.schema)};
   for (const auto &schema : settings.db_extra_search_path) path.push_back(quote_name(schema));
   set("search_path", joined(path, ", "));
@@ -286,7 +290,7 @@ Statement context_of(const Settings &settings, const Catalogue &catalogue, const
   if (auto own = catalogue.role_settings.find(plan.identity.role); own != catalogue.role_settings.end()) {
     for (const auto &[name, value] : own->second) {
       if (name == "statement_timeout") plan.timeout = duration_of(value).value_or(plan.timeout);
-      set(name, value);
+      set_named(name, value);
     }
   }
   if (plan.identity.session_id.empty()) set("request.jwt.claims", plan.identity.claims);
@@ -299,7 +303,7 @@ Statement context_of(const Settings &settings, const Catalogue &catalogue, const
   set("request.path", request.path);
   set("request.headers", json_headers(request));
   set("request.cookies", json_cookies(request));
-  for (const auto &[name, value] : settings.app_settings) set("app.settings." + name, value);
+  for (const auto &[name, value] : settings.app_settings) set_named("app.settings." + name, value);
   // A row of what has been set would only have to be written, sent and read: there is none. The elements of an array
   // are computed in their order.
   context.sql = "SELECT WHERE pg_catalog.cardinality(ARRAY[" + joined(calls, ", ") + "]) < 0";
@@ -379,6 +383,7 @@ std::string choose_schema(const Settings &settings, const httplib::Request &requ
 void add_context(const Settings &settings, const httplib::Request &request, Plan &plan) {
   plan.rollback = ends_in_rollback(settings.db_tx_end, plan.preferences);
   plan.tx_chosen_by_client = settings.db_tx_end.client_chooses;
+  plan.implicit_transaction = plan.read_only && !plan.rollback;
   plan.context = context_of(settings, *plan.catalogue, request, plan);
   if (!plan.preferences.timezone.empty()) {
     Statement timezone;
@@ -393,6 +398,7 @@ Plan plan_replay(const Settings &settings, const httplib::Request &request, cons
   Plan plan = answered;
   plan.replayed = true;
   plan.read_only = true;
+  plan.implicit_transaction = false;  // the context is that of the call, which wrote
   plan.idempotency_key.clear();
   plan.identity.role = settings.session_worker_role;
   plan.timezone.reset();

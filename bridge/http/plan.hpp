@@ -54,6 +54,8 @@ struct Plan {
   Identity identity;
   bool read_only = false;
   bool rollback = false;
+  /// Without BEGIN and COMMIT: what stands before one Sync is a transaction anyway, and the context makes it READ ONLY.
+  bool implicit_transaction = false;
   Statement context;
   std::optional<Statement> timezone;
   std::string pre_request;  ///< SQL, or empty

@@ -44,10 +44,11 @@ Script script_of(Plan &plan) {
   auto add = [&](Statement statement, Step step, bool wanted = false) {
     script.stages.push_back({std::move(statement), step, wanted});
   };
+  script.implicit_transaction = plan.implicit_transaction;
   const char *begin = plan.read_only ? "BEGIN ISOLATION LEVEL READ COMMITTED READ ONLY"
                                      : "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE";
   script.stages.reserve(7 + 3 * plan.more.size());
-  add({begin, {}}, Step::kBegin);
+  if (!plan.implicit_transaction) add({begin, {}}, Step::kBegin);
   add(std::move(plan.context), Step::kContext);
   if (plan.timezone) add(std::move(*plan.timezone), Step::kTimezone);
   if (!plan.pre_request.empty()) add({plan.pre_request, {}}, Step::kPreRequest);
@@ -63,7 +64,7 @@ Script script_of(Plan &plan) {
   if (plan.rollback) {
     add({"SET CONSTRAINTS ALL IMMEDIATE", {}}, Step::kEnd);
     add({"ROLLBACK", {}}, Step::kEnd);
-  } else {
+  } else if (!plan.implicit_transaction) {
     add({"COMMIT", {}}, Step::kEnd);
   }
   return script;

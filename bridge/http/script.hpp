@@ -23,11 +23,12 @@ struct Stage {
   bool streamed = false;  ///< its rows are handed on one by one
 };
 
-/// A whole transaction as it goes to the server in one round trip, from BEGIN to COMMIT. The first statement that fails
+/// A whole transaction as it goes to the server in one round trip, up to one Sync. The first statement that fails
 /// keeps the later ones from running.
 struct Script {
   std::vector<Stage> stages;
   bool read_only = false;
+  bool implicit_transaction = false;         ///< without BEGIN and COMMIT: an error leaves nothing open
   bool streamed = false;                     ///< one of its stages is
   std::chrono::milliseconds timeout{30000};  ///< what one statement may take
   std::string lane;                          ///< what is called: calls of one lane take about equally long
@@ -42,9 +43,9 @@ struct Outcome {
   std::optional<HttpError> unavailable;  ///< it may not have reached the server
 };
 
-/// The transaction of a plan: BEGIN, context, [time zone], [pre-request], call, [check], COMMIT or ROLLBACK; of a batch
-/// all its calls, each with its check. A check fails where write_answer() would refuse the result, so that what is
-/// refused is not committed.
+/// The transaction of a plan: BEGIN, context, [time zone], [pre-request], call, [check], COMMIT or ROLLBACK, where it
+/// is no implicit one; of a batch all its calls, each with its check. A check fails where write_answer() would refuse
+/// the result, so that what is refused is not committed.
 Script script_of(Plan &plan);
 
 /// The results of the calls of script_of(), as far as they ran. Throws HttpError.

@@ -30,23 +30,19 @@ class CallWriter {
     if (plan_.streamed) return write_lines(arguments, from);
     const std::string page = page_sql(arguments, from);
     const bool counted = plan_.preferences.count_exact && function_.set;
-    std::string sql = "WITH ";
-    if (plan_.keyset) {
-      sql += keyset_sql(page);
-    } else if (counted) {
-      sql += "pgrst_source AS MATERIALIZED (" + page + "), pgrst_page AS (SELECT * FROM pgrst_source" + paging() + ")";
-    } else {
-      sql += "pgrst_page AS (" + page + (function_.set ? paging() : "") + ")";
-    }
+    const bool one = is_one_value();
+    std::string sql = one ? "" : pages_sql(page, counted);
     const std::string total = counted ? "(SELECT pg_catalog.count(*) FROM pgrst_source)::text" : "NULL::text";
     const std::string limit = call_.bind(std::to_string(plan_.max_response), kInt8);
     const std::string size = plan_.in_batch ? "size" : "pg_catalog.octet_length(body)";
-    sql += " SELECT total, amount, CASE WHEN " + size + " <= " + limit + " THEN body END, headers, status, (" + size +
+    sql += "SELECT total, amount, CASE WHEN " + size + " <= " + limit + " THEN body END, headers, status, (" + size +
            " <= " + limit + ")::text" + sound_sql(size, limit) + keep_sql(size, limit) +
            (plan_.keyset ? ", " + page_end_sql() : "") + " FROM " + (plan_.in_batch ? kSummed : "") + "(SELECT " +
-           total + " AS total, pg_catalog.count(*)::text AS amount, " + body_sql() +
+           total + " AS total, " + (one ? "'1'" : "pg_catalog.count(*)::text") + " AS amount, " +
+           (one ? value_sql() : body_sql()) +
            " AS body, nullif(pg_catalog.current_setting('response.headers', true), '') AS headers"
-           ", nullif(pg_catalog.current_setting('response.status', true), '') AS status FROM pgrst_page) pgrst_answer" +
+           ", nullif(pg_catalog.current_setting('response.status', true), '') AS status FROM " +
+           (one ? "(" + page + " OFFSET 0) pgrst_page OFFSET 0" : "pgrst_page") + ") pgrst_answer" +
            (plan_.in_batch ? ") pgrst_sum" : "");
     call_.sql = std::move(sql);
   }
@@ -60,13 +56,30 @@ class CallWriter {
                 " THEN line END FROM (SELECT " + line_sql() + " AS line FROM pgrst_page OFFSET 0) pgrst_lines";
   }
 
+  // The commonest call: its one value needs no aggregate, which would cost more than many a function. OFFSET 0 keeps
+  // the planner from computing it where it is used, that is twice.
+  bool is_one_value() const {
+    const bool json = plan_.media.shape == Shape::kJson || plan_.media.shape == Shape::kSingular;
+    return json && !function_.set && function_.returns != Returns::kRow;
+  }
+
+  static std::string value_sql() {
+    return std::string("coalesce(pg_catalog.to_json(pgrst_page.") + kScalarLabel + ")::text, 'null')";
+  }
+
   // White space between the tokens of a json column may hold line ends; in its strings there are none.
   std::string line_sql() const {
     const bool scalar = function_.returns != Returns::kRow;
-    const std::string json =
-        scalar ? std::string("coalesce(pg_catalog.to_json(pgrst_page.") + kScalarLabel + ")::text, 'null')"
-               : "pg_catalog.row_to_json(pgrst_page)::text";
+    const std::string json = scalar ? value_sql() : "pg_catalog.row_to_json(pgrst_page)::text";
     return "pg_catalog.translate(" + json + ", pg_catalog.chr(10) || pg_catalog.chr(13), '  ')";
+  }
+
+  // The rows that the answer is made of.
+  std::string pages_sql(const std::string &page, bool counted) {
+    if (plan_.keyset) return "WITH " + keyset_sql(page) + " ";
+    if (!counted) return "WITH pgrst_page AS (" + page + (function_.set ? paging() : "") + ") ";
+    return "WITH pgrst_source AS MATERIALIZED (" + page + "), pgrst_page AS (SELECT * FROM pgrst_source" + paging() +
+           ") ";
   }
 
   // The rows of a page and the one behind it, with the columns of the order beside them.

@@ -61,10 +61,11 @@ DatabaseError error_of(const PGresult *result, Step step) {
 Connection::Connection(const std::string &uri, Clock::time_point deadline) {
   // What stands before dbname is a default that the connection string may replace; what stands behind it is fixed.
   // Compiling the queries over the catalogues takes many times what they take, and most calls are short.
+  // Calls that only read rely on the isolation level of the session.
+  constexpr const char *kOptions = "-c timezone=UTC -c jit=off -c default_transaction_isolation=read\\ committed";
   constexpr std::array<const char *, 6> kNames{"options",         "tcp_user_timeout",          "dbname",
                                                "client_encoding", "fallback_application_name", nullptr};
-  const std::array<const char *, 6> values{"-c timezone=UTC -c jit=off", "10000", uri.c_str(), "UTF8",
-                                           "creatornexus-bridge",        nullptr};
+  const std::array<const char *, 6> values{kOptions, "10000", uri.c_str(), "UTF8", "creatornexus-bridge", nullptr};
   connection_.reset(PQconnectStartParams(kNames.data(), values.data(), 1));
   if (!connection_ || PQstatus(connection_.get()) == CONNECTION_BAD) lost();
   PostgresPollingStatusType status = PGRES_POLLING_WRITING;

@@ -227,7 +227,8 @@ bool Executor::wants_another_try(Line &line, const JobPtr &job) {
   const DatabaseError &error = *job->outcome.error;
   if (job->abandoned || job->flowing || job->tries >= kRetries) return false;
   // The script before it failed, and its end had not come yet when this one began.
-  if (error.step == Step::kBegin && error.sqlstate == "25P02") {
+  const bool first = error.step == Step::kBegin || (error.step == Step::kContext && job->script.implicit_transaction);
+  if (first && error.sqlstate == "25P02") {
     --job->tries;
     return true;
   }

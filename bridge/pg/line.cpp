@@ -219,6 +219,7 @@ void Line::take_row(const PGresult *result, Job &job) {
 // An error leaves the transaction open; nothing but its end is possible in it. While scripts are under way behind this
 // one, libpq knows no more than that it is busy.
 bool Line::left_open(const Job &job) const {
+  if (job.script.implicit_transaction) return false;
   const PGTransactionStatusType status = PQtransactionStatus(connection_.get());
   return status == PQTRANS_ACTIVE ? job.outcome.error.has_value() : status != PQTRANS_IDLE;
 }

@@ -2,12 +2,14 @@
 # Load on the bridge: one transaction with role and claims that reads one row by its key, beside pgbench doing the same in
 # a pipeline and Fastify with postgres.js doing the same (left out where npm cannot be reached). Only the ratios within one
 # round mean something: what else the machine does changes from round to round, so the best of the rounds counts.
-# SECONDS_EACH=5 sets the length of each measurement, ROUNDS=3 their number.
+# SECONDS_EACH=5 sets the length of each measurement, ROUNDS=3 their number, BRIDGE_LOOPS the number of event loops (0: as
+# many as the bridge takes by itself). The bridge, Fastify, wrk and pgbench each have a session of their own, as services
+# have: Linux shares the processor among sessions first, and each backend of the server is one.
 source "$(dirname "$0")/../../scripts/lib.sh"
 
 seconds=${SECONDS_EACH:-5}
 rounds=${ROUNDS:-3}
-threads=${BRIDGE_LOOPS:-1}
+threads=${BRIDGE_LOOPS:-0}
 port=$((20000 + RANDOM % 10000))
 bridge=$ROOT/build/dev/bridge/creatornexus-bridge
 command -v wrk >/dev/null || die "wrk is not installed (apt-get install wrk)"
@@ -56,8 +58,12 @@ COMMIT;
 \endpipeline
 SQL
 cat >"$work/item.lua" <<'LUA'
-local n = 0
-request = function() n = n % 10000 + 1 return wrk.format('GET', '/rpc/item?key=' .. n) end
+local n, requests = 0, {}
+request = function()
+  n = n % 10000 + 1
+  requests[n] = requests[n] or wrk.format('GET', '/rpc/item?key=' .. n)
+  return requests[n]
+end
 done = function(summary, latency)
   local e = summary.errors
   io.write(string.format('%.0f %.2f %.2f %d\n', summary.requests / summary.duration * 1e6, latency:percentile(50) / 1000,
@@ -65,7 +71,7 @@ done = function(summary, latency)
 end
 LUA
 
-pgbench_tps() { pgbench -n -M prepared -c "$1" -j 2 -T "$seconds" -f "$work/tx.sql" -U load_gate load 2>"$work/pgbench.log" | sed -n 's/^tps = \([0-9]*\).*/\1/p'; }
+pgbench_tps() { setsid -w pgbench -n -M prepared -c "$1" -j 2 -T "$seconds" -f "$work/tx.sql" -U load_gate load 2>"$work/pgbench.log" | sed -n 's/^tps = \([0-9]*\).*/\1/p'; }
 rss_mb() { awk '/VmRSS/ {printf "%.1f", $2 / 1024}' "/proc/${1:-$pid}/status"; }
 # CPU time in ticks of 10 ms: of a process, of those it has waited for, of the server with all backends that are and were.
 cpu() { awk '{print $14 + $15}' "/proc/$1/stat"; }
@@ -77,7 +83,7 @@ server_cpu() {
 }
 per() { awk -v ticks="$1" -v rate="$2" -v seconds="$seconds" 'BEGIN { printf "%.1f", ticks * 10000 / (rate * seconds) }'; }
 # load CONNECTIONS [PORT]: "requests/s p50 p99 errors"
-load() { wrk -t 1 -c "$1" -d "$seconds" --timeout 10 -s "$work/item.lua" "http://127.0.0.1:${2:-$port}" | tail -n 1; }
+load() { setsid -w wrk -t 1 -c "$1" -d "$seconds" --timeout 10 -s "$work/item.lua" "http://127.0.0.1:${2:-$port}" | tail -n 1; }
 ratio() { awk -v a="$1" -v b="$2" 'BEGIN { printf "%.2f", (b > 0 ? a / b : 0) }'; }
 # best NUMBER...: the largest
 best() { printf '%s\n' "$@" | sort -g | tail -n 1; }
@@ -86,14 +92,14 @@ best() { printf '%s\n' "$@" | sort -g | tail -n 1; }
 start_fastify() {
   command -v npm >/dev/null && mkdir -p "$RUN/npm-load" && cp "$ROOT/test/load/fastify_server.mjs" "$RUN/npm-load" || return 1
   (cd "$RUN/npm-load" && timeout 300 npm install --no-audit --no-fund --ignore-scripts --no-package-lock --prefer-offline fastify@5 postgres@3 >npm.log 2>&1) || return 1
-  (cd "$RUN/npm-load" && exec node fastify_server.mjs $((port + 1)) "$PGHOST" 8) >"$work/fastify.log" 2>&1 &
+  (cd "$RUN/npm-load" && exec setsid node fastify_server.mjs $((port + 1)) "$PGHOST" 8) >"$work/fastify.log" 2>&1 &
   fastify=$!
   for _ in $(seq 100); do curl -sf "http://127.0.0.1:$((port + 1))/rpc/item?key=7" >/dev/null && break || sleep 0.1; done
   curl -sf "http://127.0.0.1:$((port + 1))/rpc/item?key=7" | grep -q '"id": 7' || die "Fastify does not answer: $(cat "$work/fastify.log")"
 }
 
 env -i PATH="$PATH" NEXUS_DB_URI="host=$PGHOST user=load_gate dbname=load" NEXUS_DB_SCHEMAS=api NEXUS_DB_ANON_ROLE=load_web NEXUS_SERVER_PORT=$port \
-  NEXUS_SERVER_THREADS="$threads" NEXUS_LOG_LEVEL=warn "$bridge" 2>"$work/bridge.log" &
+  NEXUS_SERVER_THREADS="$threads" NEXUS_LOG_LEVEL=warn setsid "$bridge" 2>"$work/bridge.log" &
 pid=$!
 for _ in $(seq 100); do curl -sf "http://127.0.0.1:$port/ready" >/dev/null && break || sleep 0.1; done
 curl -sf "http://127.0.0.1:$port/rpc/item?key=7" | grep -q '"id": 7' || die "the bridge does not answer: $(cat "$work/bridge.log")"

@@ -174,7 +174,7 @@ TEST_F(BridgeHandler, OnlyWhatReadsIsStreamed) {
   send("GET", "/rpc/posts", "", lines);
   EXPECT_TRUE(database.last.streamed);
   EXPECT_NE(database.call().sql.find("OFFSET 0) pgrst_lines"), std::string::npos);
-  EXPECT_NE(steps().find("COMMIT"), std::string::npos);
+  EXPECT_TRUE(database.last.implicit_transaction);
   for (const char *method : {"HEAD", "POST"}) {
     EXPECT_EQ(send(method, "/rpc/posts", "", lines).get_header_value("Content-Type"), "application/x-ndjson");
     EXPECT_FALSE(database.last.streamed);
@@ -291,7 +291,7 @@ TEST_F(BridgeHandler, ABatchIsSeveralCalls) {
   const auto response = send("POST", "/batch", calls);
   EXPECT_EQ(response.status, 200) << response.body;
   EXPECT_EQ(nlohmann::json::parse(response.body)[1]["body"][0], 8);
-  EXPECT_EQ(steps(), "BEGIN SELECT WITH SELECT SELECT WITH SELECT COMMIT ");  // each call has its check
+  EXPECT_EQ(steps(), "BEGIN SELECT SELECT SELECT SELECT WITH SELECT COMMIT ");  // each call has its check
   EXPECT_EQ(database.call().parameters[0].value, R"({"a": 1.50, "b": 2})");
   EXPECT_FALSE(database.last.read_only);
   EXPECT_EQ(send("POST", "/batch", R"([{"function": "add"}])").status, 404);
@@ -355,8 +355,13 @@ TEST_F(BridgeHandler, Bodies) {
 
 TEST_F(BridgeHandler, AScriptIsOneTransaction) {
   send("GET", "/rpc/add?a=1&b=2");
-  EXPECT_EQ(steps(), "BEGIN SELECT WITH COMMIT ");
+  EXPECT_EQ(steps(), "SELECT SELECT ");  // what only reads needs no BEGIN
+  EXPECT_NE(database.last.stages[0].statement.sql.find("'transaction_read_only', 'on', true"), std::string::npos);
+  EXPECT_TRUE(database.last.implicit_transaction);
+  send("GET", "/rpc/add?a=1&b=2", "", {{"Prefer", "tx=rollback"}});
+  EXPECT_EQ(steps(), "SELECT SELECT ");  // the client may not choose
   send("POST", "/rpc/posts", "{}");
+  EXPECT_FALSE(database.last.implicit_transaction);
   EXPECT_EQ(steps(), "BEGIN SELECT WITH SELECT COMMIT ");  // the check stands before COMMIT
   settings.db_pre_request = "api.first";
   settings.db_tx_end = {true, false};
