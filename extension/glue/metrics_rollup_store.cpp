@@ -36,24 +36,15 @@ void Column::add_text(std::string_view text) {
       call([text] { return PointerGetDatum(cstring_to_text_with_len(text.data(), static_cast<int>(text.size()))); }));
 }
 
-Datum Column::array(size_t from, size_t count) const {
-  return call([=, this] {
+Datum Column::array() const {
+  return call([this] {
     int16 size;
     bool by_value;
     char alignment;
     get_typlenbyvalalign(type_, &size, &by_value, &alignment);
-    return PointerGetDatum(construct_array(const_cast<Datum *>(values_.data()) + from, static_cast<int>(count), type_,
+    return PointerGetDatum(construct_array(const_cast<Datum *>(values_.data()), static_cast<int>(values_.size()), type_,
                                            size, by_value, alignment));
   });
-}
-
-Oid Column::array_type() const {
-  return type_ == INT4OID    ? INT4ARRAYOID
-         : type_ == TEXTOID  ? TEXTARRAYOID
-         : type_ == BYTEAOID ? BYTEAARRAYOID
-         : type_ == DATEOID  ? DATEARRAYOID
-         : type_ == BOOLOID  ? BOOLARRAYOID
-                             : TIMESTAMPARRAYOID;
 }
 
 Datum text_of(const std::string &text) {

@@ -60,10 +60,7 @@ class Column {
   size_t size() const { return values_.size(); }
   Datum operator[](size_t row) const { return values_[row]; }
   const Datum *data() const { return values_.data(); }
-  void clear() { values_.clear(); }
-  Datum array() const { return array(0, values_.size()); }
-  Datum array(size_t from, size_t count) const;
-  Oid array_type() const;
+  Datum array() const;
 
  private:
   Oid type_;

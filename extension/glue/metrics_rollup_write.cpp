@@ -13,6 +13,8 @@ namespace nexus::pg {
 using metrics::Cell;
 
 void Rollup::flush() {
+  // In this order: days that a newer transaction has deleted are noticed, above read committed, before anything is
+  // added to the cells that counted them.
   write_days();
   write_heads();
   write_cells();
@@ -22,7 +24,7 @@ void Rollup::flush() {
 
 void Rollup::write_days() {
   if (!new_days_.series.empty() || !changed_days_.series.empty()) {
-    TableWriter days("metric_days", "metric_days_pkey");
+    TableWriter days("metric_days");
     for (size_t i = 0; i < changed_days_.series.size(); ++i) {
       check_interrupts();
       const DayColumns &changed = changed_days_;
@@ -40,13 +42,8 @@ void Rollup::write_days() {
                               new_days_.resets.data(), new_days_.authors.data()};
     days.insert(columns, new_days_.series.size());
     days.close();
-    for (DayColumns *columns : {&new_days_, &changed_days_}) {
-      columns->series.clear();
-      columns->days.clear();
-      columns->states.clear();
-      columns->resets.clear();
-      columns->authors.clear();
-    }
+    new_days_ = {};
+    changed_days_ = {};
   }
   for (auto [series, day] : removed_days_) {
     constexpr Oid kTypes[] = {INT4OID, DATEOID};
@@ -58,7 +55,7 @@ void Rollup::write_days() {
 
 void Rollup::write_heads() {
   if (!changed_heads_.empty()) {
-    TableWriter heads("metric_series", "metric_series_pkey");
+    TableWriter heads("metric_series");
     for (const SeriesHead &head : changed_heads_) {
       check_interrupts();
       if (heads.find({Int32GetDatum(head.series)}) != nullptr)
@@ -86,13 +83,13 @@ void Rollup::write_cells() {
   // added to.
   constexpr size_t kMany = 16;
   std::set<const Author *> known;
-  TableWriter days("metric_user_days", "metric_user_days_pkey");
+  TableWriter days("metric_user_days");
   for (const auto &[author, cells] : authors_)
     if (cells.days.size() < kMany || days.find({text_of(author.user), text_of(author.platform)}) != nullptr)
       known.insert(&author);
   write_cells(days, known, false);
   days.close();
-  TableWriter hours("metric_user_hours", "metric_user_hours_pkey");
+  TableWriter hours("metric_user_hours");
   write_cells(hours, known, true);
   hours.close();
   authors_.clear();
@@ -127,12 +124,9 @@ void Rollup::write_cells(TableWriter &table, const std::set<const Author *> &kno
       states.push_back(text_of(cell.encode()));
     }
   }
-  const Datum *days_columns[] = {users.data(), platforms.data(), first.data(), states.data()};
-  const Datum *hours_columns[] = {users.data(), platforms.data(), first.data(), second.data(), states.data()};
-  if (hours)
-    table.insert(hours_columns, users.size());
-  else
-    table.insert(days_columns, users.size());
+  const Datum *columns[] = {users.data(), platforms.data(), first.data(), second.data(), states.data()};
+  if (!hours) columns[3] = states.data();
+  table.insert(std::span<const Datum *const>(columns).first(hours ? 5 : 4), users.size());
 }
 
 }  // namespace nexus::pg

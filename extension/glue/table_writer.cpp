@@ -62,7 +62,7 @@ void fill(TupleTableSlot *slot, const Datum *const *columns, size_t row) {
   ExecStoreVirtualTuple(slot);
 }
 
-/// The rows in the order of an index over integers; nullptr if it is over something else, or they are in its order.
+/// The rows in the order of an index over integers; nullptr if it is over something else.
 IntegerKey *index_order(Relation index, const IndexInfo *info, const Datum *const *columns, size_t rows) {
   int keys = info->ii_NumIndexAttrs;
   if (rows < 2 || keys > kMostIntegers) return nullptr;
@@ -81,20 +81,20 @@ IntegerKey *index_order(Relation index, const IndexInfo *info, const Datum *cons
 
 }  // namespace
 
-TableWriter::TableWriter(const char *table, const char *index) {
-  Oid table_oid = own_table(table), index_oid = own_table(index);
+TableWriter::TableWriter(const char *table) {
+  Oid table_oid = own_table(table);
   call([=, this] {
     CommandCounterIncrement();
     table_ = table_open(table_oid, RowExclusiveLock);
-    if (RelationGetDescr(table_)->natts > kMostColumns) elog(ERROR, "%s has too many columns", table);
     state_ = CreateExecutorState();
     MemoryContext outer = MemoryContextSwitchTo(state_->es_query_cxt);
     target_ = makeNode(ResultRelInfo);
     InitResultRelInfo(target_, table_, 0, nullptr, 0);
     ExecOpenIndices(target_, false);
+    const Oid index_oid = RelationGetPrimaryKeyIndex(table_);
     for (int i = 0; i < target_->ri_NumIndices; ++i)
       if (RelationGetRelid(target_->ri_IndexRelationDescs[i]) == index_oid) index_ = target_->ri_IndexRelationDescs[i];
-    if (index_ == nullptr) elog(ERROR, "%s has no index %s", table, index);
+    if (index_ == nullptr) elog(ERROR, "%s has no primary key", table);
     snapshot_ = RegisterSnapshot(GetLatestSnapshot());
     command_ = GetCurrentCommandId(true);
     MemoryContextSwitchTo(outer);
@@ -124,11 +124,24 @@ TupleTableSlot *TableWriter::find(std::initializer_list<Datum> key) {
   });
 }
 
+namespace {
+
+void fail_serialization() {
+  ereport(ERROR, (errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
+                  errmsg("could not serialize access due to a concurrent change of rollups"),
+                  errhint("Run the transaction again.")));
+}
+
+}  // namespace
+
 void TableWriter::require_unchanged() {
   if (IsolationUsesXactSnapshot() && !table_tuple_satisfies_snapshot(table_, found_, GetTransactionSnapshot()))
-    ereport(ERROR, (errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
-                    errmsg("could not serialize access due to a concurrent change of rollups"),
-                    errhint("Run the transaction again.")));
+    fail_serialization();
+}
+
+void TableWriter::require_done(TM_Result result) {
+  if (result == TM_Updated || result == TM_Deleted) fail_serialization();
+  if (result != TM_Ok) elog(ERROR, "a row of rollups cannot be written: %d", static_cast<int>(result));
 }
 
 void TableWriter::update(std::initializer_list<std::pair<int, Datum>> columns) {
@@ -150,9 +163,8 @@ void TableWriter::update(std::initializer_list<std::pair<int, Datum>> columns) {
     TM_FailureData failure;
     LockTupleMode mode;
     bool indexes;
-    if (table_tuple_update(table_, &found_->tts_tid, changed_, command_, snapshot_, InvalidSnapshot, true, &failure,
-                           &mode, &indexes) != TM_Ok)
-      elog(ERROR, "a row of %s was changed by somebody else", RelationGetRelationName(table_));
+    require_done(table_tuple_update(table_, &found_->tts_tid, changed_, command_, snapshot_, InvalidSnapshot, true,
+                                    &failure, &mode, &indexes));
     if (indexes) ExecInsertIndexTuples(target_, changed_, state_, false, false, nullptr, NIL);
     ExecClearTuple(changed_);
     MemoryContextSwitchTo(outer);
@@ -164,9 +176,8 @@ void TableWriter::remove() {
   call([this] {
     require_unchanged();
     TM_FailureData failure;
-    if (table_tuple_delete(table_, &found_->tts_tid, command_, snapshot_, InvalidSnapshot, true, &failure, false) !=
-        TM_Ok)
-      elog(ERROR, "a row of %s was changed by somebody else", RelationGetRelationName(table_));
+    require_done(
+        table_tuple_delete(table_, &found_->tts_tid, command_, snapshot_, InvalidSnapshot, true, &failure, false));
   });
 }
 
@@ -216,12 +227,13 @@ void TableWriter::insert_into_index(int index, std::span<const Datum *const> col
     CHECK_FOR_INTERRUPTS();
     const size_t row = order == nullptr ? i : order[i].row;
     fill(slot, columns.data(), row);
-    if (predicate != nullptr && !ExecQual(predicate, context)) continue;
-    Datum values[INDEX_MAX_KEYS];
-    bool nulls[INDEX_MAX_KEYS];
-    FormIndexDatum(info, slot, state_, values, nulls);
-    index_insert(relation, values, nulls, &places[row], table_, info->ii_Unique ? UNIQUE_CHECK_YES : UNIQUE_CHECK_NO,
-                 false, info);
+    if (predicate == nullptr || ExecQual(predicate, context)) {
+      Datum values[INDEX_MAX_KEYS];
+      bool nulls[INDEX_MAX_KEYS];
+      FormIndexDatum(info, slot, state_, values, nulls);
+      index_insert(relation, values, nulls, &places[row], table_, info->ii_Unique ? UNIQUE_CHECK_YES : UNIQUE_CHECK_NO,
+                   false, info);
+    }
     ResetPerTupleExprContext(state_);
   }
   MemoryContextSwitchTo(outer);

@@ -24,18 +24,17 @@ namespace nexus::pg {
 /// committed, a row that was changed since the transaction's snapshot is not changed again (40001). close() ends it;
 /// after an error the transaction does.
 ///
-///     TableWriter days("metric_days", "metric_days_pkey");
+///     TableWriter days("metric_days");
 ///     if (days.find({series, day}) != nullptr) days.update({{3, state}});
 ///     else days.insert(columns, 1);
 ///     days.close();
 class TableWriter {
  public:
-  /// `index`: by which rows are found.
-  TableWriter(const char *table, const char *index);
+  explicit TableWriter(const char *table);
   TableWriter(const TableWriter &) = delete;
   TableWriter &operator=(const TableWriter &) = delete;
 
-  /// A row whose first columns of the index are these: integers, dates or texts of collation "C". Valid until the next
+  /// A row whose first columns of the primary key are these: integers, dates or texts of collation "C". Valid until the next
   /// call; nullptr if there is none.
   TupleTableSlot *find(std::initializer_list<Datum> key);
   /// Changes columns (by number, from 1) of the row found last.
@@ -49,9 +48,10 @@ class TableWriter {
 
  private:
   void require_unchanged();
+  /// 40001 unless the row found last was still there as it was found.
+  static void require_done(TM_Result result);
   void insert_into_index(int index, std::span<const Datum *const> columns, size_t rows, ItemPointerData *places);
 
-  static constexpr int kMostColumns = 8;
   Relation table_ = nullptr, index_ = nullptr;
   EState *state_ = nullptr;
   ResultRelInfo *target_ = nullptr;
