@@ -51,8 +51,9 @@ my ($in, $out) = ('', '');
 my $listener = IPC::Run::start([ 'psql', '-XqAt', '-d', $node->connstr('app') ], '<', \$in, '>', \$out, IPC::Run::timeout(60));
 sub listen_for
 {
-	$in .= "SELECT 'mark$_[0]';\n";
-	$listener->pump until $out =~ /mark$_[0]/;
+	# psql shows behind the answer to a statement what has come meanwhile
+	$in .= "SELECT 'mark$_[0]';\nSELECT 'end$_[0]';\n";
+	$listener->pump until $out =~ /end$_[0]/;
 	my @payloads = $out =~ /Asynchronous notification "nexus_notifications" with payload "(.*)" received/g;
 	$out = '';
 	return @payloads;
