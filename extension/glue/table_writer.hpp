@@ -34,8 +34,8 @@ class TableWriter {
   TableWriter(const TableWriter &) = delete;
   TableWriter &operator=(const TableWriter &) = delete;
 
-  /// A row whose first columns of the primary key are these: integers, dates or texts of collation "C". Valid until the next
-  /// call; nullptr if there is none.
+  /// A row whose first columns of the primary key are these: integers, dates or texts of collation "C". Valid until the
+  /// next call; nullptr if there is none.
   TupleTableSlot *find(std::initializer_list<Datum> key);
   /// Changes columns (by number, from 1) of the row found last.
   void update(std::initializer_list<std::pair<int, Datum>> columns);
