@@ -203,6 +203,7 @@ DECLARE
   key constant text := substring(NEW.media_url FROM '^/media/([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})$');
   owner text;
   file nexus.media_files;
+  said constant text := NEW.error_message;
 BEGIN
   IF nexus.is_importing() THEN
     RETURN NEW;
@@ -230,6 +231,9 @@ BEGIN
   NEW.storage_key := file.storage_key;
   IF file.state = 'ready' THEN
     NEW := nexus.media_facts_of(NEW, file);
+    IF NEW.status = 'failed' THEN
+      NEW.error_message := said;
+    END IF;
   ELSE
     IF TG_OP = 'INSERT' OR NEW.media_url <> OLD.media_url THEN
       NEW.status := 'pending';
@@ -243,7 +247,7 @@ BEGIN
   RETURN NEW;
 END $$;
 COMMENT ON FUNCTION nexus.media_reference_trigger() IS
-  'A row of post_media whose media_url is /media/KEY shows an uploaded file of the post''s owner (NX003 else, NX001 for a refused one): it gets the storage_key, and the measured facts as soon as there are any; until then its status is pending and its facts are NULL, whatever is written there.';
+  'A row of post_media whose media_url is /media/KEY shows an uploaded file of the post''s owner (NX003 else, NX001 for a refused one): it gets the storage_key, and the measured facts as soon as there are any; until then its status is pending and its facts are NULL. Whatever else is written over them, then or later, does not stay.';
 
 CREATE FUNCTION nexus.media_reference_gone_trigger() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
@@ -267,7 +271,7 @@ END $$;
 COMMENT ON FUNCTION nexus.media_owner_gone_trigger() IS 'The files of a user go with the user.';
 
 INSERT INTO nexus.attached_triggers (table_name, trigger_name, definition, function_name) VALUES
-  ('post_media', 'media_reference', 'BEFORE INSERT OR UPDATE OF media_url, storage_key, social_post_id ON %1$s FOR EACH ROW', 'nexus.media_reference_trigger()'),
+  ('post_media', 'media_reference', 'BEFORE INSERT OR UPDATE OF media_url, storage_key, social_post_id, media_type, mime_type, file_size, sha256, dimensions, duration ON %1$s FOR EACH ROW', 'nexus.media_reference_trigger()'),
   ('post_media', 'media_reference_gone_update', 'AFTER UPDATE ON %1$s REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT', 'nexus.media_reference_gone_trigger()'),
   ('post_media', 'media_reference_gone_delete', 'AFTER DELETE ON %1$s REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT', 'nexus.media_reference_gone_trigger()'),
   ('users', 'media_owner_gone', 'AFTER DELETE ON %1$s REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT', 'nexus.media_owner_gone_trigger()');

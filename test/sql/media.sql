@@ -95,6 +95,10 @@ SELECT pg_temp.try(format('SELECT nexus.finish_media(%s, %s, ''{}'')', :job, :to
 SELECT * FROM pg_temp.shown();
 SELECT nexus.attach_media(900002, :'a') IS NOT NULL AS attached_when_ready;
 SELECT * FROM pg_temp.shown() WHERE post = 900002;
+-- The facts stay what was measured.
+UPDATE post_media SET mime_type = 'image/gif', file_size = 1, dimensions = '{"width": 1, "height": 1}', duration = 9, media_type = 'gif', sha256 = NULL, alt_text = 'a cup'
+  WHERE social_post_id = 900002 RETURNING alt_text;
+SELECT * FROM pg_temp.shown() WHERE post = 900002;
 
 -- A scheduled post waits for its media, and one that turns out not to fit says why.
 INSERT INTO platform_posts (id, social_post_id, platform, account_id, status, scheduled_at) VALUES (900001, 900001, 'bluesky', 900001, 'scheduled', nexus.utcnow() + interval '1 hour');
