@@ -13,11 +13,11 @@ namespace nexus::bridge {
 namespace {
 
 constexpr std::uint32_t kPgLsn = 3220;
+constexpr std::size_t kDigits = 8;  // of one half at most
 
 std::ptrdiff_t behind_begin(const Script &script) {
   return script.implicit_transaction ? 0 : 1;
 }
-constexpr std::size_t kDigits = 8;  // of one half at most
 
 std::optional<std::uint64_t> half_of(std::string_view digits) {
   if (digits.empty() || digits.size() > kDigits) return std::nullopt;
