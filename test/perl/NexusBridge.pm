@@ -7,6 +7,7 @@ use warnings;
 use Digest::SHA qw(hmac_sha256);
 use Exporter 'import';
 use HTTP::Tiny;
+use IO::Select;
 use IO::Socket::INET;
 use JSON::PP;
 use MIME::Base64 qw(encode_base64url);
@@ -95,7 +96,8 @@ sub connect
 	  || die "connect: $!";
 }
 
-# Sends bytes as they are and gives everything that comes back until the end.
+# Sends bytes as they are and gives everything that comes back until the end. The sending side is closed when an answer is on
+# its way, or after a second without one: the bridge does not work long for those who have closed it.
 sub raw
 {
 	my ($self, $bytes) = @_;
@@ -104,22 +106,18 @@ sub raw
 	local $SIG{ALRM} = sub { die "no answer\n" };
 	alarm 20;
 	print {$socket} $bytes;
+	IO::Select->new($socket)->can_read(1);
 	$socket->shutdown(1);
 	my $answer = do { local $/; <$socket> };
 	alarm 0;
 	return $answer // '';
 }
 
-# The status of a raw request, 0 without an answer. It closes its sending side, and who does so is not waited for long: on a
-# busy machine it may have to ask again.
+# The status of a raw request, 0 without an answer.
 sub raw_status
 {
 	my ($self, $bytes) = @_;
-	for (1 .. 3)
-	{
-		return $1 if $self->raw($bytes) =~ m{^HTTP/1\.1 (\d+) };
-	}
-	return 0;
+	return $self->raw($bytes) =~ m{^HTTP/1\.1 (\d+) } ? $1 : 0;
 }
 
 sub signal { my ($self, $name) = @_; kill $name => $self->{pid}; return }

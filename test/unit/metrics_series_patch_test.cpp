@@ -145,7 +145,7 @@ TEST(MetricsSeriesPatch, EqualsMakingAnew) {
           ASSERT_EQ(ends->before, before.value_or(0));
           ASSERT_EQ(ends->first, state.first().value[i]);
           before = ends->last;
-          bool differs = state.resets();
+          bool differs = state.resets(state.cell());
           (differs ? with_resets : without) += 1;
           sum += differs ? state.cell().sums[i] : ends->difference();
         }

@@ -115,10 +115,8 @@ class DayState {
   };
   /// Nothing where the day does not know the counter. Cheaper than decode().
   static std::optional<Ends> decode_ends(std::string_view bytes, Metric metric);
-  /// True if a counter was reset in the day. Over days without, it has gained what it stood at after the last one less
-  /// what it stood at before the first.
-  bool resets() const { return resets(cell()); }
-  /// The same; `gained` is cell().
+  /// True if a counter was reset in the day; `gained` is cell(). Over days without, it has gained what it stood at
+  /// after the last one less what it stood at before the first.
   bool resets(const Cell &gained) const;
 
  private:
