@@ -98,6 +98,8 @@ class HashtagStore {
   void add_history(std::int64_t author, hashtags::Affinity &affinity);
 
  private:
+  static constexpr std::uint32_t kFirstFreshTag = std::uint32_t{1} << 31;  // tag ids of the tables are below
+
   struct StoredFeature {
     std::int64_t checked = -1, generation = -1, id = 0;
     std::uint64_t posts = 0;
